@@ -1,0 +1,289 @@
+"""Configurations of a run, their validation, and the presets tiny, mnist and cifar10."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from ddpm.errors import InputError
+
+
+def _require(condition: bool, name: str, value: object, rule: str) -> None:
+    if not condition:
+        raise InputError(f"{name} = {value!r} cannot be used: it must be {rule}")
+
+
+def _require_positive(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        _require(whole and value >= 1, name, value, "a whole number of at least 1")
+
+
+def _require_fraction(config: object, *names: str) -> None:
+    for name in names:
+        _require(0 <= getattr(config, name) < 1, name, getattr(config, name), "in [0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetConfig:
+    """The U-Net of Ho et al. 2020, appendix B.
+
+    Attributes:
+        image_size: height and width of the images, in pixels.
+        image_channels: 1 for grey, 3 for colour.
+        base_channels: channels of the first level.
+        channel_multipliers: channels of each level, in units of `base_channels`; the resolution
+            halves from one level to the next.
+        blocks_per_level: residual blocks on the way down; the way up has one more.
+        attention_resolutions: resolutions, in pixels, whose blocks are followed by self-attention.
+        norm_groups: groups of every GroupNorm.
+        norm_epsilon: added to every GroupNorm's variance.
+        dropout: rate in front of each residual block's second convolution.
+    """
+
+    image_size: int
+    image_channels: int
+    base_channels: int
+    channel_multipliers: tuple[int, ...]
+    blocks_per_level: int = 2
+    attention_resolutions: tuple[int, ...] = (16,)
+    norm_groups: int = 32
+    norm_epsilon: float = 1e-6
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_positive(
+            self, "image_size", "image_channels", "base_channels", "blocks_per_level", "norm_groups"
+        )
+        _require_fraction(self, "dropout")
+        _require(self.norm_epsilon > 0, "norm_epsilon", self.norm_epsilon, "above 0")
+        _require(
+            len(self.channel_multipliers) > 0 and all(m >= 1 for m in self.channel_multipliers),
+            "channel_multipliers",
+            self.channel_multipliers,
+            "one or more whole numbers of at least 1",
+        )
+        halvings = 2 ** (len(self.channel_multipliers) - 1)
+        _require(
+            self.image_size % halvings == 0,
+            "image_size",
+            self.image_size,
+            f"a multiple of {halvings}, for {len(self.channel_multipliers)} levels",
+        )
+        _require(
+            self.base_channels % self.norm_groups == 0,
+            "base_channels",
+            self.base_channels,
+            f"a multiple of norm_groups = {self.norm_groups}",
+        )
+        _require(self.base_channels % 2 == 0, "base_channels", self.base_channels, "even")
+
+    @property
+    def level_channels(self) -> tuple[int, ...]:
+        """Channels of each level, finest first."""
+        return tuple(self.base_channels * m for m in self.channel_multipliers)
+
+    @property
+    def level_resolutions(self) -> tuple[int, ...]:
+        """Resolution of each level in pixels, finest first."""
+        return tuple(self.image_size // 2**i for i in range(len(self.channel_multipliers)))
+
+    @property
+    def time_channels(self) -> int:
+        """Channels of the time embedding."""
+        return 4 * self.base_channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionConfig:
+    """The forward process and the fixed variance of the reverse one.
+
+    Attributes:
+        T: number of timesteps; they are numbered 0 … T-1.
+        schedule: `linear` (Ho et al. 2020, section 4) or `cosine` (Nichol & Dhariwal 2021, eq. 17).
+        beta_start, beta_end: ends of the linear schedule.
+        variance: `fixed_small`, the posterior's, or `fixed_large`, beta_t (Ho et al., section 3.2).
+        clip: whether the predicted x_0 is clipped to [-1, 1] at each reverse step.
+    """
+
+    T: int = 1000
+    schedule: Literal["linear", "cosine"] = "linear"
+    beta_start: float = 1e-4
+    beta_end: float = 0.02
+    variance: Literal["fixed_small", "fixed_large"] = "fixed_large"
+    clip: bool = True
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "T")
+        _require(self.schedule in ("linear", "cosine"), "schedule", self.schedule, "linear, cosine")
+        _require(
+            self.variance in ("fixed_small", "fixed_large"),
+            "variance",
+            self.variance,
+            "fixed_small or fixed_large",
+        )
+        _require(
+            0 < self.beta_start <= self.beta_end < 1,
+            "beta_start, beta_end",
+            (self.beta_start, self.beta_end),
+            "rising within (0, 1)",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        epochs: passes over the set; a last, incomplete batch is left out.
+        batch_size: images per step.
+        lr: learning rate of Adam after the warm-up.
+        warmup_steps: steps over which the learning rate rises linearly from 0.
+        betas, epsilon: Adam's (Kingma & Ba 2015).
+        clip_norm: largest global norm of the gradient.
+        ema_decay: decay of the averaged weights.
+        flip: whether images are mirrored at random.
+        seed: of every stream.
+    """
+
+    epochs: int = 10
+    batch_size: int = 64
+    lr: float = 2e-4
+    warmup_steps: int = 0
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    clip_norm: float = 1.0
+    ema_decay: float = 0.9999
+    flip: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "epochs", "batch_size")
+        _require_fraction(self, "ema_decay")
+        _require(
+            all(0 <= beta < 1 for beta in self.betas) and len(self.betas) == 2,
+            "betas",
+            self.betas,
+            "two numbers in [0, 1)",
+        )
+        _require(self.lr > 0, "lr", self.lr, "above 0")
+        _require(self.epsilon > 0, "epsilon", self.epsilon, "above 0")
+        _require(self.clip_norm > 0, "clip_norm", self.clip_norm, "above 0")
+        _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig:
+    """One sampling run: how many images, in which batches, from which seed."""
+
+    num_samples: int = 16
+    batch_size: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "num_samples", "batch_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides a run's numbers."""
+
+    unet: UNetConfig
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    sample: SampleConfig = field(default_factory=SampleConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain, JSON-ready values (tuples become lists)."""
+        return {
+            part.name: {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in dataclasses.asdict(getattr(self, part.name)).items()
+            }
+            for part in fields(self)
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
+        """Rebuild what `to_dict` gave.
+
+        Raises:
+            InputError: a part or an option is missing, unknown or out of range.
+        """
+        try:
+            return cls(
+                unet=_build(UNetConfig, values["unet"]),
+                diffusion=_build(DiffusionConfig, values["diffusion"]),
+                train=_build(TrainConfig, values["train"]),
+                sample=_build(SampleConfig, values["sample"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise InputError(f"the configuration cannot be read: {error}") from error
+
+    def with_(self, **parts: dict[str, Any]) -> RunConfig:
+        """Return a copy with some options replaced: `config.with_(train={"epochs": 3})`."""
+        changed = {name: replace(getattr(self, name), **new) for name, new in parts.items()}
+        return replace(self, **changed)
+
+
+def _build(cls: type[Any], values: dict[str, Any]) -> Any:
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+PRESETS: dict[str, RunConfig] = {
+    # Small enough that a test compiles and runs it in seconds, with every kind of part in it.
+    "tiny": RunConfig(
+        unet=UNetConfig(
+            image_size=28,
+            image_channels=1,
+            base_channels=8,
+            channel_multipliers=(1, 2),
+            blocks_per_level=1,
+            attention_resolutions=(14,),
+            norm_groups=4,
+            dropout=0.1,
+        ),
+        diffusion=DiffusionConfig(T=100, beta_start=1e-3, beta_end=0.2),
+        train=TrainConfig(epochs=2, batch_size=32, lr=1e-3, warmup_steps=50, ema_decay=0.99),
+    ),
+    # Trains to recognisable digits on two CPU cores.
+    "mnist": RunConfig(
+        unet=UNetConfig(
+            image_size=28,
+            image_channels=1,
+            base_channels=32,
+            channel_multipliers=(1, 2, 2),
+            attention_resolutions=(14,),
+            norm_groups=8,
+        ),
+        train=TrainConfig(epochs=30, batch_size=64, lr=4e-4, warmup_steps=200, ema_decay=0.995),
+    ),
+    # The paper's own for CIFAR-10 (Ho et al. 2020, appendix B): 35,746,307 parameters.
+    "cifar10": RunConfig(
+        unet=UNetConfig(
+            image_size=32,
+            image_channels=3,
+            base_channels=128,
+            channel_multipliers=(1, 2, 2, 2),
+            attention_resolutions=(16,),
+            dropout=0.1,
+        ),
+        train=TrainConfig(
+            epochs=2000, batch_size=128, lr=2e-4, warmup_steps=5000, ema_decay=0.9999, flip=True
+        ),
+    ),
+}
+
+
+def preset(name: str) -> RunConfig:
+    """Return a preset by name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise InputError(f"no preset {name!r}: choose from {', '.join(PRESETS)}") from None
