@@ -79,7 +79,7 @@ def sampler_noise(
 ) -> Float32:
     """Draw the reverse chain's N(0, I) at one timestep, float32 (len(samples), *shape).
 
-    Keyed by each sample's own number, so that an image does not depend on the batch it was drawn in.
+    Keyed by each sample's own number, so that an image does not depend on its batch.
     `timestep` T stands for the start x_T, T-1 … 1 for the steps that add noise.
     """
     rows = [

@@ -1,0 +1,193 @@
+"""Checkpoints: safetensors with JSON metadata, written whole; never a pickle."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddpm.atomic import replacing
+from ddpm.config import RunConfig
+from ddpm.errors import InputError
+
+Tensors = dict[str, np.ndarray]
+
+_FORMAT = "ddpm-checkpoint/1"
+_GROUPS = ("weights", "ema", "exp_avg", "exp_avg_sq")
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """Everything a run needs to go on bit for bit, and a sampler needs to start.
+
+    Attributes:
+        config: the run's configuration, its seed included.
+        framework: who wrote it, `torch` or `jittor`.
+        dataset: the name that files are called by, such as `mnist`.
+        epoch: epochs done.
+        step: optimizer steps done, which is also the number of the next one.
+        weights, ema: parameters and their moving averages, by the parameter's name.
+        exp_avg, exp_avg_sq: Adam's first and second moments, by the parameter's name.
+    """
+
+    config: RunConfig
+    framework: str
+    dataset: str
+    epoch: int
+    step: int
+    weights: Tensors
+    ema: Tensors
+    exp_avg: Tensors = field(default_factory=dict)
+    exp_avg_sq: Tensors = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        """The seed of every stream of the run."""
+        return self.config.train.seed
+
+    def save(self, path: Path | str) -> None:
+        """Write it whole: to a temporary name, onto the disk, then moved to `path`.
+
+        Raises:
+            InputError: the path cannot be written, or the four groups do not match.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import save_file
+
+        _check_groups(self, where="the checkpoint to be saved")
+        tensors = {
+            # safetensors copies memory as it lies, so a transposed view would be stored wrong
+            f"{group}/{name}": np.asarray(value, order="C")
+            for group in _GROUPS
+            for name, value in getattr(self, group).items()
+        }
+        with replacing(path) as temporary:
+            try:
+                save_file(tensors, temporary, metadata=self._metadata())
+            except SafetensorError as error:
+                raise InputError(f"{path} cannot be written: {error}") from error
+
+    def _metadata(self) -> dict[str, str]:
+        values = {
+            "config": self.config.to_dict(),
+            "framework": self.framework,
+            "dataset": self.dataset,
+            "epoch": self.epoch,
+            "step": self.step,
+            "seed": self.seed,
+        }
+        return {"format": _FORMAT, **{name: json.dumps(value) for name, value in values.items()}}
+
+    @classmethod
+    def load(cls, path: Path | str) -> Checkpoint:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: missing, a pickle (never loaded), truncated, or of another format.
+        """
+        tensors, metadata = _read(Path(path))
+        if metadata.get("format") != _FORMAT:
+            raise InputError(
+                f"{path} is a safetensors file, but no checkpoint of this project (its metadata"
+                f" name the format {metadata.get('format')!r}, not {_FORMAT!r}); convert it with"
+                " ddpm convert"
+            )
+        groups: dict[str, Tensors] = {group: {} for group in _GROUPS}
+        for key, value in tensors.items():
+            group, _, name = key.partition("/")
+            groups.setdefault(group, {})[name] = value
+        try:
+            loaded = cls(**_values(metadata), **groups)
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(f"{path} has unusable metadata ({error}); take another one") from error
+        _check_groups(loaded, where=str(path))
+        return loaded
+
+    def require_config(self, config: RunConfig) -> None:
+        """Require the same model, diffusion and training, as a resumed run does.
+
+        The number of epochs may differ, so that a run can be prolonged, and so may sampling.
+
+        Raises:
+            InputError: the first option that differs, with both values.
+        """
+        mine, given = self.config.to_dict(), config.to_dict()
+        for part in ("unet", "diffusion", "train"):
+            for option, value in mine[part].items():
+                if option != "epochs" and value != given[part][option]:
+                    raise InputError(
+                        f"the checkpoint was made with {part}.{option} = {value}, not"
+                        f" {given[part][option]}; give the same, or start a new run"
+                    )
+
+
+def path_for(folder: Path | str, dataset: str, epoch: int) -> Path:
+    """Return `{folder}/ddpm_{dataset}_epoch{epoch}.safetensors`."""
+    return Path(folder) / f"ddpm_{dataset}_epoch{epoch}.safetensors"
+
+
+def latest(folder: Path | str, dataset: str) -> Path | None:
+    """Return the checkpoint of the highest epoch in a folder, or None if there is none."""
+    pattern = re.compile(rf"ddpm_{re.escape(dataset)}_epoch(\d+)\.safetensors")
+    found = [
+        (int(m[1]), path) for path in Path(folder).glob("*") if (m := pattern.fullmatch(path.name))
+    ]
+    return max(found)[1] if found else None
+
+
+def _values(metadata: dict[str, str]) -> dict[str, Any]:
+    """Return the fields that are no tensors."""
+    values: dict[str, Any] = {"config": RunConfig.from_dict(json.loads(metadata["config"]))}
+    for name, kind in (("framework", str), ("dataset", str), ("epoch", int), ("step", int)):
+        values[name] = json.loads(metadata[name])
+        if not isinstance(values[name], kind):
+            raise TypeError(f"{name} is {values[name]!r}, not of type {kind.__name__}")
+    return values
+
+
+def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"{path} cannot be read: {reason}; give a checkpoint that exists"
+        ) from error
+    if start == b"PK\x03\x04" or re.match(rb"\x80[\x02-\x05]", start):
+        raise InputError(
+            f"{path} is a pickle (.pth, .pt, .pkl) or zip file, which is never loaded; convert it"
+            " with ddpm convert"
+        )
+    try:
+        with safe_open(path, framework="np") as file:
+            return {
+                name: file.get_tensor(name) for name in list(file.keys())
+            }, file.metadata() or {}
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is truncated, or no safetensors file ({error}); take another checkpoint"
+        ) from error
+
+
+def _check_groups(checkpoint: Checkpoint, *, where: str) -> None:
+    """Raise InputError unless each group's tensors have the weights' names and shapes."""
+    shapes = {name: value.shape for name, value in checkpoint.weights.items()}
+    for group in ("ema", "exp_avg", "exp_avg_sq"):
+        for name, value in getattr(checkpoint, group).items():
+            if value.shape != shapes.get(name):
+                raise InputError(
+                    f"{where}: {group} has {name!r} of shape {value.shape}, weights have"
+                    f" {shapes.get(name)}; take another checkpoint"
+                )
+    for name in shapes:
+        if name not in checkpoint.ema:
+            raise InputError(f"{where}: ema lacks {name!r}; take another checkpoint")
+    if checkpoint.exp_avg.keys() != checkpoint.exp_avg_sq.keys():
+        raise InputError(f"{where}: Adam's two moments have other names; take another checkpoint")

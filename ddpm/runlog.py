@@ -1,0 +1,131 @@
+"""The logs of a run: every step's loss, exactly, and every epoch's speed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddpm.atomic import cannot_write, write_text
+from ddpm.errors import InputError
+
+_LINE = re.compile(r"epoch (\d+) step (\d+) loss (\S+)")
+
+
+class RunLog:
+    """Writes `train_log.txt`, a line per step, and `performance_log.txt`, a line per epoch.
+
+    A loss is written as the shortest decimal that reads back to the same float64, so that a
+    resumed run's log can be compared byte for byte with an uninterrupted one's. Speeds go to the other
+    file, which no comparison reads. Use as a context manager, or close it.
+
+    Args:
+        folder: where the two files lie.
+        resume: go on with them rather than start them anew; then call `truncate_to`.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+
+    def __init__(self, folder: Path | str = "logs", *, resume: bool = False) -> None:
+        folder = Path(folder)
+        self.train_path = folder / "train_log.txt"
+        self.performance_path = folder / "performance_log.txt"
+        mode = "a" if resume else "w"
+        self._train = _open(self.train_path, mode)
+        self._performance = _open(self.performance_path, mode)
+
+    def step(self, *, epoch: int, step: int, loss: float) -> None:
+        """Log one step's loss; steps are numbered from 0 through the whole run."""
+        _write(self._train, f"epoch {epoch} step {step} loss {float(loss)!r}")
+
+    def epoch(
+        self, *, epoch: int, seconds: float, images: int, peak_memory: int | None = None
+    ) -> None:
+        """Log one epoch's wall time in seconds, its images, and the peak memory in bytes."""
+        memory = "" if peak_memory is None else f" peak memory {peak_memory / 2**20:.1f} MiB"
+        speed = images / seconds if seconds > 0 else float("inf")
+        line = f"epoch {epoch} time {seconds:.3f} s speed {speed:.1f} images/s{memory}"
+        _write(self._performance, line)
+
+    def truncate_to(self, step: int) -> None:
+        """Drop the lines of steps from `step` on, and a line cut short by a killed run.
+
+        Args:
+            step: steps done, as a checkpoint counts them; the lines 0 … step-1 stay.
+
+        Raises:
+            InputError: a line is no log line, or the file cannot be written.
+        """
+        self._train.close()
+        kept = [line for line, at, _ in _parse(self.train_path) if at < step]
+        write_text(self.train_path, "".join(f"{line}\n" for line in kept))
+        self._train = _open(self.train_path, "a")
+
+    def close(self) -> None:
+        """Close both files."""
+        self._train.close()
+        self._performance.close()
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_losses(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read a `train_log.txt`: its steps, int64 (n,), and their losses, float64 (n,), exact.
+
+    A last line without an end, left by a killed run, is passed over.
+
+    Raises:
+        InputError: the file cannot be read, or a line is no log line; it is named by its number.
+    """
+    rows = list(_parse(Path(path)))
+    steps = np.array([step for _, step, _ in rows], np.int64)
+    return steps, np.array([loss for _, _, loss in rows], np.float64)
+
+
+def _parse(path: Path) -> Iterable[tuple[str, int, float]]:
+    """Yield each whole line with its step and loss."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}; give a train_log.txt") from error
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        match = _LINE.fullmatch(line)
+        try:
+            if match is None:
+                raise ValueError(line)
+            yield line, int(match[2]), float(match[3])
+        except ValueError:
+            raise InputError(
+                f"{path}, line {number}: {line[:60]!r} is not 'epoch E step S loss L'; give a"
+                " train_log.txt of ddpm train"
+            ) from None
+
+
+def _open(path: Path, mode: str) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open(mode, encoding="utf-8", newline="\n", buffering=1)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _write(file: IO[str], line: str) -> None:
+    try:
+        file.write(f"{line}\n")
+    except OSError as error:
+        raise cannot_write(file.name, error) from error
