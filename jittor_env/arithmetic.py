@@ -1,0 +1,40 @@
+"""Floating point as IEEE 754 has it: no `-Ofast`, so denormals and NaN survive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# What `-Ofast` gives beyond -O3, less the parts that change results that people rely on:
+# flush-to-zero (linked in by -ffast-math, switched on for the whole process at dlopen) and
+# the assumption that NaN and infinity do not occur.
+SAFE_FLAGS = "-O3 -fno-math-errno -fno-trapping-math -fno-signed-zeros -fassociative-math"
+
+
+def tamed(cc_flags: str) -> str:
+    """`cc_flags` without `-Ofast` and `-ffast-math`; the same text if they are not in it."""
+    for unsafe in ("-Ofast", "-ffast-math"):
+        cc_flags = cc_flags.replace(unsafe, SAFE_FLAGS)
+    return cc_flags
+
+
+def denormals_survive() -> bool:
+    """Whether this thread keeps float32 denormals (NumPy computes the probe)."""
+    import numpy as np
+
+    return bool(np.multiply(np.float32(1e-40), np.float32(1.0)) != 0)
+
+
+@contextmanager
+def wide(jt: Any) -> Iterator[None]:
+    """Let float64 and int64 arrays enter Jittor as they are, instead of being cast to 32 bits.
+
+    Jittor's default casts without a word (flag `auto_convert_64_to_32`).
+    """
+    before = jt.flags.auto_convert_64_to_32
+    jt.flags.auto_convert_64_to_32 = 0
+    try:
+        yield
+    finally:
+        jt.flags.auto_convert_64_to_32 = before

@@ -1,0 +1,150 @@
+"""New kernels at a fraction of the price: a precompiled header and no tuner process.
+
+Jittor spends most of a kernel's compile in parsing its headers and in `utils/asm_tuner.py`, a
+Python process that runs g++ twice to look for a directive that hardly any kernel contains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jittor_env import cache
+from jittor_env.errors import JittorEnvError
+
+_HEADER = """\
+#pragma once
+#include <cmath>
+#include <algorithm>
+#include <limits>
+#include <assert.h>
+#include "var.h"
+#include "ops/op_register.h"
+#include "fused_op.h"
+#include "ops/broadcast_to_op.h"
+#include "ops/binary_op.h"
+#include "ops/array_op.h"
+#include "ops/unary_op.h"
+#include "ops/reduce_op.h"
+"""
+_KERNEL_MACROS = "-DJIT=1 -DJIT_cpu=1"
+
+# Jittor runs `$python_path .../asm_tuner.py --cc_path=g++ SOURCE FLAGS -o LIBRARY`.
+_BYPASS = """\
+#!/bin/sh
+# Stands in for Python where Jittor starts its assembly tuner: compiles once, directly.
+case "$1" in *asm_tuner.py) ;; *) exec {python} "$@" ;; esac
+tuner=$1 compiler=${{2#--cc_path=}} source=$3
+shift 2
+if ! grep -q '//@begin' "$source"; then
+    "$compiler" "$@" 2>/dev/null && exit 0
+fi
+# A kernel with directives for the tuner, or a compiler that refuses: the stock way,
+# without the precompiled header.
+set -- "$@" --end-of-arguments
+while [ "$1" != --end-of-arguments ]; do
+    if [ "$1" = -include ]; then shift 2; else set -- "$@" "$1"; shift; fi
+done
+shift
+exec {python} "$tuner" "--cc_path=$compiler" "$@"
+"""
+
+
+def require_compiler() -> str:
+    """The path of the C++ compiler that Jittor will use.
+
+    Raises:
+        JittorEnvError: there is none.
+    """
+    name = os.environ.get("cc_path") or "g++"
+    found = shutil.which(name)
+    if found is None:
+        raise JittorEnvError(
+            f"no C++ compiler: {name} is not on the PATH",
+            remedy="install it (Debian: apt install g++; conda: conda install gxx) "
+            "or name one in the environment variable cc_path",
+        )
+    return found
+
+
+def version(compiler: str) -> str:
+    """What the compiler calls itself, in one line."""
+    run = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+    return (run.stdout or run.stderr).partition("\n")[0].strip()
+
+
+def cheapen(jt: Any) -> None:
+    """Make the compile of new kernels cheaper, by flags of Jittor alone.
+
+    Falls back to Jittor's own way for whatever part does not work here.
+    """
+    if jt.flags.cc_type != "g++":
+        return
+    folder = Path(jt.flags.cache_path) / "jittor_env"
+    if header := precompiled_header(jt.flags.cc_path, jt.flags.cc_flags, folder):
+        jt.flags.cc_flags += f" {_KERNEL_MACROS} -include {header} "
+    if bypass := tuner_bypass(jt.flags.python_path, folder):
+        jt.flags.python_path = str(bypass)
+
+
+def precompiled_header(compiler: str, cc_flags: str, folder: Path) -> Path | None:
+    """The header whose precompiled form lies beside it, made now if need be.
+
+    Returns None where the compiler refuses, or where a path has a space in it, which Jittor's
+    command lines do not survive.
+    """
+    command = [compiler, *_header_flags(cc_flags)]
+    key = hashlib.sha256(" ".join([_HEADER, *command, version(compiler)]).encode()).hexdigest()
+    header = folder / f"kernels-{key[:16]}.h"
+    if " " in str(header):
+        return None
+    if (compiled := header.with_suffix(".h.gch")).is_file():
+        return header
+    if (refused := header.with_suffix(".refused")).is_file():
+        return None
+    cache.write_atomically(header, _HEADER)
+    if error := _compile_header(command, header, compiled):
+        cache.write_atomically(refused, error)
+        return None
+    return header
+
+
+def _header_flags(cc_flags: str) -> list[str]:
+    """The flags of a kernel, as they have to be when its header is precompiled."""
+    kept = [f for f in shlex.split(cc_flags) if not f.startswith(("-l", "-L")) and f != "-shared"]
+    return kept + _KERNEL_MACROS.split()
+
+
+def _compile_header(command: list[str], header: Path, compiled: Path) -> str:
+    """Compile to a temporary name, then move into place. Returns the compiler's complaint."""
+    descriptor, name = tempfile.mkstemp(dir=header.parent, prefix=".making-", suffix=".gch")
+    os.close(descriptor)
+    try:
+        run = subprocess.run(
+            [*command, "-x", "c++-header", str(header), "-o", name],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode == 0:
+            os.replace(name, compiled)
+        return "" if run.returncode == 0 else run.stderr or f"exit status {run.returncode}"
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def tuner_bypass(python: str, folder: Path) -> Path | None:
+    """A program to name in `jt.flags.python_path`; None where the cache forbids execution."""
+    script = folder / "without-tuner"
+    cache.write_atomically(script, _BYPASS.format(python=shlex.quote(python)), executable=True)
+    try:
+        check = subprocess.run([script, "-c", "pass"], capture_output=True, check=False)
+    except OSError:
+        return None
+    return script if check.returncode == 0 and " " not in str(script) else None

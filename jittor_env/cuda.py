@@ -1,0 +1,47 @@
+"""Whether Jittor looks for a GPU: only if somebody says so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from jittor_env.errors import JittorEnvError
+
+_NVCC_PLACES = ("/usr/local/cuda/bin/nvcc", "/usr/bin/nvcc", "/opt/cuda/bin/nvcc")
+# With CUDA, Jittor fetches these from the internet at import.
+_DOWNLOADED = ("use_cutt", "use_cutlass", "use_nccl")
+
+
+def is_wanted(asked: bool) -> bool:
+    """Whether the caller or the environment variable `JITTOR_CUDA=1` asks for a GPU."""
+    return asked or os.environ.get("JITTOR_CUDA") == "1"
+
+
+def find_nvcc() -> str | None:
+    """The CUDA compiler that Jittor would find, or None."""
+    named = os.environ.get("nvcc_path")
+    places = [named] if named else ["nvcc", *_NVCC_PLACES]
+    return next((found for place in places if (found := shutil.which(place))), None)
+
+
+def choose_cuda(wanted: bool) -> None:
+    """Set `nvcc_path`, by which Jittor decides whether there is a GPU.
+
+    An empty value forbids both the search, which dies on a broken nvcc, and the download of a
+    whole CUDA where only a driver is found (source: `jittor_utils.install_cuda`).
+
+    Raises:
+        JittorEnvError: a GPU is wanted and there is no nvcc.
+    """
+    if not wanted:
+        os.environ["nvcc_path"] = ""
+        return
+    nvcc = find_nvcc()
+    if nvcc is None:
+        raise JittorEnvError(
+            "a GPU was asked for, but there is no CUDA compiler (nvcc)",
+            remedy="install the CUDA toolkit, name its nvcc in nvcc_path, or do without cuda",
+        )
+    os.environ["nvcc_path"] = nvcc
+    for library in _DOWNLOADED:
+        os.environ.setdefault(library, "0")

@@ -1,0 +1,74 @@
+"""The interpreter's own C headers, wherever the interpreter lives."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+from jittor_env import cache
+from jittor_env.errors import JittorEnvError
+
+_SHIM = """\
+#!/bin/sh
+# Answers for {executable}: Jittor would ask a python-config of some other interpreter.
+case "$1" in
+    --includes) echo '{includes}' ;;
+    --extension-suffix) echo '{suffix}' ;;
+    *) echo "unknown option $1" >&2; exit 1 ;;
+esac
+"""
+
+
+def header_folders() -> list[str]:
+    """The folders to include, the one with Python.h first."""
+    paths = [sysconfig.get_path("include"), sysconfig.get_path("platinclude")]
+    return list(dict.fromkeys(paths))
+
+
+def require_headers() -> Path:
+    """The path of Python.h.
+
+    Raises:
+        JittorEnvError: this interpreter came without its headers.
+    """
+    header = Path(header_folders()[0]) / "Python.h"
+    if not header.is_file():
+        minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise JittorEnvError(
+            f"the C headers of Python {minor} are missing ({header})",
+            remedy=f"install them (Debian: apt install python{minor}-dev) "
+            "or use a Python from pyenv, conda or uv, which brings its own",
+        )
+    return header
+
+
+def point_jittor_at_headers() -> None:
+    """Set `python_config_path` to a script that answers for this very interpreter.
+
+    Jittor looks beside the executable and in /usr only: under pyenv, conda or uv it finds nothing,
+    or silently takes the headers of a system Python (source: `jittor_utils.get_py3_config_path`).
+    A `python_config_path` that the user has set is kept.
+    """
+    if "python_config_path" in os.environ:
+        return
+    require_headers()
+    version = sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag
+    script = cache.own_folder() / f"python-config-{version}-{_fingerprint()}"
+    cache.write_atomically(script, _shim_text(), executable=True)
+    os.environ["python_config_path"] = str(script)
+
+
+def _shim_text() -> str:
+    return _SHIM.format(
+        executable=sys.base_prefix,
+        includes=" ".join(f"-I{folder}" for folder in header_folders()),
+        suffix=sysconfig.get_config_var("EXT_SUFFIX"),
+    )
+
+
+def _fingerprint() -> str:
+    import hashlib
+
+    return hashlib.sha256(_shim_text().encode()).hexdigest()[:8]
