@@ -32,12 +32,7 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{path} cannot be read: {reason}; give a file that exists") from error
-    if not content.startswith(b"\x1f\x8b"):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is damaged ({error}); fetch it again") from error
+    return _unpacked(content, str(path))
 
 
 def members(source: Path, wanted: re.Pattern[str]) -> dict[str, Member]:
@@ -50,8 +45,8 @@ def members(source: Path, wanted: re.Pattern[str]) -> dict[str, Member]:
     """
     found: dict[str, Member] = {}
     files = _in_folder(source, wanted) if source.is_dir() else _in_tar(source, wanted)
-    for member in files:
-        found.setdefault(PurePosixPath(member.where).name.removesuffix(".gz"), member)
+    for name, member in files:
+        found.setdefault(name.removesuffix(".gz"), member)
     return found
 
 
@@ -63,21 +58,30 @@ def is_tar(source: Path) -> bool:
         return False
 
 
-def _in_folder(folder: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
+def _unpacked(content: bytes, where: str) -> bytes:
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{where} is damaged ({error}); fetch it again") from error
+
+
+def _in_folder(folder: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Member]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and wanted.fullmatch(path.name):
-            yield Member(path.as_posix(), read_file(path))
+            yield path.name, Member(str(path), read_file(path))
 
 
-def _in_tar(archive: Path, wanted: re.Pattern[str]) -> Iterator[Member]:
+def _in_tar(archive: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Member]]:
     try:
         with tarfile.open(archive) as tar:
             for entry in tar:
-                if not entry.isfile() or not wanted.fullmatch(PurePosixPath(entry.name).name):
-                    continue
-                stream = tar.extractfile(entry)
-                if stream is not None:
-                    yield Member(f"{archive}:{entry.name}", stream.read())
+                name = PurePosixPath(entry.name).name
+                stream = tar.extractfile(entry) if entry.isfile() else None
+                if stream is not None and wanted.fullmatch(name):
+                    where = f"{archive}:{entry.name}"
+                    yield name, Member(where, _unpacked(stream.read(), where))
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise InputError(
             f"{archive} cannot be read as a folder or tar archive ({error}); fetch it again"

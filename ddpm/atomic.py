@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +30,9 @@ def replacing(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        _claim(path, temporary)
+        mode = _claim(path, temporary)
         yield temporary
+        temporary.chmod(mode)  # safetensors puts a file of its own there, closed to other users
         if durable:
             _flush(temporary)
         os.replace(temporary, path)
@@ -58,11 +60,13 @@ def cannot_write(path: Path | str, error: OSError) -> InputError:
     return InputError(f"{path} cannot be written: {reason}; choose another place for it")
 
 
-def _claim(path: Path, temporary: Path) -> None:
+def _claim(path: Path, temporary: Path) -> int:
+    """Make the temporary file and return the mode that the system gives new files here."""
     if path.is_dir():
         raise InputError(f"{path} cannot be written: it is a folder; give a file's name")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary.open("xb").close()  # refused now, rather than after an hour of work
+    return stat.S_IMODE(temporary.stat().st_mode)
 
 
 def _flush(path: Path) -> None:

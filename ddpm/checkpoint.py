@@ -96,7 +96,7 @@ class Checkpoint:
                 f" name the format {metadata.get('format')!r}, not {_FORMAT!r}); convert it with"
                 " ddpm convert"
             )
-        groups: dict[str, Tensors] = {group: {} for group in _GROUPS}
+        groups: dict[str, Any] = {group: {} for group in _GROUPS}
         for key, value in tensors.items():
             group, _, name = key.partition("/")
             groups.setdefault(group, {})[name] = value

@@ -107,8 +107,11 @@ class _ArraysOnly(pickle.Unpickler):
     """Admits NumPy's array reconstruction beside the plain containers, and no other callable."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module.replace("_core", "core"), name) == ("numpy.core.multiarray", "_reconstruct"):
+        where = module.replace("numpy._core", "numpy.core")  # NumPy 2's name for it
+        if (where, name) == ("numpy.core.multiarray", "_reconstruct"):
             return _reconstruct
+        if (where, name) == ("numpy.core.numeric", "_frombuffer"):  # protocol 5
+            return _frombuffer
         if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
             return getattr(np, name)
         if (module, name) == ("_codecs", "encode"):  # how protocol 2 of Python 3 stores bytes
@@ -120,6 +123,10 @@ def _reconstruct(subtype: type, shape: tuple[int, ...], dtype: Any) -> np.ndarra
     if subtype is not np.ndarray or shape != (0,):
         raise pickle.UnpicklingError("not an empty array to be filled")
     return np.ndarray(shape, dtype)
+
+
+def _frombuffer(content: bytes, dtype: Any, shape: tuple[int, ...], order: Any) -> np.ndarray:
+    return np.frombuffer(content, dtype).reshape(shape, order=order)
 
 
 def _encode(text: str, encoding: str) -> bytes:

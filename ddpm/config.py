@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from ddpm.errors import InputError
 
@@ -14,16 +15,48 @@ def _require(condition: bool, name: str, value: object, rule: str) -> None:
         raise InputError(f"{name} = {value!r} cannot be used: it must be {rule}")
 
 
-def _require_positive(config: object, *names: str) -> None:
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> TypeGuard[float]:
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _require_whole(config: object, *names: str, least: int) -> None:
     for name in names:
         value = getattr(config, name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        _require(whole and value >= 1, name, value, "a whole number of at least 1")
+        rule = f"a whole number of at least {least}"
+        _require(_is_whole(value) and value >= least, name, value, rule)
+
+
+def _require_wholes(config: object, name: str, *, fewest: int) -> None:
+    values = getattr(config, name)
+    fit = isinstance(values, tuple) and all(_is_whole(value) and value >= 1 for value in values)
+    rule = f"a tuple of {fewest} or more whole numbers of at least 1"
+    _require(fit and len(values) >= fewest, name, values, rule)
+
+
+def _require_above_0(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(_is_finite(value) and value > 0, name, value, "a finite number above 0")
 
 
 def _require_fraction(config: object, *names: str) -> None:
     for name in names:
-        _require(0 <= getattr(config, name) < 1, name, getattr(config, name), "in [0, 1)")
+        value = getattr(config, name)
+        _require(_is_finite(value) and 0 <= value < 1, name, value, "a number in [0, 1)")
+
+
+def _require_switch(config: object, name: str) -> None:
+    value = getattr(config, name)
+    _require(isinstance(value, bool), name, value, "True or False")
+
+
+def _require_seed(config: object) -> None:
+    value = getattr(config, "seed", None)
+    _require(_is_whole(value), "seed", value, "a whole number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +87,12 @@ class UNetConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _require_positive(
-            self, "image_size", "image_channels", "base_channels", "blocks_per_level", "norm_groups"
-        )
+        wholes = "image_size", "image_channels", "base_channels", "blocks_per_level", "norm_groups"
+        _require_whole(self, *wholes, least=1)
         _require_fraction(self, "dropout")
-        _require(self.norm_epsilon > 0, "norm_epsilon", self.norm_epsilon, "above 0")
-        _require(
-            len(self.channel_multipliers) > 0 and all(m >= 1 for m in self.channel_multipliers),
-            "channel_multipliers",
-            self.channel_multipliers,
-            "one or more whole numbers of at least 1",
-        )
+        _require_above_0(self, "norm_epsilon")
+        _require_wholes(self, "channel_multipliers", fewest=1)
+        _require_wholes(self, "attention_resolutions", fewest=0)
         halvings = 2 ** (len(self.channel_multipliers) - 1)
         _require(
             self.image_size % halvings == 0,
@@ -116,16 +144,19 @@ class DiffusionConfig:
     clip: bool = True
 
     def __post_init__(self) -> None:
-        _require_positive(self, "T")
-        _require(self.schedule in ("linear", "cosine"), "schedule", self.schedule, "linear, cosine")
+        _require_whole(self, "T", least=1)
+        _require_switch(self, "clip")
+        schedules = "linear", "cosine"
+        _require(self.schedule in schedules, "schedule", self.schedule, "linear or cosine")
         _require(
             self.variance in ("fixed_small", "fixed_large"),
             "variance",
             self.variance,
             "fixed_small or fixed_large",
         )
+        _require_fraction(self, "beta_start", "beta_end")
         _require(
-            0 < self.beta_start <= self.beta_end < 1,
+            0 < self.beta_start <= self.beta_end,
             "beta_start, beta_end",
             (self.beta_start, self.beta_end),
             "rising within (0, 1)",
@@ -160,18 +191,15 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require_positive(self, "epochs", "batch_size")
+        _require_whole(self, "epochs", "batch_size", least=1)
+        _require_whole(self, "warmup_steps", least=0)
         _require_fraction(self, "ema_decay")
-        _require(
-            all(0 <= beta < 1 for beta in self.betas) and len(self.betas) == 2,
-            "betas",
-            self.betas,
-            "two numbers in [0, 1)",
-        )
-        _require(self.lr > 0, "lr", self.lr, "above 0")
-        _require(self.epsilon > 0, "epsilon", self.epsilon, "above 0")
-        _require(self.clip_norm > 0, "clip_norm", self.clip_norm, "above 0")
-        _require(self.warmup_steps >= 0, "warmup_steps", self.warmup_steps, "at least 0")
+        _require_above_0(self, "lr", "epsilon", "clip_norm")
+        _require_switch(self, "flip")
+        _require_seed(self)
+        pair = isinstance(self.betas, tuple) and len(self.betas) == 2
+        fractions = pair and all(_is_finite(beta) and 0 <= beta < 1 for beta in self.betas)
+        _require(fractions, "betas", self.betas, "a tuple of two numbers in [0, 1)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +211,8 @@ class SampleConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require_positive(self, "num_samples", "batch_size")
+        _require_whole(self, "num_samples", "batch_size", least=1)
+        _require_seed(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +241,9 @@ class RunConfig:
         Raises:
             InputError: a part or an option is missing, unknown or out of range.
         """
+        parts = [part.name for part in fields(cls)]
+        if not isinstance(values, dict) or set(values) != set(parts):
+            raise InputError(f"the configuration cannot be read: its parts must be {parts}")
         try:
             return cls(
                 unet=_build(UNetConfig, values["unet"]),
@@ -219,7 +251,7 @@ class RunConfig:
                 train=_build(TrainConfig, values["train"]),
                 sample=_build(SampleConfig, values["sample"]),
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, TypeError) as error:
             raise InputError(f"the configuration cannot be read: {error}") from error
 
     def with_(self, **parts: dict[str, Any]) -> RunConfig:

@@ -21,8 +21,8 @@ class RunLog:
     """Writes `train_log.txt`, a line per step, and `performance_log.txt`, a line per epoch.
 
     A loss is written as the shortest decimal that reads back to the same float64, so that a
-    resumed run's log can be compared byte for byte with an uninterrupted one's. Speeds go to the other
-    file, which no comparison reads. Use as a context manager, or close it.
+    resumed run's log can be compared byte for byte with an uninterrupted one's. Speeds go to the
+    other file, which no comparison reads. Use as a context manager, or close it.
 
     Args:
         folder: where the two files lie.

@@ -36,7 +36,9 @@ def stream(seed: int, purpose: Purpose, *index: int | str) -> np.random.Generato
         A fresh Philox4x64 generator whose 128-bit key is the BLAKE2b digest of the whole key
         (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
     """
-    text = "/".join(map(repr, (int(seed), purpose, *index)))
+    # A NumPy integer is the same key as Python's, although its repr is not in every version.
+    plain = (i if isinstance(i, str) else int(i) for i in index)
+    text = "/".join(map(repr, (int(seed), purpose, *plain)))
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 

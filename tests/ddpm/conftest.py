@@ -1,0 +1,38 @@
+"""Fixtures of the tests of the `ddpm` room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ddpm.errors import InputError
+
+Refuses = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture
+def refuses() -> Refuses:
+    """Return a block that must end in an InputError of one line with each part in it, literally."""
+
+    @contextmanager
+    def block(*parts: object) -> Iterator[None]:
+        with pytest.raises(InputError) as caught:
+            yield
+        text = str(caught.value)
+        assert re.fullmatch(r"[^\n]+", text), f"not one line: {text!r}"
+        for part in parts:
+            assert str(part) in text
+
+    return block
+
+
+@pytest.fixture
+def listing() -> Callable[[Path], set[str]]:
+    """Return the files below a folder, hidden ones too, so that left-overs show."""
+    return lambda folder: {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    }

@@ -1,0 +1,141 @@
+"""Configurations: every bad option is named, and all survive JSON."""
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddpm.config import PRESETS, DiffusionConfig, RunConfig, SampleConfig, TrainConfig, preset
+from ddpm.errors import InputError
+
+NOT_NUMBERS = st.sampled_from([None, "3", True, math.nan, math.inf, [1]])
+NOT_WHOLE = NOT_NUMBERS | st.floats(0.1, 9) | st.integers(max_value=0)
+NOT_POSITIVE = NOT_NUMBERS | st.floats(max_value=0, allow_nan=False) | st.integers(max_value=0)
+NOT_FRACTION = NOT_NUMBERS | st.floats(min_value=1) | st.floats(max_value=-1e-9)
+NOT_SWITCH = st.sampled_from([None, 0, 1, "yes"])
+NOT_WHOLES = st.sampled_from([(0,), (1.5,), [1, 2], 3, None, "12", (True,)])
+
+BAD = {
+    ("unet", "image_size"): NOT_WHOLE,
+    ("unet", "image_channels"): NOT_WHOLE,
+    ("unet", "base_channels"): NOT_WHOLE | st.sampled_from([6, 10]),  # 4 groups
+    ("unet", "channel_multipliers"): NOT_WHOLES | st.just(()),
+    ("unet", "blocks_per_level"): NOT_WHOLE,
+    ("unet", "attention_resolutions"): NOT_WHOLES,
+    ("unet", "norm_groups"): NOT_WHOLE,
+    ("unet", "norm_epsilon"): NOT_POSITIVE,
+    ("unet", "dropout"): NOT_FRACTION,
+    ("diffusion", "T"): NOT_WHOLE,
+    ("diffusion", "schedule"): st.sampled_from(["quadratic", None, ["linear"]]),
+    ("diffusion", "beta_start"): NOT_FRACTION | st.just(0.0) | st.just(0.5),
+    ("diffusion", "beta_end"): NOT_FRACTION | st.just(1e-9),
+    ("diffusion", "variance"): st.sampled_from(["learned", None]),
+    ("diffusion", "clip"): NOT_SWITCH,
+    ("train", "epochs"): NOT_WHOLE,
+    ("train", "batch_size"): NOT_WHOLE,
+    ("train", "lr"): NOT_POSITIVE,
+    ("train", "warmup_steps"): NOT_NUMBERS | st.integers(max_value=-1) | st.just(0.5),
+    ("train", "betas"): st.sampled_from([(0.9,), (0.9, 1.0), (-0.1, 0.9), 0.9, [0.9, 0.9], None]),
+    ("train", "epsilon"): NOT_POSITIVE,
+    ("train", "clip_norm"): NOT_POSITIVE,
+    ("train", "ema_decay"): NOT_FRACTION,
+    ("train", "flip"): NOT_SWITCH,
+    ("train", "seed"): st.sampled_from([None, "0", 0.5, True]),
+    ("sample", "num_samples"): NOT_WHOLE,
+    ("sample", "batch_size"): NOT_WHOLE,
+    ("sample", "seed"): st.sampled_from([None, "0", 0.5, True]),
+}
+
+
+def test_every_option_has_bad_values_to_try():
+    config = preset("tiny")
+    options = {(part, option) for part, values in config.to_dict().items() for option in values}
+    assert options == set(BAD)
+
+
+@given(st.sampled_from(sorted(BAD)).flatmap(lambda key: st.tuples(st.just(key), BAD[key])))
+def test_any_single_bad_option_is_refused_by_name(case):
+    (part, option), value = case
+    with pytest.raises(InputError) as caught:
+        preset("tiny").with_(**{part: {option: value}})
+    text = str(caught.value)
+    assert "\n" not in text
+    assert option in text
+    assert repr(value) in text
+    assert "must be" in text
+
+
+GOOD = st.builds(
+    lambda diffusion, train, sample, name: dataclasses.replace(
+        preset(name), diffusion=diffusion, train=train, sample=sample
+    ),
+    diffusion=st.builds(
+        DiffusionConfig,
+        T=st.integers(1, 4000),
+        schedule=st.sampled_from(["linear", "cosine"]),
+        beta_start=st.floats(1e-6, 1e-2),
+        beta_end=st.floats(1e-2, 0.99),
+        variance=st.sampled_from(["fixed_small", "fixed_large"]),
+        clip=st.booleans(),
+    ),
+    train=st.builds(
+        TrainConfig,
+        lr=st.floats(1e-9, 10),
+        betas=st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)),
+        seed=st.integers(-(2**70), 2**70),
+        flip=st.booleans(),
+    ),
+    sample=st.builds(SampleConfig, num_samples=st.integers(1, 10**6), seed=st.integers()),
+    name=st.sampled_from(sorted(PRESETS)),
+)
+
+
+@given(GOOD)
+def test_a_configuration_survives_json(config):
+    assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_are_consistent(name):
+    unet = preset(name).unet
+    assert len(unet.level_channels) == len(unet.level_resolutions)
+    assert unet.level_resolutions[0] == unet.image_size
+    assert set(unet.attention_resolutions) <= set(unet.level_resolutions)
+    assert unet.time_channels == 4 * unet.base_channels
+
+
+def test_cifar10_is_the_papers():
+    config = preset("cifar10")
+    assert config.unet.level_channels == (128, 256, 256, 256)
+    assert config.unet.level_resolutions == (32, 16, 8, 4)
+    assert (config.diffusion.T, config.diffusion.beta_start, config.diffusion.beta_end) == (
+        1000,
+        1e-4,
+        0.02,
+    )
+
+
+def test_an_image_size_that_does_not_halve_is_refused(refuses):
+    with refuses("image_size = 27", "a multiple of 2, for 2 levels"):
+        preset("tiny").with_(unet={"image_size": 27})
+
+
+def test_unknown_presets_options_and_parts_are_refused(refuses):
+    with refuses("no preset 'imagenet'", "tiny, mnist, cifar10"):
+        preset("imagenet")
+    values = preset("tiny").to_dict()
+    incomplete = {part: values[part] for part in ("unet", "train")}
+    broken: Any
+    for broken in ({}, None, values | {"more": {}}, incomplete):
+        with refuses("its parts must be"):
+            RunConfig.from_dict(broken)
+    with refuses("cannot be read", "depth"):
+        RunConfig.from_dict(values | {"unet": values["unet"] | {"depth": 3}})
+    with refuses("cannot be read", "image_size"):
+        RunConfig.from_dict(values | {"unet": {}})
+    with refuses("cannot be read"):
+        RunConfig.from_dict(values | {"unet": None})
