@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import tempfile
 from pathlib import Path
@@ -65,16 +66,16 @@ def require_writable() -> None:
         ) from error
     if (free := free_mb(folder)) < SPACE_NEEDED_MB and not compiled_cores():
         raise JittorEnvError(
-            f"Jittor's cache folder {folder} is full ({free:.0f} MB free, {SPACE_NEEDED_MB} needed)",
+            f"Jittor's cache folder {folder} is full "
+            f"({free:.0f} MB free, {SPACE_NEEDED_MB} needed)",
             remedy=f"free some space {choose}",
         )
 
 
 def compiled_cores() -> list[Path]:
     """Compiled Jittor cores of this Python in the cache, of whatever compiler and machine."""
-    import platform
-
-    pattern = f"jt*/*/py{platform.python_version()}/**/jittor_core*.so"
+    # version / compiler / Python / system / processor / installation / cache_name
+    pattern = f"jt*/*/py{platform.python_version()}/*/*/*/*/jittor_core*.so"
     return sorted(root().glob(pattern))
 
 

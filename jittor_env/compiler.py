@@ -33,6 +33,7 @@ _HEADER = """\
 #include "ops/unary_op.h"
 #include "ops/reduce_op.h"
 """
+_CC = "cc_path"
 _KERNEL_MACROS = "-DJIT=1 -DJIT_cpu=1"
 
 # Jittor runs `$python_path .../asm_tuner.py --cc_path=g++ SOURCE FLAGS -o LIBRARY`.
@@ -62,7 +63,7 @@ def require_compiler() -> str:
     Raises:
         JittorEnvError: there is none.
     """
-    name = os.environ.get("cc_path") or "g++"
+    name = os.environ.get(_CC) or "g++"
     found = shutil.which(name)
     if found is None:
         raise JittorEnvError(
@@ -113,6 +114,13 @@ def precompiled_header(compiler: str, cc_flags: str, folder: Path) -> Path | Non
         cache.write_atomically(refused, error)
         return None
     return header
+
+
+def precompiled_headers(*, refused: bool = False) -> list[Path]:
+    """The precompiled headers in the cache, or the notes that the compiler refused one."""
+    return sorted(
+        cache.root().glob(f"jt*/**/jittor_env/kernels-*{'.refused' if refused else '.gch'}")
+    )
 
 
 def _header_flags(cc_flags: str) -> list[str]:

@@ -8,4 +8,5 @@ class JittorEnvError(RuntimeError):
 
     def __init__(self, what: str, *, remedy: str) -> None:
         super().__init__(" ".join(f"{what}; {remedy}".split()))
+        self.what = what
         self.remedy = remedy

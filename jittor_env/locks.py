@@ -45,7 +45,8 @@ def holders(path: Path) -> list[Holder]:
 
 def lock_files() -> list[Path]:
     """Jittor's lock files in the cache."""
-    return sorted(cache.root().rglob("jittor.lock"))
+    # version / compiler / Python / system / processor / installation
+    return sorted(cache.root().glob("jt*/*/*/*/*/*/jittor.lock"))
 
 
 def abandoned() -> list[Holder]:
@@ -75,16 +76,19 @@ def starting() -> Iterator[None]:
     path = cache.own_folder() / "start.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    owner = os.getpid()
     # A fork that kept the descriptor would keep the lock after its parent's death.
     open_here = [descriptor]
-    os.register_at_fork(after_in_child=lambda: open_here and os.close(open_here.pop()))
+    os.register_at_fork(after_in_child=lambda: _close(open_here))
     try:
         _acquire(descriptor, path)
         yield
     finally:
-        if os.getpid() == owner and open_here:
-            os.close(open_here.pop())
+        _close(open_here)
+
+
+def _close(descriptors: list[int]) -> None:
+    while descriptors:
+        os.close(descriptors.pop())
 
 
 def _acquire(descriptor: int, path: Path) -> None:

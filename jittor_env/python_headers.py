@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import sysconfig
@@ -10,6 +11,7 @@ from pathlib import Path
 from jittor_env import cache
 from jittor_env.errors import JittorEnvError
 
+_VARIABLE = "python_config_path"
 _SHIM = """\
 #!/bin/sh
 # Answers for {executable}: Jittor would ask a python-config of some other interpreter.
@@ -51,13 +53,13 @@ def point_jittor_at_headers() -> None:
     or silently takes the headers of a system Python (source: `jittor_utils.get_py3_config_path`).
     A `python_config_path` that the user has set is kept.
     """
-    if "python_config_path" in os.environ:
+    if _VARIABLE in os.environ:
         return
     require_headers()
     version = sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag
     script = cache.own_folder() / f"python-config-{version}-{_fingerprint()}"
     cache.write_atomically(script, _shim_text(), executable=True)
-    os.environ["python_config_path"] = str(script)
+    os.environ[_VARIABLE] = str(script)
 
 
 def _shim_text() -> str:
@@ -69,6 +71,4 @@ def _shim_text() -> str:
 
 
 def _fingerprint() -> str:
-    import hashlib
-
     return hashlib.sha256(_shim_text().encode()).hexdigest()[:8]

@@ -26,11 +26,11 @@ def require_python() -> None:
         )
 
 
-def require_packages() -> None:
-    """Refuse a missing Jittor and a NumPy that it was not built for.
+def require_numpy() -> None:
+    """Refuse a NumPy that Jittor was not built for.
 
     Raises:
-        JittorEnvError: naming the package, its version and the command that mends it.
+        JittorEnvError: there is none, or it is NumPy 2 or later.
     """
     numpy = installed_version("numpy")
     if numpy is None or int(numpy.partition(".")[0]) >= 2:
@@ -38,6 +38,14 @@ def require_packages() -> None:
             f"Jittor {JITTOR} needs NumPy 1, found {numpy or 'none'}",
             remedy='pip install "numpy<2"',
         )
+
+
+def require_jittor() -> None:
+    """Refuse an environment without Jittor.
+
+    Raises:
+        JittorEnvError: it is not installed.
+    """
     if installed_version("jittor") is None:
         raise JittorEnvError(
             f"Jittor is not installed in {sys.prefix}", remedy=f"pip install jittor=={JITTOR}.0"

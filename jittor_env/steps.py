@@ -16,7 +16,7 @@ from typing import Any
 from jittor_env import arithmetic, cache, compiler, locks, onednn, progress, python_headers
 from jittor_env.cuda import choose_cuda, is_wanted
 from jittor_env.errors import JittorEnvError
-from jittor_env.requirements import require_packages, require_python
+from jittor_env.requirements import require_jittor, require_numpy, require_python
 
 
 def prepare(*, cuda: bool = False) -> None:
@@ -31,7 +31,8 @@ def prepare(*, cuda: bool = False) -> None:
     if "jittor" in sys.modules:
         return
     require_python()
-    require_packages()
+    require_numpy()
+    require_jittor()
     compiler.require_compiler()
     python_headers.require_headers()
     cache.require_writable()
@@ -109,7 +110,7 @@ def _import() -> ModuleType:
     locks.clear_abandoned()
     try:
         with _unchanged_process():
-            utils = importlib.import_module("jittor_utils")
+            utils: Any = importlib.import_module("jittor_utils")
             folder = Path(utils.cache_path)
             if any(folder.rglob("jittor_core*.so")):
                 return importlib.import_module("jittor")
