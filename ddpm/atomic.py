@@ -54,6 +54,22 @@ def write_text(path: Path | str, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        InputError: it cannot be made, as when a file has its name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(
+            f"{folder} cannot be written into: it is a file; choose another folder"
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 def cannot_write(path: Path | str, error: OSError) -> InputError:
     """Return the error for an output path that the system refuses."""
     reason = error.strerror or str(error)
@@ -64,7 +80,7 @@ def _claim(path: Path, temporary: Path) -> int:
     """Make the temporary file and return the mode that the system gives new files here."""
     if path.is_dir():
         raise InputError(f"{path} cannot be written: it is a folder; give a file's name")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary.open("xb").close()  # refused now, rather than after an hour of work
     return stat.S_IMODE(temporary.stat().st_mode)
 

@@ -11,7 +11,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpm.atomic import cannot_write, write_text
+from ddpm.atomic import cannot_write, make_folder, write_text
 from ddpm.errors import InputError
 
 _LINE = re.compile(r"epoch (\d+) step (\d+) loss (\S+)")
@@ -117,8 +117,8 @@ def _parse(path: Path) -> Iterable[tuple[str, int, float]]:
 
 
 def _open(path: Path, mode: str) -> IO[str]:
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         return path.open(mode, encoding="utf-8", newline="\n", buffering=1)
     except OSError as error:
         raise cannot_write(path, error) from error

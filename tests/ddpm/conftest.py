@@ -8,8 +8,15 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ddpm.errors import InputError
+
+# The same examples each time, however busy the machine: a test that fails must fail again.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 Refuses = Callable[..., AbstractContextManager[None]]
 

@@ -58,8 +58,10 @@ def test_the_mode_is_that_of_an_ordinary_file_whatever_the_writer_leaves(tmp_pat
 
 def test_a_path_below_a_file_is_refused(tmp_path, refuses, listing):
     (tmp_path / "file").write_text("in the way")
-    with refuses(tmp_path / "file" / "x.png", "cannot be written", "choose another place"):
+    with refuses(tmp_path / "file", "cannot be written into: it is a file"):
         atomic.write_text(tmp_path / "file" / "x.png", "never")
+    with refuses(tmp_path / "file" / "deep", "cannot be written: Not a directory"):
+        atomic.write_text(tmp_path / "file" / "deep" / "x.png", "never")
     assert listing(tmp_path) == {"file"}
 
 

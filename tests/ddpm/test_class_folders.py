@@ -130,10 +130,12 @@ def test_a_corrupt_image_is_named_wherever_it_is_cut(tmp_path, refuses, name):
             class_folders.read(tmp_path, progress=False)
 
 
-def test_a_flipped_bit_in_the_pixels_is_noticed(tmp_path, refuses):
+@pytest.mark.parametrize("place", ["pixels", "checksum"])
+def test_a_flipped_bit_is_noticed(tmp_path, refuses, place):
     path = save(tmp_path / "a" / "x.png", noise("RGB"))
     content = bytearray(path.read_bytes())
-    content[content.index(b"IDAT") + 60] ^= 1
+    # The chunk's checksum is its last four bytes, just before the 12 bytes of the end chunk.
+    content[content.index(b"IDAT") + 60 if place == "pixels" else -14] ^= 1
     path.write_bytes(content)
     with refuses(path, "is corrupt or no image"):
         class_folders.read(tmp_path, progress=False)
