@@ -1,0 +1,56 @@
+"""The diffusion process: q, p and the loss (Ho et al. 2020, sections 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jittor as jt
+from jittor import Var
+
+from ddpm.config import DiffusionConfig
+from impl_jittor.operators import mean
+from impl_jittor.schedule import Schedule, extract
+
+NoisePredictor = Callable[[Var, Var], Var]
+
+
+class GaussianDiffusion:
+    """Forward and reverse process. Images are (N, C, H, W), timesteps integer (N,) in 0 … T-1."""
+
+    def __init__(self, config: DiffusionConfig) -> None:
+        self.config = config
+        self.schedule = Schedule(config)
+
+    def q_sample(self, x_0: Var, timestep: Var, noise: Var) -> Var:
+        """Draw x_t from q(x_t | x_0) with the given noise (eq. 4)."""
+        signal = extract(self.schedule.sqrt_alpha_bar, timestep, x_0)
+        spread = extract(self.schedule.sqrt_one_minus_alpha_bar, timestep, x_0)
+        return signal * x_0 + spread * noise
+
+    def q_posterior_mean(self, x_0: Var, x_t: Var, timestep: Var) -> Var:
+        """Return the mean of q(x_{t-1} | x_t, x_0) (eq. 7)."""
+        weight_x0 = extract(self.schedule.posterior_mean_x0, timestep, x_t)
+        weight_xt = extract(self.schedule.posterior_mean_xt, timestep, x_t)
+        return weight_x0 * x_0 + weight_xt * x_t
+
+    def predict_x0(self, x_t: Var, timestep: Var, noise: Var) -> Var:
+        """Return the x_0 that x_t and its noise imply (eq. 4 solved for x_0)."""
+        signal = extract(self.schedule.sqrt_alpha_bar, timestep, x_t)
+        spread = extract(self.schedule.sqrt_one_minus_alpha_bar, timestep, x_t)
+        return (x_t - spread * noise) / signal
+
+    def p_mean(self, model: NoisePredictor, x_t: Var, timestep: Var) -> Var:
+        """Return the mean of p_theta(x_{t-1} | x_t), the predicted x_0 clipped if so configured."""
+        x_0 = self.predict_x0(x_t, timestep, model(x_t, timestep))
+        if self.config.clip:
+            x_0 = jt.clamp(x_0, -1, 1)
+        return self.q_posterior_mean(x_0, x_t, timestep)
+
+    def p_sample(self, model: NoisePredictor, x_t: Var, timestep: Var, noise: Var) -> Var:
+        """Draw x_{t-1} from p_theta(x_{t-1} | x_t) (algorithm 2); no noise is added at t = 0."""
+        sigma = extract(self.schedule.sigma, timestep, x_t)
+        return self.p_mean(model, x_t, timestep) + sigma * noise
+
+    def loss(self, model: NoisePredictor, x_0: Var, timestep: Var, noise: Var) -> Var:
+        """Return L_simple, the mean squared error of the predicted noise (eq. 14)."""
+        return mean((model(self.q_sample(x_0, timestep, noise), timestep) - noise).sqr())

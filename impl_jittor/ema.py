@@ -1,0 +1,28 @@
+"""The exponential moving average of the weights, from which samples are drawn."""
+
+from __future__ import annotations
+
+from jittor import Var, nn
+
+from impl_jittor.operators import constant
+
+
+class EMA:
+    """Averaged weights: average <- average + (1 - decay) (weight - average), after each step."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.average: dict[str, Var] = {
+            name: parameter.copy().stop_grad() for name, parameter in model.named_parameters()
+        }
+
+    def update(self, model: nn.Module) -> None:
+        """Move the average towards the model's weights."""
+        for name, parameter in model.named_parameters():
+            average = self.average[name]
+            average.update(average + constant(1 - self.decay, average) * (parameter - average))
+
+    def copy_to(self, model: nn.Module) -> None:
+        """Overwrite the model's weights by the average."""
+        for name, parameter in model.named_parameters():
+            parameter.update(self.average[name])

@@ -1,0 +1,60 @@
+"""Operators that Jittor has in a form that loses digits, written so that they keep them.
+
+Jittor takes Python scalars and the 1/n of `mean` as float32, even inside a float64 graph; its
+GroupNorm takes the variance in one pass, E[x^2] - E[x]^2, which cancels; its sigmoid saturates at
+-30. These forms are exact to the precision of their input, so that float64 means float64.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jittor as jt
+import numpy as np
+
+
+def constant(value: float, like: jt.Var) -> jt.Var:
+    """Return a Python number as a Var of shape (1,) in the dtype of `like`, all digits kept."""
+    return jt.array64(np.full((1,), value, str(like.dtype))).stop_grad()
+
+
+def mean(x: jt.Var) -> jt.Var:
+    """Return the mean of all elements, shape (1,); `Var.mean` has a float32 1/n in its gradient."""
+    return x.sum() / x.numel()
+
+
+def silu(x: jt.Var) -> jt.Var:
+    """Return x sigmoid(x); beyond -80 the exponential would overflow float32 and is held."""
+    return x / (jt.exp(-jt.maximum(x, constant(-80, x))) + constant(1, x))
+
+
+def attention(query: jt.Var, key: jt.Var, value: jt.Var) -> jt.Var:
+    """Return softmax(Q K^T / sqrt(C)) V for (N, L, C) each (Vaswani et al. 2017, eq. 1)."""
+    scale = constant(1 / math.sqrt(query.shape[-1]), query)
+    weights = jt.nn.softmax(jt.nn.bmm_transpose(query * scale, key), dim=-1)
+    return jt.nn.bmm(weights, value)
+
+
+def group_norm(x: jt.Var, groups: int, weight: jt.Var, bias: jt.Var, epsilon: float) -> jt.Var:
+    """Normalise (N, C, H, W) over each group of channels, in two passes (Wu & He 2018)."""
+    N, C, H, W = x.shape
+    size = C // groups * H * W
+    grouped = x.reshape(N, groups, size)
+    centred = grouped - grouped.sum(2, keepdims=True) / size
+    variance = centred.sqr().sum(2, keepdims=True) / size
+    normal = (centred / jt.sqrt(variance + constant(epsilon, x))).reshape(N, C, H, W)
+    return normal * weight.reshape(1, C, 1, 1) + bias.reshape(1, C, 1, 1)
+
+
+class GroupNorm(jt.nn.Module):
+    """GroupNorm with torch's parameters and a variance in two passes."""
+
+    def __init__(self, groups: int, channels: int, epsilon: float) -> None:
+        self.groups = groups
+        self.epsilon = epsilon
+        self.weight = jt.ones((channels,))
+        self.bias = jt.zeros((channels,))
+
+    def execute(self, x: jt.Var) -> jt.Var:
+        """Normalise (N, C, H, W), scale and shift each channel."""
+        return group_norm(x, self.groups, self.weight, self.bias, self.epsilon)

@@ -1,0 +1,51 @@
+"""Sampling (Ho et al. 2020, algorithm 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import jittor as jt
+import numpy as np
+
+from ddpm import streams
+from ddpm.checkpoint import Checkpoint
+from impl_jittor.diffusion import GaussianDiffusion
+from impl_jittor.unet import UNet
+
+
+def load_model(
+    checkpoint: Checkpoint, dtype: str = "float32", device: str = "cpu", *, averaged: bool = True
+) -> UNet:
+    """Build the checkpoint's U-Net for sampling, from its averaged or its last weights."""
+    model = UNet(checkpoint.config.unet)
+    weights = checkpoint.ema if averaged else checkpoint.weights
+    jt.flags.use_cuda = int(device == "cuda")
+    for name, parameter in model.named_parameters():
+        parameter.update(jt.array64(weights[name]))
+    jt.sync_all()  # a pending array of one element, fused into a broadcast, does not compile
+    return getattr(model, dtype)().eval()
+
+
+def p_sample_loop(
+    model: UNet, diffusion: GaussianDiffusion, samples: Sequence[int], *, seed: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Run the reverse chain for the samples of the given numbers.
+
+    Yields:
+        (t, x_t) for t = T, T-1, …, 0 with x_t (N, C, H, W): x_T is pure noise, the last the images.
+    """
+    T = diffusion.config.T
+    config, weight = model.config, model.conv_in.weight
+    shape = (config.image_channels, config.image_size, config.image_size)
+
+    def draw(timestep: int) -> jt.Var:
+        noise = streams.sampler_noise(samples, shape, seed=seed, timestep=timestep)
+        return jt.array(noise).cast(weight.dtype)
+
+    x = draw(T)
+    yield T, x.numpy()
+    for t in reversed(range(T)):
+        timestep = jt.array(np.full((len(samples),), t, np.int64))
+        with jt.no_grad():
+            x = diffusion.p_sample(model, x, timestep, draw(t) if t > 0 else jt.zeros_like(x))
+        yield t, x.numpy()

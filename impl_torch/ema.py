@@ -1,0 +1,28 @@
+"""The exponential moving average of the weights, from which samples are drawn."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class EMA:
+    """Averaged weights: average <- average + (1 - decay) (weight - average), after each step."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.average: dict[str, Tensor] = {
+            name: parameter.detach().clone() for name, parameter in model.named_parameters()
+        }
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move the average towards the model's weights."""
+        for name, parameter in model.named_parameters():
+            self.average[name].lerp_(parameter, 1 - self.decay)
+
+    @torch.no_grad()
+    def copy_to(self, model: nn.Module) -> None:
+        """Overwrite the model's weights by the average."""
+        for name, parameter in model.named_parameters():
+            parameter.copy_(self.average[name])

@@ -1,0 +1,58 @@
+"""The noise schedule: every table of the forward process and of its posterior."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ddpm.config import DiffusionConfig
+
+
+class Schedule:
+    """The tables beta_t … of Ho et al. 2020, each float64 (T,), index t for the paper's t + 1.
+
+    Attributes:
+        beta, alpha, alpha_bar: section 2; alpha_bar is the running product of alpha = 1 - beta.
+        alpha_bar_previous: alpha_bar of t - 1, and 1 before the first step.
+        sqrt_alpha_bar, sqrt_one_minus_alpha_bar: the coefficients of eq. 4.
+        posterior_variance: eq. 7, right.
+        posterior_mean_x0, posterior_mean_xt: the coefficients of x_0 and x_t in eq. 7, left.
+        sigma: the reverse process's spread, the root of beta or of the posterior's variance
+            (section 3.2); 0 at t = 0, where algorithm 2 adds no noise.
+    """
+
+    def __init__(self, config: DiffusionConfig) -> None:
+        self.T = config.T
+        self.beta = linear_beta(config) if config.schedule == "linear" else cosine_beta(config)
+        self.alpha = 1 - self.beta
+        self.alpha_bar = torch.cumprod(self.alpha, dim=0)
+        one = torch.ones(1, dtype=torch.float64)
+        self.alpha_bar_previous = torch.cat([one, self.alpha_bar[:-1]])
+        self.sqrt_alpha_bar = self.alpha_bar.sqrt()
+        self.sqrt_one_minus_alpha_bar = (1 - self.alpha_bar).sqrt()
+        beta_bar, beta_bar_previous = 1 - self.alpha_bar, 1 - self.alpha_bar_previous
+        self.posterior_variance = self.beta * beta_bar_previous / beta_bar
+        self.posterior_mean_x0 = self.beta * self.alpha_bar_previous.sqrt() / beta_bar
+        self.posterior_mean_xt = self.alpha.sqrt() * beta_bar_previous / beta_bar
+        fixed_small = config.variance == "fixed_small"
+        self.sigma = (self.posterior_variance if fixed_small else self.beta).sqrt()
+        self.sigma[0] = 0
+
+
+def linear_beta(config: DiffusionConfig) -> Tensor:
+    """Return T evenly spaced values from beta_start to beta_end, float64 (T,) (section 4)."""
+    return torch.linspace(config.beta_start, config.beta_end, config.T, dtype=torch.float64)
+
+
+def cosine_beta(config: DiffusionConfig) -> Tensor:
+    """Return the cosine schedule, float64 (T,) (Nichol & Dhariwal 2021, eq. 17, section 3.2)."""
+    t = torch.arange(config.T + 1, dtype=torch.float64) / config.T
+    alpha_bar = torch.cos((t + 0.008) / 1.008 * (math.pi / 2)) ** 2
+    return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
+
+
+def extract(table: Tensor, timestep: Tensor, like: Tensor) -> Tensor:
+    """Look up table[timestep], (N,), as (N, 1, 1, 1) in the dtype and on the device of `like`."""
+    return table.to(like.device)[timestep].to(like.dtype)[:, None, None, None]

@@ -1,0 +1,259 @@
+"""The U-Net that predicts the noise (Ho et al. 2020, appendix B)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ddpm import streams
+from ddpm.config import UNetConfig
+
+MaskSource = Callable[..., np.ndarray]
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoids of the timestep, then a perceptron of two layers."""
+
+    def __init__(self, channels: int, time_channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.linear1 = nn.Linear(channels, time_channels)
+        self.linear2 = nn.Linear(time_channels, time_channels)
+
+    def forward(self, timestep: Tensor) -> Tensor:
+        """Embed integer timesteps (N,) as (N, time_channels)."""
+        wave = self.sinusoids(timestep).to(self.linear1.weight.dtype)
+        return self.linear2(F.silu(self.linear1(wave)))
+
+    def sinusoids(self, timestep: Tensor) -> Tensor:
+        """Return sin(t f_i) and cos(t f_i), f_i = 10000^(-i / (half - 1)), float64 (N, channels).
+
+        Phases reach 1,000 rad: in float32 they alone would cost three digits.
+        """
+        half = self.channels // 2
+        index = torch.arange(half, dtype=torch.float64, device=timestep.device)
+        frequency = torch.exp(index * (-math.log(10000) / (half - 1)))
+        phase = timestep.double()[:, None] * frequency[None, :]
+        return torch.cat([phase.sin(), phase.cos()], dim=1)
+
+
+class Dropout(nn.Module):
+    """Dropout whose masks can come from outside, so that two frameworks drop the same elements."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.mask_source: MaskSource | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero a share `rate` of the elements and scale the rest by 1 / (1 - rate), in training."""
+        if not self.training or self.rate == 0:
+            return x
+        if self.mask_source is None:
+            return F.dropout(x, self.rate)
+        kept = self.mask_source(tuple(x.shape), self.rate) / (1 - self.rate)
+        return x * torch.from_numpy(kept).to(x)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions around the time embedding, and a shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int, config: UNetConfig) -> None:
+        super().__init__()
+        groups, epsilon = config.norm_groups, config.norm_epsilon
+        self.norm1 = nn.GroupNorm(groups, in_channels, epsilon)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.time_projection = nn.Linear(config.time_channels, out_channels)
+        self.norm2 = nn.GroupNorm(groups, out_channels, epsilon)
+        self.dropout = Dropout(config.dropout)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.shortcut: nn.Module = nn.Identity()
+        if in_channels != out_channels:
+            self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) and (N, time_channels) to (N, out_channels, H, W)."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = h + self.time_projection(F.silu(time))[:, :, None, None]
+        h = self.conv2(self.dropout(F.silu(self.norm2(h))))
+        return self.shortcut(x) + h
+
+
+class Attention(nn.Module):
+    """Self-attention over the pixels, one head, with a residual connection."""
+
+    def __init__(self, channels: int, config: UNetConfig) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(config.norm_groups, channels, config.norm_epsilon)
+        self.query = nn.Linear(channels, channels)
+        self.key = nn.Linear(channels, channels)
+        self.value = nn.Linear(channels, channels)
+        self.out = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to the same shape."""
+        N, C, H, W = x.shape
+        h = self.norm(x).reshape(N, C, H * W).transpose(1, 2)
+        h = F.scaled_dot_product_attention(self.query(h), self.key(h), self.value(h))
+        return x + self.out(h).transpose(1, 2).reshape(N, C, H, W)
+
+
+class Downsample(nn.Module):
+    """Halve the resolution by a strided convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C, H/2, W/2); padded right and below, as in the paper's code."""
+        return self.conv(F.pad(x, (0, 1, 0, 1)))
+
+
+class Upsample(nn.Module):
+    """Double the resolution by repeating pixels, then a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C, 2H, 2W)."""
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class DownLevel(nn.Module):
+    """One resolution on the way down; every output is kept for the way up."""
+
+    def __init__(self, channels: list[int], attends: bool, last: bool, config: UNetConfig) -> None:
+        super().__init__()
+        pairs = list(itertools.pairwise(channels))
+        self.resnets = nn.ModuleList([ResidualBlock(a, b, config) for a, b in pairs])
+        self.attentions = nn.ModuleList([Attention(b, config) for _, b in pairs if attends])
+        self.downsample = None if last else Downsample(channels[-1])
+
+    def forward(self, h: Tensor, time: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the level's output and the skip connections it leaves, in order."""
+        skips = []
+        for i, resnet in enumerate(self.resnets):
+            h = resnet(h, time)
+            if len(self.attentions) > 0:
+                h = self.attentions[i](h)
+            skips.append(h)
+        if self.downsample is not None:
+            h = self.downsample(h)
+            skips.append(h)
+        return h, skips
+
+
+class Middle(nn.Module):
+    """The coarsest resolution: a block, attention, a block."""
+
+    def __init__(self, channels: int, config: UNetConfig) -> None:
+        super().__init__()
+        self.resnet1 = ResidualBlock(channels, channels, config)
+        self.attention = Attention(channels, config)
+        self.resnet2 = ResidualBlock(channels, channels, config)
+
+    def forward(self, h: Tensor, time: Tensor) -> Tensor:
+        """Map (N, C, H, W) and (N, time_channels) to (N, C, H, W)."""
+        return self.resnet2(self.attention(self.resnet1(h, time)), time)
+
+
+class UpLevel(nn.Module):
+    """One resolution on the way up; each block takes one skip connection."""
+
+    def __init__(
+        self, pairs: list[tuple[int, int]], attends: bool, last: bool, config: UNetConfig
+    ) -> None:
+        super().__init__()
+        self.resnets = nn.ModuleList([ResidualBlock(a, b, config) for a, b in pairs])
+        self.attentions = nn.ModuleList([Attention(b, config) for _, b in pairs if attends])
+        self.upsample = None if last else Upsample(pairs[-1][1])
+
+    def forward(self, h: Tensor, skips: list[Tensor], time: Tensor) -> Tensor:
+        """Consume the end of `skips`, last first, and return the level's output."""
+        for i, resnet in enumerate(self.resnets):
+            h = resnet(torch.cat([h, skips.pop()], dim=1), time)
+            if len(self.attentions) > 0:
+                h = self.attentions[i](h)
+        return h if self.upsample is None else self.upsample(h)
+
+
+class UNet(nn.Module):
+    """Predict the noise in x_t: epsilon_theta(x_t, t)."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.time_embedding = TimeEmbedding(config.base_channels, config.time_channels)
+        self.conv_in = nn.Conv2d(config.image_channels, config.base_channels, 3, padding=1)
+        self.down = nn.ModuleList()
+        skip_channels = [config.base_channels]
+        for level, channels in enumerate(config.level_channels):
+            inside = [skip_channels[-1]] + [channels] * config.blocks_per_level
+            last = level == len(config.level_channels) - 1
+            self.down.append(DownLevel(inside, self._attends(level), last, config))
+            skip_channels += inside[1:] + ([] if last else [channels])
+        self.middle = Middle(skip_channels[-1], config)
+        self.up = nn.ModuleList()
+        previous = skip_channels[-1]
+        for level, channels in reversed(list(enumerate(config.level_channels))):
+            pairs = []
+            for _ in range(config.blocks_per_level + 1):
+                pairs.append((previous + skip_channels.pop(), channels))
+                previous = channels
+            self.up.append(UpLevel(pairs, self._attends(level), level == 0, config))
+        self.norm_out = nn.GroupNorm(config.norm_groups, previous, config.norm_epsilon)
+        self.conv_out = nn.Conv2d(previous, config.image_channels, 3, padding=1)
+
+    def _attends(self, level: int) -> bool:
+        return self.config.level_resolutions[level] in self.config.attention_resolutions
+
+    def forward(self, x: Tensor, timestep: Tensor) -> Tensor:
+        """Map images (N, C, H, W) and integer timesteps (N,) to the noise, (N, C, H, W)."""
+        time = self.time_embedding(timestep)
+        h = self.conv_in(x)
+        skips = [h]
+        for level in self.down:
+            h, left = level(h, time)
+            skips += left
+        h = self.middle(h, time)
+        for level in self.up:
+            h = level(h, skips, time)
+        return self.conv_out(F.silu(self.norm_out(h)))
+
+    def initialize(self, seed: int) -> UNet:
+        """Draw the initial weights from their streams; return self.
+
+        Glorot-uniform weights, zero biases, and zeros in the last layer of each residual branch and
+        of the network, so that every branch starts as the identity (Ho et al.'s own code).
+        """
+        for name, module in self.named_modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                fan_out, fan_in, *kernel = module.weight.shape
+                bound = math.sqrt(6 / ((fan_in + fan_out) * math.prod(kernel)))
+                if name.split(".")[-1] in ("conv2", "out", "conv_out"):
+                    bound = 0.0
+                shape = tuple(module.weight.shape)
+                weight = streams.initial_weight(shape, seed=seed, name=name, bound=bound)
+                with torch.no_grad():
+                    module.weight.copy_(torch.from_numpy(weight))
+                    module.bias.zero_()
+        return self
+
+    def use_dropout_masks(self, source: MaskSource | None) -> None:
+        """Take every dropout mask from `source(shape, rate, layer=path)`; None: torch's own."""
+        for name, module in self.named_modules():
+            if isinstance(module, Dropout):
+                module.mask_source = None if source is None else _for_layer(source, name)
+
+
+def _for_layer(source: MaskSource, layer: str) -> MaskSource:
+    return lambda shape, rate: source(shape, rate, layer=layer)
