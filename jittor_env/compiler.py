@@ -118,9 +118,8 @@ def precompiled_header(compiler: str, cc_flags: str, folder: Path) -> Path | Non
 
 def precompiled_headers(*, refused: bool = False) -> list[Path]:
     """The precompiled headers in the cache, or the notes that the compiler refused one."""
-    return sorted(
-        cache.root().glob(f"jt*/**/jittor_env/kernels-*{'.refused' if refused else '.gch'}")
-    )
+    ending = "refused" if refused else "gch"
+    return sorted(cache.root().glob(f"jt*/*/*/*/*/*/*/jittor_env/kernels-*.{ending}"))
 
 
 def _header_flags(cc_flags: str) -> list[str]:

@@ -7,7 +7,7 @@ import shutil
 
 from jittor_env.errors import JittorEnvError
 
-_NVCC = "nvcc_path"
+NVCC = "nvcc_path"
 _NVCC_PLACES = ("/usr/local/cuda/bin/nvcc", "/usr/bin/nvcc", "/opt/cuda/bin/nvcc")
 # With CUDA, Jittor fetches these from the internet at import.
 _DOWNLOADED = ("use_cutt", "use_cutlass", "use_nccl")
@@ -20,7 +20,7 @@ def is_wanted(asked: bool) -> bool:
 
 def find_nvcc() -> str | None:
     """The CUDA compiler that Jittor would find, or None."""
-    named = os.environ.get(_NVCC)
+    named = os.environ.get(NVCC)
     places = [named] if named else ["nvcc", *_NVCC_PLACES]
     return next((found for place in places if (found := shutil.which(place))), None)
 
@@ -35,7 +35,7 @@ def choose_cuda(wanted: bool) -> None:
         JittorEnvError: a GPU is wanted and there is no nvcc.
     """
     if not wanted:
-        os.environ[_NVCC] = ""
+        os.environ[NVCC] = ""
         return
     nvcc = find_nvcc()
     if nvcc is None:
@@ -43,7 +43,7 @@ def choose_cuda(wanted: bool) -> None:
             "a GPU was asked for, but there is no CUDA compiler (nvcc)",
             remedy="install the CUDA toolkit, name its nvcc in nvcc_path, or do without cuda",
         )
-    os.environ[_NVCC] = nvcc
+    os.environ[NVCC] = nvcc
     os.environ["JITTOR_CUDA"] = "1"  # settle() and child processes go by it
     for library in _DOWNLOADED:
         os.environ.setdefault(library, "0")

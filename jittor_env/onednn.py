@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -69,13 +70,14 @@ def link() -> None:
     folder = target()
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Jittor takes any folder that starts with "dnnl": the name under construction must not.
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
+    made = scratch / "made"
     try:
         _link_files(LIBRARIES, "lib", made)
         _link_files(HEADERS, "include", made)
         _move_into_place(made, folder)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _link_files(package: str, kind: str, made: Path) -> None:
@@ -92,10 +94,12 @@ def _link_files(package: str, kind: str, made: Path) -> None:
 
 
 def _move_into_place(made: Path, folder: Path) -> None:
+    if is_linked():
+        return
     if folder.exists() or folder.is_symlink():
-        stale = made.parent / f".stale-{os.getpid()}"
-        os.replace(folder, stale)  # links into an environment that is gone
-        shutil.rmtree(stale, ignore_errors=True)
+        stale = made.parent / "stale"  # links into an environment that is gone; goes with the rest
+        with contextlib.suppress(OSError):
+            os.rename(folder, stale)
     try:
         os.rename(made, folder)
     except OSError:

@@ -67,9 +67,9 @@ def settle() -> None:
     if getattr(jt, "_settled_by_jittor_env", False):
         return
     jt.flags.cc_flags = arithmetic.tamed(jt.flags.cc_flags)
-    if not arithmetic.denormals_survive():
+    if arithmetic.kernels_loaded():
         warnings.warn(
-            "jittor ran before jittor_env settled it: denormals are flushed to zero in this "
+            "jittor ran before jittor_env settled it: denormals may be flushed to zero in this "
             "process; call jittor_env.load() before the first operation",
             RuntimeWarning,
             stacklevel=2,
