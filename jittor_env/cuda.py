@@ -37,13 +37,22 @@ def choose_cuda(wanted: bool) -> None:
     if not wanted:
         os.environ[NVCC] = ""
         return
+    os.environ[NVCC] = require_nvcc()
+    os.environ["JITTOR_CUDA"] = "1"  # settle() and child processes go by it
+    for library in _DOWNLOADED:
+        os.environ.setdefault(library, "0")
+
+
+def require_nvcc() -> str:
+    """The CUDA compiler.
+
+    Raises:
+        JittorEnvError: there is none.
+    """
     nvcc = find_nvcc()
     if nvcc is None:
         raise JittorEnvError(
             "a GPU was asked for, but there is no CUDA compiler (nvcc)",
             remedy="install the CUDA toolkit, name its nvcc in nvcc_path, or do without cuda",
         )
-    os.environ[NVCC] = nvcc
-    os.environ["JITTOR_CUDA"] = "1"  # settle() and child processes go by it
-    for library in _DOWNLOADED:
-        os.environ.setdefault(library, "0")
+    return nvcc

@@ -121,6 +121,6 @@ def _locks() -> str:
 
 def _cuda() -> str:
     if cuda.is_wanted(False):
-        cuda.choose_cuda(True)
+        cuda.require_nvcc()
     nvcc = cuda.find_nvcc()
     return f"{nvcc} ({'used' if cuda.is_wanted(False) else 'not asked for'})" if nvcc else "none"

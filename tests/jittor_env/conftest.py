@@ -1,0 +1,37 @@
+"""Running code in a process of its own: what is tested here is process-wide."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run() -> Run:
+    """`run(code, NAME=value, ...)`: Python code in a fresh process with that environment."""
+
+    def run_code(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run_code
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A JITTOR_HOME with nothing in it."""
+    monkeypatch.setenv("JITTOR_HOME", str(tmp_path))
+    return tmp_path
