@@ -81,7 +81,7 @@ class UNetConfig:
     base_channels: int
     channel_multipliers: tuple[int, ...]
     blocks_per_level: int = 2
-    attention_resolutions: tuple[int, ...] = (16,)
+    attention_resolutions: tuple[int, ...] = ()
     norm_groups: int = 32
     norm_epsilon: float = 1e-6
     dropout: float = 0.0
@@ -106,7 +106,27 @@ class UNetConfig:
             self.base_channels,
             f"a multiple of norm_groups = {self.norm_groups}",
         )
-        _require(self.base_channels % 2 == 0, "base_channels", self.base_channels, "even")
+        even = self.base_channels % 2 == 0 and self.base_channels >= 4
+        _require(even, "base_channels", self.base_channels, "even and at least 4, for sinusoids")
+        _require(
+            set(self.attention_resolutions) <= set(self.level_resolutions),
+            "attention_resolutions",
+            self.attention_resolutions,
+            f"among the levels' resolutions {self.level_resolutions}",
+        )
+
+    def for_images(self, size: int, channels: int) -> UNetConfig:
+        """Return the same network for images of another size and number of channels.
+
+        Attention stays at the levels where it is.
+        """
+        levels = dict(
+            zip(self.level_resolutions, range(len(self.channel_multipliers)), strict=True)
+        )
+        attends = tuple(size // 2 ** levels[r] for r in self.attention_resolutions)
+        return replace(
+            self, image_size=size, image_channels=channels, attention_resolutions=attends
+        )
 
     @property
     def level_channels(self) -> tuple[int, ...]:

@@ -35,10 +35,10 @@ class Trainer:
 
     def loss(self, images: np.ndarray) -> Var:
         """Return the loss of a batch (N, C, H, W) with this step's timesteps, noise and masks."""
-        draw = {"seed": self.config.train.seed, "step": self.step}
-        t = streams.timesteps(len(images), self.config.diffusion.T, **draw)
-        noise = streams.noise(images.shape, **draw)
-        self.model.use_dropout_masks(partial(streams.dropout_mask, **draw))
+        seed = self.config.train.seed
+        t = streams.timesteps(len(images), self.config.diffusion.T, seed=seed, step=self.step)
+        noise = streams.noise(images.shape, seed=seed, step=self.step)
+        self.model.use_dropout_masks(partial(streams.dropout_mask, seed=seed, step=self.step))
         timestep = jt.array(t)
         return self.diffusion.loss(self.model, self.tensor(images), timestep, self.tensor(noise))
 

@@ -1,0 +1,186 @@
+"""A training run and a sampling run from outside: files, progress, interruption, resumption.
+
+The numbers are the implementations' business; what they leave on disk, and when, is decided here,
+once for both.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from ddpm.checkpoint import Checkpoint, path_for
+from ddpm.config import RunConfig
+from ddpm.data import steps_per_epoch
+from ddpm.loss_curve import path_for as loss_curve_path
+from ddpm.loss_curve import save_loss_curve
+from ddpm.runlog import RunLog, read_losses
+
+Images = np.ndarray
+Chain = Callable[[Sequence[int]], Iterator[tuple[int, Images]]]
+
+
+class Trainer(Protocol):
+    """What a run needs of `impl_torch.train.Trainer` and of its mirror."""
+
+    config: RunConfig
+    step: int
+
+    def train_epoch(self, images: Images, epoch: int, start: int = 0) -> Iterator[float]:
+        """Yield the loss of each step."""
+
+    def checkpoint(self, *, dataset: str, epoch: int) -> Checkpoint:
+        """Copy the state out."""
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take a state over."""
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """How a training run ended: its last checkpoint, and whether the user broke it off."""
+
+    checkpoint: Path
+    interrupted: bool
+
+
+def train(
+    trainer: Trainer,
+    images: Images,
+    *,
+    dataset: str,
+    folder: Path = Path(),
+    resume: Checkpoint | None = None,
+    save_every: int = 1,
+    label: str = "training",
+) -> TrainingOutcome:
+    """Train to the configured number of epochs, writing logs, checkpoints and the loss curve.
+
+    Args:
+        trainer: fresh; a resumed run's state is taken from `resume`.
+        images: float32 (N, C, H, W) in [-1, 1].
+        dataset: the name that files are called by.
+        folder: where `logs/` and `checkpoints/` lie.
+        resume: continue after this state, to the same bits as a run never broken off.
+        save_every: epochs between checkpoints; the last is always written.
+        label: stands before the progress bar.
+
+    Raises:
+        InputError: the batch is larger than the set, or a file cannot be written.
+    """
+    options = trainer.config.train
+    per_epoch = steps_per_epoch(len(images), options.batch_size)
+    if resume is not None:
+        trainer.restore(resume)
+    total = options.epochs * per_epoch
+    log = RunLog(folder / "logs", resume=resume is not None)
+    bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=sys.stderr)
+    with log, bar, _interruptible() as interrupted:
+        log.truncate_to(trainer.step)
+        for epoch in range(trainer.step // per_epoch, options.epochs):
+            begun = time.perf_counter()
+            start = trainer.step - epoch * per_epoch
+            for loss in trainer.train_epoch(images, epoch, start):
+                log.step(epoch=epoch + 1, step=trainer.step - 1, loss=loss)
+                bar.set_postfix(epoch=f"{epoch + 1}/{options.epochs}", loss=f"{loss:.4f}")
+                bar.update()
+                if interrupted():
+                    path = _interrupted_path(folder, dataset)
+                    trainer.checkpoint(dataset=dataset, epoch=epoch).save(path)
+                    return TrainingOutcome(path, interrupted=True)
+            log.epoch(
+                epoch=epoch + 1,
+                seconds=time.perf_counter() - begun,
+                images=(per_epoch - start) * options.batch_size,
+                peak_memory=peak_memory(),
+            )
+            path = path_for(folder / "checkpoints", dataset, epoch + 1)
+            if (epoch + 1) % save_every == 0 or epoch + 1 == options.epochs:
+                trainer.checkpoint(dataset=dataset, epoch=epoch + 1).save(path)
+    save_loss_curve({label: read_losses(log.train_path)}, loss_curve_path(dataset, folder / "logs"))
+    return TrainingOutcome(path_for(folder / "checkpoints", dataset, options.epochs), False)
+
+
+@dataclass(frozen=True)
+class SamplingOutcome:
+    """The images of a sampling run, and some of the states on the way.
+
+    Attributes:
+        images: (N, C, H, W), the ends of the chains.
+        frames: timestep -> x_t (M, C, H, W) of the first M samples.
+    """
+
+    images: Images
+    frames: dict[int, Images]
+
+
+def sample(
+    chain: Chain, config: RunConfig, *, frame_count: int = 10, label: str = "sampling"
+) -> SamplingOutcome:
+    """Draw the configured number of images in batches, with a progress bar.
+
+    Args:
+        chain: starts a reverse chain for some sample numbers (`p_sample_loop` with its model).
+        config: says how many images, in which batches, and T.
+        frame_count: how many states of the first batch to keep, evenly spaced from T to 0.
+        label: stands before the progress bar.
+    """
+    options, T = config.sample, config.diffusion.T
+    kept = {round(t) for t in np.linspace(T, 0, min(frame_count, T + 1))}
+    numbers = range(options.num_samples)
+    rows = [numbers[i : i + options.batch_size] for i in range(0, len(numbers), options.batch_size)]
+    frames: dict[int, Images] = {}
+    images = []
+    with tqdm(total=T * len(rows), desc=label, unit="step", file=sys.stderr) as bar:
+        for row in rows:
+            for t, x in chain(row):
+                if row is rows[0] and t in kept:
+                    frames[t] = x
+                bar.update(t < T)
+            images.append(x)
+    return SamplingOutcome(np.concatenate(images), frames)
+
+
+def peak_memory() -> int:
+    """Return the largest resident memory this process has had, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _interrupted_path(folder: Path, dataset: str) -> Path:
+    return folder / "checkpoints" / f"ddpm_{dataset}_interrupted.safetensors"
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a question that is answered between steps; a second one kills.
+
+    A step broken off halfway would leave weights, moments and average of different ages.
+    """
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        before = signal.signal(signal.SIGINT, ask)
+    except ValueError:  # not the main thread, where no signal arrives
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,67 @@
+"""The program: its commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from ddpm.errors import InputError
+from jittor_env import JittorEnvError
+
+COMMANDS = {
+    "prepare": "Make a training set: mnist, cifar10, or a folder of class folders.",
+    "train": "Train a model in PyTorch or in Jittor.",
+    "sample": "Draw images from a checkpoint, in either framework.",
+    "reproduce": "Run the whole comparison: prepare, train both, sample both, show the difference.",
+    "doctor": "Say what Jittor needs here, and what was found.",
+}
+
+
+class Program(click.Group):
+    """A group whose commands are imported when called, and whose options take _ for -."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the commands' names, in the order in which a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import one command; the list above names its file."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"ddpm_cli.{name}").command
+        command.name = name
+        command.short_help = COMMANDS[name]
+        return command
+
+    def invoke(self, context: click.Context) -> object:
+        """Run a command; an unusable input is one line and exit status 2."""
+        try:
+            return super().invoke(context)
+        except (InputError, JittorEnvError) as error:
+            click.echo(f"ddpm: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(
+    cls=Program,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        # the original scripts spell --batch_size
+        "token_normalize_func": lambda token: token.replace("_", "-"),
+        "show_default": True,
+    },
+)
+@click.version_option(package_name="ddpm-parity")
+def main() -> None:
+    """Train and sample two mirrored DDPMs, in PyTorch and in Jittor, and compare them.
+
+    \b
+    A first run, from nothing to pictures of both frameworks side by side:
+        ddpm reproduce --preset tiny
+    Step by step:
+        ddpm prepare --dataset mnist
+        ddpm train --framework jittor --dataset mnist --epochs 5
+        ddpm sample --ckpt checkpoints/ddpm_mnist_epoch5.safetensors
+    """
