@@ -1,0 +1,86 @@
+"""The whole comparison of one pair, from its two builders to a report."""
+
+from __future__ import annotations
+
+import time
+
+from parity.initial import compare_initial
+from parity.localise import confirm, finding_of
+from parity.manifest import environment
+from parity.noise import keyed
+from parity.pair import Pair
+from parity.places import Place
+from parity.report import Finding, Report
+from parity.sides import Sides
+from parity.subject import build, moved_off
+from parity.verdict import Judgement
+from parity.words import describe
+
+
+def check(pair: Pair, *, seed: int = 0) -> Report:
+    """Compare the two sides of a pair, forward and backward, place by place.
+
+    Args:
+        pair: what to compare; the reference's weights are taken to the candidate.
+        seed: of inputs, of cotangents, of one-ulp shifts.
+
+    Returns:
+        The report; a disagreement is a verdict in it and no exception.
+
+    Raises:
+        CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit.
+    """
+    started = time.perf_counter()
+    reference, candidate, state = build(pair)
+    around = environment(reference.adapter, candidate.adapter)
+    initial, notes = compare_initial(pair, candidate, state)
+    sides = Sides(
+        pair=pair,
+        reference=reference,
+        candidate=candidate,
+        inputs=pair.draw_inputs(keyed(seed, "inputs")),
+        weights=moved_off(state, reference.parameters, seed),
+        seed=seed,
+    )
+    findings: list[tuple[Place | None, Finding]] = [(None, finding) for finding in initial]
+    findings += _worst(sides)
+    return Report(
+        pair=pair.name,
+        findings=tuple(confirm(findings, sides)),
+        notes=(*around.notes, *notes),
+        environment=around.sides,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def assert_parity(pair: Pair, *, seed: int = 0) -> Report:
+    """Check a pair inside a test.
+
+    Raises:
+        AssertionError: the sides disagree; its text is the report's.
+        CannotCompare: as `check`.
+    """
+    __tracebackhide__ = True
+    report = check(pair, seed=seed)
+    if not report.passed:
+        raise AssertionError(describe(report))
+    return report
+
+
+def _worst(sides: Sides) -> list[tuple[Place | None, Finding]]:
+    """Judge every probe and the whole; keep each place's worst, in order of execution."""
+    worst: dict[Place, tuple[str, Judgement]] = {}
+    for number, probe in enumerate(sides.pair.probes):
+        for place, judgement in sides.judge_probe(probe, first=number == 0).items():
+            if place not in worst or judgement.verdict.rank > worst[place][1].verdict.rank:
+                worst[place] = (probe, judgement)
+    found = [(place, *worst[place]) for place in sorted(worst, key=_phase)]
+    found += [(place, "plain", judged) for place, judged in sides.judge_whole().items()]
+    return [
+        (place, finding_of(place, probe, judgement, sides.pair.allow))
+        for place, probe, judgement in found
+    ]
+
+
+def _phase(place: Place) -> int:
+    return ("forward", "loss", "backward").index(place.phase)

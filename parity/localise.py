@@ -1,0 +1,102 @@
+"""Which finding is the first divergence, and whether causes agree with what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from parity.framework import Array
+from parity.noise import distance, is_float, magnitude
+from parity.places import Place
+from parity.report import Finding
+from parity.sides import Sides
+from parity.trace import Tap, Trace
+from parity.verdict import FLOAT32_EPSILON, K, PRECISION_RATIO, Judgement, Verdict
+
+FAULTS = (Verdict.SEMANTIC_DIFFERENCE, Verdict.ERROR)
+
+
+def confirm(findings: Sequence[tuple[Place | None, Finding]], sides: Sides) -> list[Finding]:
+    """Return the findings with the first divergence confirmed, or not, by a causal experiment.
+
+    The reference's tensor has been injected before every place already, that is what a cut run is;
+    a place that fails there fails by itself. What is left to show is that nothing else is at fault:
+    with the reference's tensor injected after it, everything later passes in an uncut run. For a
+    gradient, cut off on both sides by construction, that it fails again under other cotangents.
+    """
+    result = [finding for _, finding in findings]
+    for i, (place, finding) in enumerate(findings):
+        if finding.passes():
+            continue
+        if place is None or finding.verdict not in FAULTS or "end to end" in finding.tensor:
+            break
+        if place.phase == "backward":
+            confirmed = _fails_again(place, finding, sides)
+        else:
+            confirmed = _is_alone(_faulty_taps(findings), sides)
+        result[i] = replace(finding, confirmed=confirmed)
+        break
+    return result
+
+
+def _faulty_taps(findings: Sequence[tuple[Place | None, Finding]]) -> list[Tap]:
+    return [
+        place.tap
+        for place, finding in findings
+        if place and place.tap and place.phase == "forward" and finding.verdict in FAULTS
+        if "end to end" not in finding.tensor
+    ]
+
+
+def _is_alone(faulty: Sequence[Tap], sides: Sides) -> bool:
+    nothing = Trace()
+    double = sides.observe(sides.reference, "float64", {}, nothing)
+    single = sides.observe(sides.reference, "float32", {}, double)
+    inject = {tap: double.arrived[tap] for tap in faulty if tap in double.arrived}
+    mended = sides.observe(sides.candidate, "float64", inject, double)
+    rounded = sides.observe(sides.candidate, "float32", inject, double)
+    return all(
+        _agrees(double.arrived[tap], *(t.arrived.get(tap) for t in (mended, single, rounded)))
+        for tap in double.arrived
+        if tap not in inject and tap in mended.arrived
+    )
+
+
+def _agrees(expected: Array, found: Array | None, *rounded: Array | None) -> bool:
+    if found is None or found.size != expected.size:
+        return False
+    found = found.reshape(expected.shape)
+    if not is_float(expected):
+        return bool((found == expected).all())
+    noise = FLOAT32_EPSILON * magnitude(expected)
+    for exact, array in zip((expected, found), rounded, strict=True):
+        if array is not None and array.size == exact.size:
+            noise = max(noise, distance(array.reshape(exact.shape), exact))
+    return distance(found, expected) <= K * PRECISION_RATIO * noise
+
+
+def _fails_again(place: Place, finding: Finding, sides: Sides) -> bool:
+    expected, found = sides.rerun_cut(sides.seed + 1)
+    a, b = expected.get(place), found.get(place)
+    if a is None or b is None or a.shape != b.shape:
+        return True
+    return not distance(a, b) <= K * finding.noise * magnitude(a)
+
+
+def finding_of(
+    place: Place, probe: str, judgement: Judgement, allow: Mapping[str, str]
+) -> Finding:
+    """Turn a judged place into a finding; an allowed path carries its reason along."""
+    allowed = place.path in allow and judgement.verdict is Verdict.ABSTAIN
+    reason = judgement.reason
+    return Finding(
+        path=place.path,
+        phase=place.phase,
+        verdict=judgement.verdict,
+        error=judgement.error,
+        noise=judgement.noise,
+        tensor=place.tensor,
+        probe=probe,
+        reason=f"{reason}; allowed: {allow[place.path]}" if allowed else reason,
+        allowed=allowed,
+    )

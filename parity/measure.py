@@ -1,0 +1,154 @@
+"""Runs both sides as often as a verdict needs and turns what arrives into distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.framework import Array, Precision
+from parity.noise import distance, is_float, magnitude, shifted
+from parity.places import Place
+from parity.verdict import K, PRECISION_RATIO, SHIFTS, Judgement, Measured, Verdict, judge
+
+Values = Mapping[Place, Array]
+Shift = Callable[[Array, str], Array]
+# (precision, shift or None) -> what one side left at every place.
+Runner = Callable[[Precision, Shift | None], Values]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two sides to be run, and what is known of them.
+
+    Attributes:
+        lead: the reference in float64, at every place.
+        reference, candidate: runs either side, fed what the leading run was fed.
+        repeat: whether each side is also run against itself.
+        first: whether a reference that is not finite is an error, or only out of a probe's reach.
+    """
+
+    lead: Values
+    reference: Runner
+    candidate: Runner
+    repeat: bool
+    first: bool
+
+
+def one_ulp(seed: int, number: int) -> Shift:
+    """Return the `number`-th random one-ulp shift of whatever flows in."""
+    return lambda array, name: shifted(array, seed, "ulp", number, name)
+
+
+def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
+    """Judge every place that the leading run or the candidate reached.
+
+    A place where the reference itself is not finite under a mere probe is left out.
+    """
+    lead = comparison.lead
+    reference, candidate = (
+        _Side(run, lead, comparison.repeat, seed)
+        for run in (comparison.reference, comparison.candidate)
+    )
+    judged = {}
+    for place, expected in lead.items():
+        judgement = _judge_place(place, expected, reference, candidate, comparison.first)
+        if judgement is not None:
+            judged[place] = judgement
+    for place in candidate.double:
+        if place not in lead and "output" in place.tensor:
+            judged[place] = _abstain("the candidate has this call, the reference has not")
+    return judged
+
+
+class _Side:
+    """One side's runs, reduced to what judging needs; no more than two runs are held at once."""
+
+    def __init__(self, run: Runner, lead: Values, repeat: bool, seed: int) -> None:
+        self.single = run("float32", None)
+        self.spread: dict[Place, float] = {}
+        for number in range(SHIFTS):
+            for place, gap in _gaps(run("float32", one_ulp(seed, number)), self.single):
+                self.spread[place] = max(self.spread.get(place, 0.0), gap)
+        self.double = run("float64", None)
+        self.unrest = dict(_gaps(run("float64", None), self.double)) if repeat else {}
+
+
+def _gaps(a: Values, b: Values) -> Iterator[tuple[Place, float]]:
+    for place, array in a.items():
+        if place in b and b[place].size == array.size:
+            yield place, distance(array, b[place].reshape(array.shape))
+
+
+def _abstain(reason: str) -> Judgement:
+    return Judgement(verdict=Verdict.ABSTAIN, error=float("nan"), noise=float("nan"), reason=reason)
+
+
+def _error(reason: str) -> Judgement:
+    return Judgement(verdict=Verdict.ERROR, error=float("inf"), noise=0.0, reason=reason)
+
+
+def _judge_place(
+    place: Place, expected: Array, reference: _Side, candidate: _Side, first: bool
+) -> Judgement | None:
+    if not np.isfinite(expected).all():
+        return _error("the reference is not finite") if first else None
+    found = candidate.double.get(place)
+    if found is None:
+        # What a module is given by other arguments is judged where it comes out.
+        is_argument = place.tap is not None and place.tap.port == "input"
+        return None if is_argument else _abstain("the candidate never gets here")
+    problem = _problem(expected, found)
+    if problem is not None:
+        return problem
+    if not is_float(expected):
+        equal = np.array_equal(expected, found.reshape(expected.shape))
+        verdict = Verdict.IDENTICAL if equal else Verdict.SEMANTIC_DIFFERENCE
+        return Judgement(verdict=verdict, error=float(not equal), noise=0.0)
+    return _judge_floats(place, expected, reference, candidate, first)
+
+
+def _problem(expected: Array, found: Array) -> Judgement | None:
+    # A zero-dimensional tensor has shape (1,) in a framework without them.
+    if expected.shape != found.shape and {expected.shape, found.shape} != {(), (1,)}:
+        return _error(f"shape {found.shape}, and {expected.shape} in the reference")
+    if is_float(expected) != is_float(found):
+        return _error(f"dtype {found.dtype}, and {expected.dtype} in the reference")
+    if not np.isfinite(found).all():
+        return _error("the candidate is not finite, the reference is")
+    for side, array in (("reference", expected), ("candidate", found)):
+        if is_float(array) and array.dtype.itemsize < 8:
+            return _abstain(f"the {side} computes this in {array.dtype} even when run in float64")
+    return None
+
+
+def _judge_floats(
+    place: Place, expected: Array, reference: _Side, candidate: _Side, first: bool
+) -> Judgement | None:
+    ours, theirs = reference.single[place], candidate.single.get(place)
+    if not np.isfinite(ours).all():
+        return _error("the reference is not finite in float32") if first else None
+    if theirs is None or theirs.size != ours.size or not np.isfinite(theirs).all():
+        return _error("the candidate is not finite in float32, the reference is")
+    double = candidate.double[place].reshape(expected.shape)
+    theirs, ours = theirs.reshape(expected.shape), ours.reshape(expected.shape)
+    measured = Measured(
+        scale=magnitude(expected),
+        semantic=distance(double, expected),
+        reference_error=distance(ours, expected),
+        candidate_error=distance(theirs, expected),
+        candidate_rounding=distance(theirs, double),
+        reference_spread=_finite(reference.spread.get(place, 0.0)),
+        candidate_spread=_finite(candidate.spread.get(place, 0.0)),
+        identical=np.array_equal(double, expected) and np.array_equal(theirs, ours),
+    )
+    for side, runs in (("reference", reference), ("candidate", candidate)):
+        if not runs.unrest.get(place, 0.0) <= K * PRECISION_RATIO * measured.noise:
+            return _abstain(f"the {side} differs from itself when run again")
+    return judge(measured)
+
+
+def _finite(value: float) -> float:
+    # A shift that overflows tells nothing about the size of rounding.
+    return value if np.isfinite(value) else 0.0

@@ -1,0 +1,91 @@
+"""What a user says is to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from parity.errors import CannotCompare
+from parity.framework import Array
+from parity.noise import PROBES
+
+Loss = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two modules that are meant to be the same function.
+
+    Attributes:
+        name: what the pair is called in reports.
+        reference: () -> module; the side whose weights, inputs and paths count.
+        candidate: () -> module, of the same or another framework.
+        inputs: (generator) -> arrays, passed to both sides by keyword.
+        rename: reference path -> candidate path, of modules or parameters, where names differ.
+        training: the mode of both sides; gradients are compared in either mode.
+        loss: (outputs) -> scalar, or one such function for each framework's name; None projects
+            the outputs on fixed random directions.
+        init: whether a different initialisation fails too; without it differences are only noted,
+            for the weights are carried over and a port may well be filled later.
+        allow: path -> reason, for places known not to be judgeable; they may ABSTAIN.
+        probes: names from `parity.noise.PROBES`; the first is the one that repeats are run on.
+    """
+
+    name: str
+    reference: Callable[[], Any]
+    candidate: Callable[[], Any]
+    inputs: Callable[[np.random.Generator], Mapping[str, Array]]
+    rename: Mapping[str, str] = field(default_factory=dict)
+    training: bool = False
+    loss: Loss | Mapping[str, Loss] | None = None
+    init: bool = False
+    allow: Mapping[str, str] = field(default_factory=dict)
+    probes: Sequence[str] = tuple(PROBES)
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.probes if name not in PROBES]
+        if unknown or not self.probes:
+            raise CannotCompare(
+                f"pair {self.name!r}: probes = {tuple(self.probes)!r} must be one or more of "
+                f"{', '.join(PROBES)}"
+            )
+
+    def loss_for(self, framework: str) -> Loss | None:
+        """Return the loss function of a framework.
+
+        Raises:
+            CannotCompare: losses were given by framework and this one's is missing.
+        """
+        if self.loss is None or callable(self.loss):
+            return self.loss
+        if framework not in self.loss:
+            raise CannotCompare(
+                f"pair {self.name!r}: `loss` names {', '.join(self.loss)}, but not {framework}"
+            )
+        return self.loss[framework]
+
+    def draw_inputs(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Call `inputs` and check what it returns.
+
+        Raises:
+            CannotCompare: it returned anything but arrays by name, or an infinity or NaN.
+        """
+        drawn = self.inputs(rng)
+        if not isinstance(drawn, Mapping) or not drawn:
+            raise CannotCompare(
+                f"pair {self.name!r}: inputs returned {type(drawn).__name__}: "
+                "return a dict of NumPy arrays by keyword"
+            )
+        for name, array in drawn.items():
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+                raise CannotCompare(
+                    f"pair {self.name!r}: input {name!r} is {type(array).__name__} "
+                    f"{getattr(array, 'dtype', '')}: a float, integer or boolean NumPy array is "
+                    "needed"
+                )
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise CannotCompare(f"pair {self.name!r}: input {name!r} holds NaN or infinity")
+        return dict(drawn)

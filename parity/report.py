@@ -1,0 +1,102 @@
+"""What came out: findings first, words after."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parity.places import Phase
+from parity.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One place and what is to be said of it.
+
+    Attributes:
+        path: the reference's own module path, `""` for the model itself.
+        phase: init, forward, backward, optimizer, schedule, loss or sampling.
+        verdict: the word.
+        error, noise: the distance and what rounding explains, both relative to the reference's
+            largest value there; NaN where nothing could be measured.
+        confirmed: whether injecting the reference's tensors confirmed the place; None: not tried.
+        tensor: which tensor of the module.
+        probe: under which probe, the worst of them.
+        reason: why, where the word alone does not say.
+        hint: what it most resembles; a guess.
+    """
+
+    path: str
+    phase: Phase
+    verdict: Verdict
+    error: float
+    noise: float
+    confirmed: bool | None = None
+    tensor: str = ""
+    probe: str = "plain"
+    reason: str = ""
+    hint: str = ""
+    allowed: bool = False
+
+    def passes(self, *, strict: bool = False) -> bool:
+        """Tell whether the gate lets this finding through."""
+        excused = self.allowed and self.verdict is Verdict.ABSTAIN
+        return excused or self.verdict.passes(strict=strict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The outcome of one comparison.
+
+    Attributes:
+        pair: its name.
+        findings: one for every place, in order of execution.
+        notes: what a reader should know beside the findings.
+        environment: each side's versions and settings.
+        seconds: wall time.
+    """
+
+    pair: str
+    findings: Sequence[Finding]
+    notes: Sequence[str] = ()
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the findings' verdicts; ERROR where nothing was compared."""
+        judged = [f.verdict for f in self.findings if not (f.allowed and f.passes())]
+        return max(judged, key=lambda v: v.rank, default=Verdict.ERROR)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets the pair through."""
+        return self.verdict.passes()
+
+    @property
+    def first_divergence(self) -> Finding | None:
+        """The first finding of the earliest phase that does not pass, or None."""
+        return next((f for f in self.findings if not f.passes()), None)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many places got which verdict, by name, worst last."""
+        counted = Counter(finding.verdict for finding in self.findings)
+        return {verdict.name: counted[verdict] for verdict in Verdict if counted[verdict]}
+
+    def save(self, path: str | Path) -> None:
+        """Write the report as JSON, whole or not at all.
+
+        Raises:
+            CannotCompare: the file cannot be written.
+        """
+        from parity.record import write
+
+        write(self, Path(path))
+
+    def __str__(self) -> str:
+        from parity.words import describe
+
+        return describe(self)

@@ -1,0 +1,110 @@
+"""Both sides of a pair set up for runs: under a probe, end to end, or with tensors injected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from parity.framework import Array, Precision
+from parity.measure import Comparison, Runner, Shift, Values, compare
+from parity.noise import PROBES
+from parity.pair import Pair
+from parity.places import Place, places
+from parity.subject import Subject
+from parity.trace import Run, Tap, Trace, bare_run, cut_run, observed_run
+from parity.verdict import Judgement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """A pair ready to run.
+
+    Attributes:
+        pair: as given.
+        reference, candidate: the two sides.
+        inputs: by keyword.
+        weights: by reference path, float32 values.
+        seed: of cotangents, dropout and shifts.
+    """
+
+    pair: Pair
+    reference: Subject
+    candidate: Subject
+    inputs: Mapping[str, Array]
+    weights: Mapping[str, Array]
+    seed: int
+
+    def run(
+        self,
+        subject: Subject,
+        precision: Precision,
+        *,
+        probe: str | None = None,
+        shift: Shift | None = None,
+        seed: int | None = None,
+    ) -> Run:
+        """Describe one run of a side."""
+        return Run(
+            inputs=self.inputs,
+            weights=self.weights,
+            precision=precision,
+            training=self.pair.training,
+            loss=self.pair.loss_for(subject.adapter.framework),
+            seed=self.seed if seed is None else seed,
+            probe=None if probe is None else PROBES[probe],
+            shift=shift,
+        )
+
+    def judge_probe(self, probe: str, *, first: bool) -> dict[Place, Judgement]:
+        """Judge every gap under one probe; under the first, each side is also run twice."""
+        lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe))
+        comparison = Comparison(
+            lead=places(lead),
+            reference=self._follower(self.reference, lead),
+            candidate=self._follower(self.candidate, lead),
+            repeat=first,
+            first=first,
+        )
+        return compare(comparison, seed=self.seed)
+
+    def _follower(self, subject: Subject, lead: Trace) -> Runner:
+        def follow(precision: Precision, shift: Shift | None) -> Values:
+            return places(cut_run(subject, self.run(subject, precision, shift=shift), lead))
+
+        return follow
+
+    def judge_whole(self) -> dict[Place, Judgement]:
+        """Judge outputs, loss and gradients of both sides run whole, as their users run them."""
+        lead = self._whole(self.reference)("float64", None)
+        comparison = Comparison(
+            lead=lead,
+            reference=self._whole(self.reference),
+            candidate=self._whole(self.candidate),
+            repeat=False,
+            first=True,
+        )
+        return compare(comparison, seed=self.seed)
+
+    def _whole(self, subject: Subject) -> Runner:
+        def run(precision: Precision, shift: Shift | None) -> Values:
+            trace = bare_run(subject, self.run(subject, precision, shift=shift))
+            return {_end_to_end(place): array for place, array in places(trace).items()}
+
+        return run
+
+    def rerun_cut(self, seed: int) -> tuple[Values, Values]:
+        """Return the reference's and the candidate's float64 values under fresh cotangents."""
+        lead = cut_run(self.reference, self.run(self.reference, "float64", seed=seed))
+        other = cut_run(self.candidate, self.run(self.candidate, "float64", seed=seed), lead)
+        return places(lead), places(other)
+
+    def observe(
+        self, subject: Subject, precision: Precision, inject: Mapping[Tap, Array], lead: Trace
+    ) -> Trace:
+        """Run a side uncut, with some taps' values put in the place of its own."""
+        return observed_run(subject, self.run(subject, precision), lead, inject)
+
+
+def _end_to_end(place: Place) -> Place:
+    owner = f" of {place.path}" if place.path and place.tap is None else ""
+    return Place(place.phase, "", f"{place.tensor}{owner}, end to end", place.tap)

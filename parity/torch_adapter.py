@@ -1,0 +1,177 @@
+"""PyTorch, as the engine sees it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from parity.framework import Array, DropoutSource, Enter, Leave, Precision
+
+
+class TorchAdapter:
+    """A `torch.nn.Module` and its framework; see `parity.framework.Adapter`."""
+
+    framework = "torch"
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.module = module
+        # A compiled module is watched as a whole: taps inside would break its graph apart.
+        self._compiled = hasattr(module, "_orig_mod")
+        self._plain: torch.nn.Module = getattr(module, "_orig_mod", module)
+        first = next(iter([*module.parameters(), *module.buffers()]), None)
+        self._device = torch.device("cpu") if first is None else first.device
+
+    def modules(self) -> dict[str, torch.nn.Module]:
+        """Return every submodule by path; a compiled module has itself alone."""
+        return {"": self.module} if self._compiled else dict(self.module.named_modules())
+
+    def parameters(self) -> dict[str, torch.Tensor]:
+        """Return the parameters by path, each once."""
+        return dict(self._plain.named_parameters())
+
+    def buffers(self) -> dict[str, torch.Tensor]:
+        """Return the persistent buffers by path, each once."""
+        kept = self._plain.state_dict()
+        return {name: b for name, b in self._plain.named_buffers() if name in kept}
+
+    def assign(self, values: Mapping[str, Array]) -> None:
+        """Copy arrays into parameters and buffers, which take over their dtypes."""
+        targets = self.parameters() | self.buffers()
+        for name, array in values.items():
+            targets[name].data = self._tensor(array)
+
+    @contextmanager
+    def probing(self, precision: Precision, *, training: bool) -> Iterator[None]:
+        """Cast what is left, set the mode, and let `torch.arange(…)` and its like follow."""
+        dtype, before = getattr(torch, precision), torch.get_default_dtype()
+        modes = {module: module.training for module in self._plain.modules()}
+        self._plain.to(dtype)
+        self._plain.train(training)
+        torch.set_default_dtype(dtype)
+        try:
+            with torch.enable_grad():
+                yield
+        finally:
+            torch.set_default_dtype(before)
+            for module, mode in modes.items():
+                module.training = mode
+
+    @contextmanager
+    def watching(self, enter: Enter, leave: Leave) -> Iterator[None]:
+        """Wrap each submodule's `forward` on the instance, and take the wrapping off again."""
+        wrapped = self.modules()
+        before = {path: vars(module).get("forward") for path, module in wrapped.items()}
+        for path, module in wrapped.items():
+            object.__setattr__(module, "forward", _watched(path, module.forward, enter, leave))
+        try:
+            yield
+        finally:
+            for path, module in wrapped.items():
+                object.__delattr__(module, "forward")
+                if before[path] is not None:
+                    object.__setattr__(module, "forward", before[path])
+
+    @contextmanager
+    def dropping(self, source: DropoutSource) -> Iterator[None]:
+        """Replace `F.dropout` and the channel dropouts, through which every dropout layer goes."""
+
+        def dropout(
+            input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+        ) -> torch.Tensor:
+            return _dropped(input, tuple(input.shape), p, training, source)
+
+        def channels(
+            input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+        ) -> torch.Tensor:
+            ones = (1,) * (input.dim() - 2)
+            return _dropped(input, (*input.shape[:2], *ones), p, training, source)
+
+        names = {"dropout": dropout, "dropout1d": channels, "dropout2d": channels}
+        names["dropout3d"] = channels
+        before = {name: getattr(F, name) for name in names}
+        for name, function in names.items():
+            setattr(F, name, function)
+        try:
+            yield
+        finally:
+            for name, function in before.items():
+                setattr(F, name, function)
+
+    def call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
+        """Run the module, by keyword."""
+        return self.module(**inputs)
+
+    def is_tensor(self, value: object) -> bool:
+        """Tell whether a value is a `torch.Tensor`."""
+        return isinstance(value, torch.Tensor)
+
+    def to_numpy(self, tensor: torch.Tensor) -> Array:
+        """Copy a tensor out."""
+        array: Array = tensor.detach().cpu().numpy().copy()
+        return array
+
+    def constant(self, array: Array) -> torch.Tensor:
+        """Copy an array in."""
+        return self._tensor(array)
+
+    def variable(self, array: Array) -> tuple[torch.Tensor, torch.Tensor]:
+        """Copy an array in; what is passed on is a clone, for in-place operations refuse leaves."""
+        source = self._tensor(array).requires_grad_()
+        return source, source.clone()
+
+    def vjp(
+        self, outputs: Sequence[tuple[torch.Tensor, Array]], sources: Sequence[torch.Tensor]
+    ) -> list[Array | None]:
+        """Pull the cotangents back to the sources."""
+        joined = [(t, self._tensor(c).reshape(t.shape)) for t, c in outputs if t.requires_grad]
+        wanted = [s for s in sources if s.requires_grad]
+        if not joined or not wanted:
+            return [None] * len(sources)
+        heads, cotangents = zip(*joined, strict=True)
+        found = torch.autograd.grad(heads, wanted, cotangents, allow_unused=True)
+        by_id = {id(s): g for s, g in zip(wanted, found, strict=True)}
+        gradients = [by_id.get(id(s)) for s in sources]
+        return [None if g is None else self.to_numpy(g) for g in gradients]
+
+    def manifest(self) -> dict[str, str]:
+        """Return what changes torch's arithmetic."""
+        return {
+            "version": torch.__version__,
+            "device": str(self._device),
+            "threads": str(torch.get_num_threads()),
+            "matmul precision": torch.get_float32_matmul_precision(),
+            "TF32 in cuDNN": str(torch.backends.cudnn.allow_tf32),
+            "deterministic algorithms": str(torch.are_deterministic_algorithms_enabled()),
+            "oneDNN": str(torch.backends.mkldnn.enabled),
+            "compiled": str(self._compiled),
+        }
+
+    def _tensor(self, array: Array) -> torch.Tensor:
+        return torch.from_numpy(array.copy()).to(self._device)
+
+
+def _watched(
+    path: str, forward: Callable[..., Any], enter: Enter, leave: Leave
+) -> Callable[..., Any]:
+    signature = inspect.signature(forward)
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.arguments.update(enter(path, dict(bound.arguments)))
+        return leave(path, forward(*bound.args, **bound.kwargs))
+
+    return watched
+
+
+def _dropped(
+    x: torch.Tensor, shape: tuple[int, ...], rate: float, training: bool, source: DropoutSource
+) -> torch.Tensor:
+    if not training or rate == 0:
+        return x
+    kept = torch.from_numpy(source(shape) >= rate).to(x)
+    return x * kept / (1 - rate) if rate < 1 else x * 0

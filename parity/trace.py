@@ -1,0 +1,316 @@
+"""Taps: what arrives at every module boundary, forward and backward, cut from what came before.
+
+One run cuts the model at every boundary of a watched module. What arrives there is recorded, and a
+fixed value takes its place: the one that the leading run, the reference's in float64, had there.
+So every gap between two neighbouring taps is run in isolation, on the reference's own input, inside
+one pass, and a fault upstream cannot accuse what is downstream. The gradient is cut likewise: what
+arrives at each boundary is weighed with fixed random numbers, and the gradient of that sum by a
+boundary's own value comes from the gaps that read it and from nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from parity.containers import replaced, tensors
+from parity.framework import Array, Precision, Tensor
+from parity.noise import Probe, is_float, keyed, rounded
+from parity.subject import Subject
+
+Port = Literal["input", "output", "loss"]
+Shift = Callable[..., Array]
+
+
+class Tap(NamedTuple):
+    """A named point: one tensor that enters or leaves one call of one module."""
+
+    path: str
+    call: int
+    port: Port
+    label: str
+
+
+@dataclass
+class Trace:
+    """What one run left behind.
+
+    Attributes:
+        arrived: what came to each tap, in order of execution.
+        passed: what went on from it; kept by the leading run only.
+        gradients: gradient by each tap's value, of the gaps that read it; zeros where none flows.
+        parameters: gradient by each parameter.
+        buffers: each buffer after the run.
+        caller: module inside which each tap's module was called, `""` for the model itself.
+        between: what was met just before each tap, for describing the gap.
+    """
+
+    arrived: dict[Tap, Array] = field(default_factory=dict)
+    passed: dict[Tap, Array] = field(default_factory=dict)
+    gradients: dict[Tap, Array] = field(default_factory=dict)
+    parameters: dict[str, Array] = field(default_factory=dict)
+    buffers: dict[str, Array] = field(default_factory=dict)
+    caller: dict[Tap, str] = field(default_factory=dict)
+    between: dict[Tap, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How to run a side.
+
+    Attributes:
+        inputs: by keyword.
+        weights: by reference path, float32 values.
+        precision: of the run.
+        training: mode.
+        loss: the user's, or None.
+        seed: of cotangents and dropout.
+        probe: what to do to the input of each leaf; only the leading run does.
+        shift: what to add to weights and passed values: None, or a one-ulp shift's key.
+    """
+
+    inputs: Mapping[str, Array]
+    weights: Mapping[str, Array]
+    precision: Precision
+    training: bool
+    loss: Callable[[Any], Any] | None
+    seed: int
+    probe: Probe | None = None
+    shift: Callable[[Array, str], Array] | None = None
+
+    def given(self, array: Array, name: str) -> Array:
+        """Return an array as this run takes it in: shifted, floats in its precision."""
+        if self.shift is not None:
+            array = self.shift(array, name)
+        return array.astype(self.precision) if array.dtype.kind == "f" else array
+
+
+def cotangent(shape: tuple[int, ...], *key: object) -> Array:
+    """Draw the fixed weights of a tensor in the sum that is differentiated, float32 values."""
+    return keyed("cotangent", *key).standard_normal(shape, np.float32)
+
+
+class _Recorder:
+    def __init__(self, subject: Subject, run: Run, lead: Trace | None) -> None:
+        self.subject, self.adapter, self.run, self.lead = subject, subject.adapter, run, lead
+        self.trace = Trace()
+        self.heads: list[tuple[Tensor, Array]] = []
+        self.sources: dict[Tap, Tensor] = {}
+        self.calls: Counter[str] = Counter()
+        self.stack: list[tuple[str, int]] = []
+        self.drops: Counter[str] = Counter()
+        self.leaves = subject.leaves()
+        self.last = "the start"
+        # With tensors to inject, the run is left uncut but for those.
+        self.inject: Mapping[Tap, Array] | None = None
+        self._labels = _labels(lead) if lead else {}
+
+    def enter(self, own: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        path = self.subject.modules.get(own)
+        if path is None:
+            return arguments
+        call = self.calls[path]
+        self.calls[path] += 1
+        caller = self.stack[-1][0] if self.stack else ""
+        changed = self._cut(arguments, path, call, "input", caller)
+        self.stack.append((path, call))
+        return dict(changed)
+
+    def leave(self, own: str, result: Any) -> Any:
+        path = self.subject.modules.get(own)
+        if path is None:
+            return result
+        _, call = self.stack.pop()
+        caller = self.stack[-1][0] if self.stack else ""
+        return self._cut(result, path, call, "output", caller)
+
+    def drop(self, shape: tuple[int, ...]) -> Array:
+        path = self.stack[-1][0] if self.stack else ""
+        self.drops[path] += 1
+        return keyed(self.run.seed, "dropout", path, self.drops[path]).random(shape)
+
+    def _cut(self, value: Any, path: str, call: int, port: Port, caller: str) -> Any:
+        found = list(tensors(value, self.adapter.is_tensor))
+        labels = self._paired_labels(path, call, port, [label for label, _ in found])
+        new = [
+            self._tap(Tap(path, call, port, label), tensor, caller)
+            for label, (_, tensor) in zip(labels, found, strict=True)
+        ]
+        self.last = f"{port} of {path or 'the model'}"
+        return replaced(value, self.adapter.is_tensor, iter(new))
+
+    def _paired_labels(self, path: str, call: int, port: Port, own: list[str]) -> list[str]:
+        """Name tensors as the leading run did: by equal names, else by order."""
+        theirs = self._labels.get((path, call, port), own)
+        return theirs if len(theirs) == len(own) and set(theirs) != set(own) else own
+
+    def _tap(self, tap: Tap, tensor: Tensor, caller: str) -> Tensor:
+        arrived = self.adapter.to_numpy(tensor)
+        self.trace.arrived[tap], self.trace.caller[tap] = arrived, caller
+        self.trace.between[tap] = self.last
+        if self.inject is not None:
+            value = self.inject.get(tap)
+            return tensor if value is None else self.adapter.constant(self.run.given(value, ""))
+        if self.lead is not None and tap not in self.lead.passed:
+            return tensor
+        if is_float(arrived):
+            self.heads.append((tensor, self._cotangent(tap, arrived)))
+        passed = self._passed(tap, arrived)
+        if not is_float(passed):
+            return self.adapter.constant(passed)
+        self.sources[tap], passing = self.adapter.variable(passed)
+        return passing
+
+    def _cotangent(self, tap: Tap, arrived: Array) -> Array:
+        return cotangent(arrived.shape, self.run.seed, *tap).astype(arrived.dtype)
+
+    def _passed(self, tap: Tap, arrived: Array) -> Array:
+        if self.lead is not None:
+            # Zero-dimensional tensors exist in one framework and not in the other.
+            value = self.lead.passed[tap]
+            own = arrived.shape if arrived.size == value.size == 1 else value.shape
+            return self.run.given(value, repr(tap)).reshape(own)
+        probed = self.run.probe and tap.path in self.leaves and tap.port == "input"
+        value = self.run.probe(arrived) if probed and is_float(arrived) else arrived  # type: ignore[misc]
+        self.trace.passed[tap] = rounded(value)
+        return self.trace.passed[tap]
+
+    def finish(self, outputs: Any) -> Trace:
+        if self.run.loss is not None:
+            loss = self.run.loss(outputs)
+            self.trace.arrived[Tap("", 0, "loss", "")] = self.adapter.to_numpy(loss)
+            self.trace.caller[Tap("", 0, "loss", "")] = ""
+            self.trace.between[Tap("", 0, "loss", "")] = self.last
+            self.heads.append((loss, np.ones(tuple(loss.shape), self.run.precision)))
+        own = self.adapter.parameters() | self.adapter.buffers()
+        parameters = {path: own[name] for path, name in self.subject.parameters.items()}
+        found = self.adapter.vjp(self.heads, [*self.sources.values(), *parameters.values()])
+        filled = [
+            np.zeros(tuple(s.shape), self.run.precision) if g is None else g
+            for g, s in zip(found, [*self.sources.values(), *parameters.values()], strict=True)
+        ]
+        self.trace.gradients = dict(zip(self.sources, filled, strict=False))
+        self.trace.parameters = dict(zip(parameters, filled[len(self.sources) :], strict=True))
+        buffers = self.adapter.buffers() | self.adapter.parameters()
+        self.trace.buffers = {
+            path: self.adapter.to_numpy(buffers[name])
+            for path, name in self.subject.buffers.items()
+        }
+        return self.trace
+
+
+def _labels(lead: Trace) -> dict[tuple[str, int, Port], list[str]]:
+    labels: dict[tuple[str, int, Port], list[str]] = {}
+    for tap in lead.passed or lead.arrived:
+        labels.setdefault((tap.path, tap.call, tap.port), []).append(tap.label)
+    return labels
+
+
+def cut_run(subject: Subject, run: Run, lead: Trace | None = None) -> Trace:
+    """Run one side once, forward and backward, cut at every tap.
+
+    Args:
+        subject: the side.
+        run: how.
+        lead: the leading run's trace, whose values are forced; None makes this the leading run.
+
+    Raises:
+        CannotCompare: the side raised.
+    """
+    recorder = _Recorder(subject, run, lead)
+    with subject.running(run.precision, training=run.training):
+        _load(subject, run)
+        inputs = {name: subject.adapter.constant(_input(run, name)) for name in run.inputs}
+        with (
+            subject.adapter.dropping(recorder.drop),
+            subject.adapter.watching(recorder.enter, recorder.leave),
+        ):
+            outputs = subject.adapter.call(inputs)
+        return recorder.finish(outputs)
+
+
+def observed_run(
+    subject: Subject, run: Run, lead: Trace, inject: Mapping[Tap, Array]
+) -> Trace:
+    """Run one side forward, uncut, with the given values put in the place of its own at some taps.
+
+    Raises:
+        CannotCompare: the side raised.
+    """
+    recorder = _Recorder(subject, run, lead)
+    recorder.inject = inject
+    with subject.running(run.precision, training=run.training):
+        _load(subject, run)
+        inputs = {name: subject.adapter.constant(_input(run, name)) for name in run.inputs}
+        with (
+            subject.adapter.dropping(recorder.drop),
+            subject.adapter.watching(recorder.enter, recorder.leave),
+        ):
+            subject.adapter.call(inputs)
+    return recorder.trace
+
+
+def bare_run(subject: Subject, run: Run) -> Trace:
+    """Run one side once as its user would, without taps; outputs, loss and gradients only.
+
+    Raises:
+        CannotCompare: the side raised.
+    """
+    adapter, trace, drops = subject.adapter, Trace(), iter(range(10**9))
+    with subject.running(run.precision, training=run.training):
+        _load(subject, run)
+        sources: dict[Tap, Tensor] = {}
+        inputs = dict(_bare_inputs(subject, run, sources))
+        with adapter.dropping(lambda s: keyed(run.seed, "bare dropout", next(drops)).random(s)):
+            outputs = adapter.call(inputs)
+        heads = _bare_heads(subject, run, outputs, trace)
+        own = adapter.parameters() | adapter.buffers()
+        wanted = list(sources.values()) + [own[name] for name in subject.parameters.values()]
+        found = adapter.vjp(heads, wanted)
+        filled = [
+            np.zeros(tuple(s.shape), run.precision) if g is None else g
+            for g, s in zip(found, wanted, strict=True)
+        ]
+    trace.gradients = dict(zip(sources, filled, strict=False))
+    trace.parameters = dict(zip(subject.parameters, filled[len(sources) :], strict=True))
+    return trace
+
+
+def _load(subject: Subject, run: Run) -> None:
+    subject.load({p: run.given(v, f"weight {p}") for p, v in run.weights.items()}, run.precision)
+
+
+def _input(run: Run, name: str) -> Array:
+    return run.given(rounded(run.inputs[name]), f"input {name}")
+
+
+def _bare_inputs(
+    subject: Subject, run: Run, sources: dict[Tap, Tensor]
+) -> Iterator[tuple[str, Tensor]]:
+    for name in run.inputs:
+        array = _input(run, name)
+        if is_float(array):
+            sources[Tap("", 0, "input", name)], passing = subject.adapter.variable(array)
+            yield name, passing
+        else:
+            yield name, subject.adapter.constant(array)
+
+
+def _bare_heads(
+    subject: Subject, run: Run, outputs: Any, trace: Trace
+) -> list[tuple[Tensor, Array]]:
+    adapter, heads = subject.adapter, []
+    for label, tensor in tensors(outputs, adapter.is_tensor):
+        tap = Tap("", 0, "output", label)
+        trace.arrived[tap] = array = adapter.to_numpy(tensor)
+        if run.loss is None and is_float(array):
+            heads.append((tensor, cotangent(array.shape, run.seed, "bare", label)))
+    if run.loss is not None:
+        loss = run.loss(outputs)
+        trace.arrived[Tap("", 0, "loss", "")] = adapter.to_numpy(loss)
+        heads.append((loss, np.ones(tuple(loss.shape))))
+    return [(tensor, weight.astype(run.precision)) for tensor, weight in heads]
