@@ -6,7 +6,10 @@ framework's automatic ones.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
+import operator
 from collections.abc import Callable, Mapping
 
 import mpmath
@@ -117,6 +120,7 @@ def sinusoids(timesteps: np.ndarray, channels: int) -> np.ndarray:
         return np.array([[float(value) for value in row] for row in rows])
 
 
+@functools.cache
 def schedule(config: DiffusionConfig) -> dict[str, np.ndarray]:
     """Return every table of `Schedule`, from 50 digits, rounded once to float64."""
     with mpmath.workdps(50):
@@ -131,7 +135,7 @@ def schedule(config: DiffusionConfig) -> dict[str, np.ndarray]:
             most = mpmath.mpf("0.999")
             beta = [min(1 - curve[i + 1] / curve[i], most) for i in range(T)]
         alpha = [one - b for b in beta]
-        bar = [mpmath.fprod(alpha[: i + 1]) for i in range(T)] if T < 200 else _products(alpha)
+        bar = list(itertools.accumulate(alpha, operator.mul))
         previous = [one, *bar[:-1]]
         variance = [b * (1 - p) / (1 - a) for b, p, a in zip(beta, previous, bar, strict=True)]
         spread = variance if config.variance == "fixed_small" else beta
@@ -153,13 +157,6 @@ def schedule(config: DiffusionConfig) -> dict[str, np.ndarray]:
             "sigma": [mpmath.mpf(0), *(mpmath.sqrt(value) for value in spread[1:])],
         }
         return {name: np.array([float(v) for v in row]) for name, row in tables.items()}
-
-
-def _products(factors: list[mpmath.mpf]) -> list[mpmath.mpf]:
-    products = [factors[0]]
-    for factor in factors[1:]:
-        products.append(products[-1] * factor)
-    return products
 
 
 def posterior_mean(config: DiffusionConfig, x_0: np.ndarray, x_t: np.ndarray, t: int) -> np.ndarray:
@@ -224,7 +221,7 @@ def group_norm(
     x: np.ndarray, groups: int, weight: np.ndarray, bias: np.ndarray, epsilon: float, up: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return the output and, for the gradient `up` of it, those of x, weight and bias."""
-    N, C, H, W = x.shape
+    N, C = x.shape[:2]
     wide = np.longdouble
     w = weight.astype(wide).reshape(1, C, 1, 1)
     grouped = x.astype(wide).reshape(N, groups, -1)
