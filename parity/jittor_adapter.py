@@ -75,9 +75,11 @@ class JittorAdapter:
         modules = list(self.modules().values())
         modes = [(m, m.__dict__["is_train"]) for m in modules if "is_train" in m.__dict__]
         with ExitStack() as stack:
-            stack.enter_context(jt.flag_scope(auto_convert_64_to_32=0, no_grad=0))
+            stack.enter_context(jt.flag_scope(no_grad=0))
             _cast(modules, precision)
             if precision == "float64":
+                # In float32 the flag stays the user's: int64 by float32 would become float64.
+                stack.enter_context(jt.flag_scope(auto_convert_64_to_32=0))
                 stack.enter_context(lifted_scalars())
             for module in modules:
                 module.is_train = training

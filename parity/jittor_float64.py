@@ -18,7 +18,7 @@ import numpy as np
 _ARITHMETIC = ("add", "sub", "mul", "truediv", "pow", "mod")
 _METHODS = [f"__{r}{name}__" for name in _ARITHMETIC for r in ("", "r")]
 _FUNCTIONS = ("add", "subtract", "multiply", "divide", "pow", "maximum", "minimum")
-_CONSTANTS = ("zeros", "ones", "full", "linspace")
+_CONSTANTS = ("zeros", "ones")
 
 
 @contextmanager
@@ -36,6 +36,8 @@ def lifted_scalars() -> Iterator[None]:
     changes.append((jt, "array", _array(jt.array)))
     for name in _CONSTANTS:
         changes.append((jt, name, _in_float64(getattr(jt, name))))
+    changes.append((jt, "full", _numbers(jt.full, np.full, 2)))
+    changes.append((jt, "linspace", _numbers(jt.linspace, np.linspace, 3)))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
     for owner, name, function in changes:
         setattr(owner, name, function)
@@ -89,5 +91,18 @@ def _in_float64(make: Callable[..., Any]) -> Callable[..., Any]:
         if "dtype" not in kwargs and result.dtype == "float32":
             return make(*args, **kwargs, dtype="float64")
         return result
+
+    return made
+
+
+def _numbers(
+    make: Callable[..., Any], exact: Callable[..., Any], arity: int
+) -> Callable[..., Any]:
+    """Let NumPy make what depends on numbers alone; a dtype given by the caller stays as it is."""
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == arity and not kwargs and not isinstance(args[-1], jt.Var):
+            return jt.Var(np.asarray(exact(*args), np.float64)).stop_grad()
+        return make(*args, **kwargs)
 
     return made

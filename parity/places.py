@@ -49,7 +49,7 @@ def places(trace: Trace) -> dict[Place, Array]:
 
 
 def _name(tap: Tap) -> str:
-    label = f" {tap.label}" if tap.label else ""
+    label = f" {tap.label}" if tap.label not in ("", tap.port) else ""
     again = f" (call {tap.call + 1})" if tap.call else ""
     return f"{tap.port}{label}{again}"
 
