@@ -12,7 +12,7 @@ import torch
 sys.path.append(str(Path(__file__).parents[2]))  # for tests.impl_torch.oracles
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     """Sum in one order, whatever the machine."""
     before = torch.get_num_threads()
