@@ -42,6 +42,39 @@ def replaced(value: Any, is_tensor: Callable[[object], bool], new: Iterator[Any]
     return _rebuilt(value, changed)
 
 
+def substituted(
+    value: Any, is_tensor: Callable[[object], bool], new: Iterator[Any]
+) -> tuple[Any, Callable[[], None]]:
+    """Replace tensors as `replaced` does, but inside lists and dicts in place.
+
+    A function may take elements out of a list it was given, and its caller then counts on that.
+
+    Returns:
+        The value, and a function that puts the caller's own tensors back where they still are.
+    """
+    swaps: list[tuple[Any, Any]] = []
+    held: list[Any] = []
+
+    def swapped(value: Any) -> Any:
+        if is_tensor(value):
+            swaps.append((next(new), value))
+            return swaps[-1][0]
+        if type(value) not in (list, dict):
+            return replaced(value, is_tensor, (swapped(t) for _, t in tensors(value, is_tensor)))
+        held.append(value)
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            value[key] = swapped(value[key])
+        return value
+
+    def restore() -> None:
+        own = {id(inside): outside for inside, outside in swaps}
+        for container in held:
+            for key in list(container) if isinstance(container, dict) else range(len(container)):
+                container[key] = own.get(id(container[key]), container[key])
+
+    return swapped(value), restore
+
+
 def _rebuilt(value: Any, items: list[Any]) -> Any:
     if isinstance(value, dict):
         result = copy.copy(value)

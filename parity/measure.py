@@ -146,7 +146,7 @@ def _judge_floats(
     for side, runs in (("reference", reference), ("candidate", candidate)):
         if not runs.unrest.get(place, 0.0) <= K * PRECISION_RATIO * measured.noise:
             return _abstain(f"the {side} differs from itself when run again")
-    return judge(measured)
+    return judge(measured, ordinary=first)
 
 
 def _finite(value: float) -> float:

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from parity.containers import replaced, tensors
+from parity.containers import replaced, substituted, tensors
 from parity.framework import Array, Precision, Tensor
 from parity.noise import Probe, is_float, keyed, rounded
 from parity.subject import Subject
@@ -101,7 +101,7 @@ class _Recorder:
         self.heads: list[tuple[Tensor, Array]] = []
         self.sources: dict[Tap, Tensor] = {}
         self.calls: Counter[str] = Counter()
-        self.stack: list[tuple[str, int]] = []
+        self.stack: list[tuple[str, int, Callable[[], None]]] = []
         self.drops: Counter[str] = Counter()
         self.leaves = subject.leaves()
         self.last = "the start"
@@ -116,24 +116,30 @@ class _Recorder:
         call = self.calls[path]
         self.calls[path] += 1
         caller = self.stack[-1][0] if self.stack else ""
-        changed = self._cut(arguments, path, call, "input", caller)
-        self.stack.append((path, call))
+        new = self._taps(arguments, path, call, "input", caller)
+        # A copy at the top alone: the dict of arguments is the adapter's, lists are the caller's.
+        changed, restore = substituted(dict(arguments), self.adapter.is_tensor, new)
+        self.stack.append((path, call, restore))
         return dict(changed)
 
     def leave(self, own: str, result: Any) -> Any:
         path = self.subject.modules.get(own)
         if path is None:
             return result
-        _, call = self.stack.pop()
+        _, call, restore = self.stack.pop()
+        restore()
         caller = self.stack[-1][0] if self.stack else ""
-        return self._cut(result, path, call, "output", caller)
+        new = self._taps(result, path, call, "output", caller)
+        return replaced(result, self.adapter.is_tensor, new)
 
     def drop(self, shape: tuple[int, ...]) -> Array:
         path = self.stack[-1][0] if self.stack else ""
         self.drops[path] += 1
         return keyed(self.run.seed, "dropout", path, self.drops[path]).random(shape)
 
-    def _cut(self, value: Any, path: str, call: int, port: Port, caller: str) -> Any:
+    def _taps(
+        self, value: Any, path: str, call: int, port: Port, caller: str
+    ) -> Iterator[Tensor]:
         found = list(tensors(value, self.adapter.is_tensor))
         labels = self._paired_labels(path, call, port, [label for label, _ in found])
         new = [
@@ -141,7 +147,7 @@ class _Recorder:
             for label, (_, tensor) in zip(labels, found, strict=True)
         ]
         self.last = f"{port} of {path or 'the model'}"
-        return replaced(value, self.adapter.is_tensor, iter(new))
+        return iter(new)
 
     def _paired_labels(self, path: str, call: int, port: Port, own: list[str]) -> list[str]:
         """Name tensors as the leading run did: by equal names, else by order."""
