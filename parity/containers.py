@@ -1,4 +1,4 @@
-"""Tensors inside nested tuples, lists, dicts and dataclasses: found, named and replaced in order."""
+"""Tensors inside nested tuples, lists, dicts and dataclasses: found, named, replaced in order."""
 
 from __future__ import annotations
 

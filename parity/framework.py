@@ -47,7 +47,7 @@ class Adapter(Protocol):
         """Return the other persistent tensors by path, running statistics for example."""
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Set parameters and buffers by path, dtype included; names and shapes are already checked."""
+        """Set parameters and buffers by path, dtype included; names and shapes are checked."""
 
     def probing(self, precision: Precision, *, training: bool) -> AbstractContextManager[None]:
         """Make float constants and defaults enter as `precision`, in the given mode, meanwhile."""
@@ -75,7 +75,7 @@ class Adapter(Protocol):
         """Copy an array in, dtype kept; no gradient will be asked of it."""
 
     def variable(self, array: Array) -> tuple[Tensor, Tensor]:
-        """Copy a float array in as (source, tensor to pass on); `vjp` can be asked of the source."""
+        """Copy a float array in as (source, tensor to pass on); `vjp` takes the source."""
 
     def vjp(
         self, outputs: Sequence[tuple[Tensor, Array]], sources: Sequence[Tensor]

@@ -14,7 +14,7 @@ from parity.framework import Array, DropoutSource, Enter, Leave, Precision
 from parity.jittor_float64 import lifted_scalars
 
 
-class _Weigh(jt.Function):  # type: ignore[misc]
+class _Weigh(jt.Function):
     """Stands for sum(tensor * weight): the weights themselves are its gradient.
 
     As a product and a sum it would be fused into kernels that no user's program has.
@@ -214,5 +214,5 @@ def _dropped(
 ) -> Any:
     if not training or rate == 0:
         return x
-    kept = (source(shape) >= rate) / max(1 - rate, np.finfo(np.float64).tiny)
+    kept = (source(shape) >= rate) / ((1 - rate) or 1)
     return x * jt.array(np.broadcast_to(kept, x.shape).astype(str(x.dtype))).stop_grad()

@@ -95,9 +95,7 @@ def _in_float64(make: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-def _numbers(
-    make: Callable[..., Any], exact: Callable[..., Any], arity: int
-) -> Callable[..., Any]:
+def _numbers(make: Callable[..., Any], exact: Callable[..., Any], arity: int) -> Callable[..., Any]:
     """Let NumPy make what depends on numbers alone; a dtype given by the caller stays as it is."""
 
     def made(*args: Any, **kwargs: Any) -> Any:

@@ -11,7 +11,7 @@ from parity.places import Place
 from parity.report import Finding
 from parity.sides import Sides
 from parity.trace import Tap, Trace
-from parity.verdict import FLOAT32_EPSILON, K, PRECISION_RATIO, Judgement, Verdict
+from parity.verdict import FLOAT32_EPSILON, PRECISION_RATIO, Judgement, K, Verdict
 
 FAULTS = (Verdict.SEMANTIC_DIFFERENCE, Verdict.ERROR)
 
@@ -83,9 +83,7 @@ def _fails_again(place: Place, finding: Finding, sides: Sides) -> bool:
     return not distance(a, b) <= K * finding.noise * magnitude(a)
 
 
-def finding_of(
-    place: Place, probe: str, judgement: Judgement, allow: Mapping[str, str]
-) -> Finding:
+def finding_of(place: Place, probe: str, judgement: Judgement, allow: Mapping[str, str]) -> Finding:
     """Turn a judged place into a finding; an allowed path carries its reason along."""
     allowed = place.path in allow and judgement.verdict is Verdict.ABSTAIN
     reason = judgement.reason

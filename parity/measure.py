@@ -10,7 +10,7 @@ import numpy as np
 from parity.framework import Array, Precision
 from parity.noise import distance, is_float, magnitude, shifted
 from parity.places import Place
-from parity.verdict import K, PRECISION_RATIO, SHIFTS, Judgement, Measured, Verdict, judge
+from parity.verdict import PRECISION_RATIO, SHIFTS, Judgement, K, Measured, Verdict, judge
 
 Values = Mapping[Place, Array]
 Shift = Callable[[Array, str], Array]

@@ -28,7 +28,8 @@ def match_parameters(
     By name first; what is left over is matched by order where that leaves no doubt.
 
     Args:
-        reference, candidate: shapes by path, in order of definition.
+        reference: shapes by path, in order of definition.
+        candidate: likewise.
         rename: the user's own mapping of paths or their parents.
         known: the candidate's other tensors, which a name may refer to as well.
 
@@ -76,17 +77,13 @@ def _match_rest(
     raise CannotCompare(_no_partner(reference, candidate, missing, extra))
 
 
-def _no_partner(
-    reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]
-) -> str:
+def _no_partner(reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]) -> str:
     text = []
     if missing:
         text.append(f"the candidate has no partner for {_some(missing)}")
     if extra:
         text.append(f"the reference has none for the candidate's {_some(extra)}")
-    by_shape = {
-        a: b for a in missing for b in extra if reference[a] == candidate[b]
-    }
+    by_shape = {a: b for a in missing for b in extra if reference[a] == candidate[b]}
     advice = f"; say which with rename, perhaps {by_shape!r}" if by_shape else ""
     return "parameters without a partner: " + "; ".join(text) + advice
 

@@ -52,19 +52,21 @@ def rounded(array: Array) -> Array:
     return result
 
 
-def _spread(x: Array) -> float:
-    return float(x.std()) if x.size else 0.0
+def _unit(x: Array) -> Array:
+    """Scale to standard deviation 1, so that probes do not pile up from layer to layer."""
+    spread = float(x.std()) if x.size else 0.0
+    return x / spread if 0 < spread < np.inf else x
 
 
 PROBES: dict[str, Probe] = {
     "plain": lambda x: x,
-    # Variance 1e-6 of the usual: where the epsilon of a normalisation shows.
-    "low variance": lambda x: x / 1024,
+    # Variance 1e-6: where the epsilon of a normalisation shows.
+    "low variance": lambda x: _unit(x) / 1024,
     # Mean a hundred standard deviations off: where one-pass variances lose their digits.
-    "large offset": lambda x: x + 100 * _spread(x),
+    "large offset": lambda x: _unit(x) + 100,
     # Where saturating functions part and exponentials overflow.
-    "large magnitude": lambda x: x * 64,
-    "constant": lambda x: np.full_like(x, x.flat[0] if x.size else 0),
+    "large magnitude": lambda x: _unit(x) * 64,
+    "constant": lambda x: np.full_like(x, _unit(x).flat[0] if x.size else 0),
     "zeros": np.zeros_like,
 }
 

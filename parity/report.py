@@ -67,13 +67,17 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """The worst of the findings' verdicts; ERROR where nothing was compared."""
-        judged = [f.verdict for f in self.findings if not (f.allowed and f.passes())]
+        judged = [f.verdict for f in self.findings if not f.allowed]
         return max(judged, key=lambda v: v.rank, default=Verdict.ERROR)
 
     @property
     def passed(self) -> bool:
         """Whether the gate lets the pair through."""
-        return self.verdict.passes()
+        return self.passes()
+
+    def passes(self, *, strict: bool = False) -> bool:
+        """Tell whether the gate lets the pair through; nothing compared is not agreement."""
+        return bool(self.findings) and all(f.passes(strict=strict) for f in self.findings)
 
     @property
     def first_divergence(self) -> Finding | None:

@@ -128,9 +128,9 @@ def _match_buffers(
     return found
 
 
-def moved_off(state: Mapping[str, Array], parameters: Mapping[str, str], seed: int) -> dict[
-    str, Array
-]:
+def moved_off(
+    state: Mapping[str, Array], parameters: Mapping[str, str], seed: int
+) -> dict[str, Array]:
     """Return weights fit for comparing, float32 values: no parameter is left constant.
 
     A zero-initialised layer hides everything before it, and its own gradient besides. So a constant

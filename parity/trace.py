@@ -137,9 +137,7 @@ class _Recorder:
         self.drops[path] += 1
         return keyed(self.run.seed, "dropout", path, self.drops[path]).random(shape)
 
-    def _taps(
-        self, value: Any, path: str, call: int, port: Port, caller: str
-    ) -> Iterator[Tensor]:
+    def _taps(self, value: Any, path: str, call: int, port: Port, caller: str) -> Iterator[Tensor]:
         found = list(tensors(value, self.adapter.is_tensor))
         labels = self._paired_labels(path, call, port, [label for label, _ in found])
         new = [
@@ -239,9 +237,7 @@ def cut_run(subject: Subject, run: Run, lead: Trace | None = None) -> Trace:
         return recorder.finish(outputs)
 
 
-def observed_run(
-    subject: Subject, run: Run, lead: Trace, inject: Mapping[Tap, Array]
-) -> Trace:
+def observed_run(subject: Subject, run: Run, lead: Trace, inject: Mapping[Tap, Array]) -> Trace:
     """Run one side forward, uncut, with the given values put in the place of its own at some taps.
 
     Raises:

@@ -17,6 +17,8 @@ PRECISION_RATIO = 2.0**-29
 K = 32.0
 # One-ulp shifts whose spread is taken, on each side; three, so that a scalar's is not by chance 0.
 SHIFTS = 3
+# Noise, relative to the result, from which on two correct free runs cannot be told from wrong ones.
+HORIZON = 1e-2
 # Chance of calling two samples of one initial distribution different, for each parameter.
 INIT_SIGNIFICANCE = 1e-6
 

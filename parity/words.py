@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from parity.report import Finding, Report
 from parity.verdict import Verdict
@@ -32,6 +33,17 @@ def headline(report: Report) -> str:
     outcome = "agree" if report.passed else "DISAGREE"
     meaning = report.verdict.value if report.findings else "nothing was compared"
     return f"{report.pair}: {outcome} ({report.verdict.name}: {meaning})"
+
+
+def summary_lines(reports: Sequence[Report]) -> list[str]:
+    """Return one line for each report, and one more with the place where it does not pass."""
+    lines = []
+    for report in reports:
+        lines.append(f"{headline(report)} in {report.seconds:.1f} s")
+        first = report.first_divergence
+        if first is not None:
+            lines.append(f"    at {where(first)}: {first.verdict.name}, {amount(first)}")
+    return lines
 
 
 def where(finding: Finding) -> str:

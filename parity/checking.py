@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from parity.initial import compare_initial
 from parity.localise import confirm, finding_of
@@ -15,6 +16,9 @@ from parity.sides import Sides
 from parity.subject import build, moved_off
 from parity.verdict import Judgement
 from parity.words import describe
+
+if TYPE_CHECKING:
+    from parity.trajectory import Course
 
 
 def check(pair: Pair, *, seed: int = 0) -> Report:
@@ -53,7 +57,20 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
     )
 
 
-def assert_parity(pair: Pair, *, seed: int = 0) -> Report:
+def outcome(subject: Pair | Course, *, seed: int = 0) -> Report:
+    """Compare whatever can be compared: a pair of modules, or a course of steps.
+
+    Raises:
+        CannotCompare: as `check` and `check_course`.
+    """
+    if isinstance(subject, Pair):
+        return check(subject, seed=seed)
+    from parity.trajectory import check_course
+
+    return check_course(subject, seed=seed)
+
+
+def assert_parity(pair: Pair | Course, *, seed: int = 0) -> Report:
     """Check a pair inside a test.
 
     Raises:
@@ -61,7 +78,7 @@ def assert_parity(pair: Pair, *, seed: int = 0) -> Report:
         CannotCompare: as `check`.
     """
     __tracebackhide__ = True
-    report = check(pair, seed=seed)
+    report = outcome(pair, seed=seed)
     if not report.passed:
         raise AssertionError(describe(report))
     return report

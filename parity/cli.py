@@ -1,0 +1,90 @@
+"""The program `parity`: check pairs, explain a report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from parity.errors import CannotCompare
+
+AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; return 0 for agreement, 1 for disagreement, 2 if it could not compare."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except CannotCompare as error:
+        print(f"parity: {error}", file=sys.stderr)
+        return CANNOT_COMPARE
+    except KeyboardInterrupt:
+        print("parity: stopped; nothing was written", file=sys.stderr)
+        return CANNOT_COMPARE
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="parity",
+        description="Prove whether a model and its port are the same function.",
+        epilog="exit status: 0 they agree, 1 they disagree, 2 they could not be compared",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="compare pairs, forward and backward")
+    check.add_argument("pairs", nargs="+", metavar="MODULE:ATTRIBUTE")
+    check.add_argument("--seed", type=int, default=0, help="of inputs and shifts (default: 0)")
+    check.add_argument("--strict", action="store_true", help="a side that loses digits fails too")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the report, for one pair")
+    check.add_argument("--html", type=Path, metavar="FILE", help="write a page, for one pair")
+    check.set_defaults(command=_check)
+    explain = commands.add_parser("explain", help="show a report that was written before")
+    explain.add_argument("report", type=Path, metavar="PARITY.JSON")
+    explain.add_argument("--html", type=Path, metavar="FILE", help="write it as a page as well")
+    explain.set_defaults(command=_explain)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from parity.checking import outcome
+    from parity.loading import load_pairs
+
+    subjects = [subject for name in options.pairs for subject in load_pairs(name)]
+    if len(subjects) > 1 and (options.json or options.html):
+        raise CannotCompare(f"--json and --html take one pair, and {len(subjects)} were named")
+    worst = AGREE
+    for subject in subjects:
+        # A pair that cannot be compared does not keep the others from it.
+        try:
+            report = outcome(subject, seed=options.seed)
+            print(report)
+            _write(report, options)
+        except CannotCompare as error:
+            print(f"parity: {subject.name}: {error}", file=sys.stderr)
+            worst = CANNOT_COMPARE
+            continue
+        worst = max(worst, AGREE if report.passes(strict=options.strict) else DISAGREE)
+    return worst
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from parity.record import read
+
+    report = read(options.report)
+    print(report)
+    options.json = None
+    _write(report, options)
+    return AGREE if report.passed else DISAGREE
+
+
+def _write(report: object, options: argparse.Namespace) -> None:
+    from parity.page import write_page
+    from parity.report import Report
+
+    assert isinstance(report, Report)
+    if options.json:
+        report.save(options.json)
+    if options.html:
+        write_page(report, options.html)

@@ -1,0 +1,219 @@
+"""Training and sampling compared: one step at a time from equal states, and running free.
+
+The strong test is one step: both sides are set to the reference's own state, take one step, and
+every number of the new state is judged. The free run is the weak one, for an adaptive optimizer
+hides much of what is wrong; in float64 it still tells, as long as rounding has not grown to the
+size of the result. Up to where that holds is measured, and past it there is no verdict.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from parity.errors import CannotCompare, one_line
+from parity.framework import Array, Precision
+from parity.localise import finding_of
+from parity.measure import Comparison, Runner, Shift, Values, compare
+from parity.noise import is_float, rounded
+from parity.places import Phase, Place
+from parity.report import Finding, Report
+from parity.verdict import HORIZON, Judgement, Verdict
+
+State = Mapping[str, Array]
+
+
+class Stepper(Protocol):
+    """One side of a course: something that goes from state to state."""
+
+    def state(self) -> State:
+        """Copy the whole state out, by name; `group:path` where it belongs to a module."""
+
+    def load(self, state: State) -> None:
+        """Continue from a state, whose floats are in the precision that this side was built in."""
+
+    def step(self, number: int) -> State:
+        """Take step `number` and return what it reports, its loss for example."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """Two things that step, meant to be the same.
+
+    Attributes:
+        name: what it is called in reports.
+        phase: `optimizer` or `sampling` for single steps; a free run of training is `loss`.
+        reference, candidate: (precision) -> a side.
+        steps: how many of the reference's own steps to compare one by one.
+        free: how many steps to run free; 0 leaves it out.
+        gain: linear growth of a disturbance over the free run, for people: errors are stated
+            divided by it as well.
+        allow: `horizon` -> reason, for a course that is known to outrun its horizon.
+    """
+
+    name: str
+    phase: Phase
+    reference: Callable[[Precision], Stepper]
+    candidate: Callable[[Precision], Stepper]
+    steps: int
+    free: int = 0
+    gain: float = 1.0
+    allow: Mapping[str, str] | None = None
+
+
+def check_course(course: Course, *, seed: int = 0) -> Report:
+    """Compare a course step by step and running free.
+
+    Raises:
+        CannotCompare: a side cannot be built, or raises.
+    """
+    started = time.perf_counter()
+    sides = {
+        (role, precision): _build(course, role, precision)
+        for role in ("reference", "candidate")
+        for precision in ("float64", "float32")
+    }
+    start = {name: rounded(value) for name, value in sides["reference", "float64"].state().items()}
+    findings = _single_steps(course, sides, start, seed)
+    if course.free:
+        findings += _free_run(course, sides, start, seed)
+    return Report(pair=course.name, findings=tuple(findings), seconds=time.perf_counter() - started)
+
+
+def _build(course: Course, role: str, precision: Any) -> Stepper:
+    try:
+        stepper: Stepper = getattr(course, role)(precision)
+    except Exception as error:
+        raise CannotCompare(
+            f"{course.name!r}: the {role} cannot be built in {precision}: {one_line(error)}"
+        ) from error
+    return stepper
+
+
+Sides = Mapping[tuple[str, str], Stepper]
+
+
+def _single_steps(course: Course, sides: Sides, start: State, seed: int) -> list[Finding]:
+    worst: dict[Place, tuple[int, Judgement]] = {}
+    state = start
+    for number in range(course.steps):
+        lead = _stepped(course, sides, "reference", "float64", state, number, None)
+        comparison = Comparison(
+            lead=_places(course, lead),
+            reference=_runner(course, sides, "reference", state, number),
+            candidate=_runner(course, sides, "candidate", state, number),
+            repeat=number == 0,
+            first=True,
+        )
+        for place, judgement in compare(comparison, seed=seed).items():
+            if place not in worst or judgement.verdict.rank > worst[place][1].verdict.rank:
+                worst[place] = (number, judgement)
+        state = {name: rounded(lead[name]) for name in state}
+    return [
+        finding_of(place, f"step {number}", judgement, course.allow or {})
+        for place, (number, judgement) in worst.items()
+    ]
+
+
+def _runner(course: Course, sides: Sides, role: str, state: State, number: int) -> Runner:
+    def run(precision: Precision, shift: Shift | None) -> Values:
+        return _places(course, _stepped(course, sides, role, precision, state, number, shift))
+
+    return run
+
+
+def _stepped(
+    course: Course,
+    sides: Sides,
+    role: str,
+    precision: Precision,
+    state: State,
+    number: int,
+    shift: Shift | None,
+) -> dict[str, Array]:
+    side = sides[role, precision]
+    try:
+        side.load(_given(state, precision, shift))
+        reported = side.step(number)
+        return {**side.state(), **reported}
+    except Exception as error:
+        raise CannotCompare(
+            f"{course.name!r}: the {role} raised at step {number} in {precision}: {one_line(error)}"
+        ) from error
+
+
+def _given(state: State, precision: Precision, shift: Shift | None) -> dict[str, Array]:
+    moved = {n: v if shift is None else shift(v, n) for n, v in state.items()}
+    return {n: v.astype(precision) if is_float(v) else v for n, v in moved.items()}
+
+
+def _places(course: Course, values: State) -> dict[Place, Array]:
+    found = {}
+    for name, value in values.items():
+        group, colon, path = name.partition(":")
+        owner, _, tensor = path.rpartition(".")
+        what = f"{group} of {tensor}" if colon else name
+        found[Place(course.phase, owner if colon else "", what)] = np.asarray(value)
+    return found
+
+
+def _free_run(course: Course, sides: Sides, start: State, seed: int) -> list[Finding]:
+    phase: Phase = "loss" if course.phase == "optimizer" else course.phase
+
+    def runner(role: str) -> Runner:
+        def run(precision: Precision, shift: Shift | None) -> Values:
+            found: dict[Place, Array] = {}
+            side = sides[role, precision]
+            side.load(_given(start, precision, shift))
+            for number in range(course.free):
+                for name, value in side.step(number).items():
+                    found[Place(phase, "", f"{name} at step {number}, running free")] = np.asarray(
+                        value
+                    )
+            return found
+
+        return run
+
+    lead = runner("reference")("float64", None)
+    comparison = Comparison(
+        lead=lead,
+        reference=runner("reference"),
+        candidate=runner("candidate"),
+        repeat=False,
+        first=True,
+    )
+    judged = compare(comparison, seed=seed)
+    return _within_horizon(course, judged)
+
+
+def _within_horizon(course: Course, judged: Mapping[Place, Judgement]) -> list[Finding]:
+    """Take back every verdict from the step on at which noise has grown to `HORIZON`."""
+    findings, past = [], False
+    for place, judgement in judged.items():
+        in_float32 = judgement.verdict is not Verdict.SEMANTIC_DIFFERENCE
+        past = past or (in_float32 and judgement.noise > HORIZON)
+        reason = "past the horizon: rounding alone has grown to the size of the result"
+        finding = finding_of(place, "free run", judgement, {})
+        if past:
+            allowed = "horizon" in (course.allow or {})
+            reason += f"; allowed: {course.allow['horizon']}" if course.allow and allowed else ""
+            finding = Finding(
+                path="", phase=place.phase, verdict=Verdict.ABSTAIN, error=judgement.error,
+                noise=judgement.noise, tensor=place.tensor, probe="free run", reason=reason,
+                allowed=allowed,
+            )  # fmt: skip
+        elif course.gain > 1:
+            finding = _with_gain(finding, course.gain)
+        findings.append(finding)
+    return findings
+
+
+def _with_gain(finding: Finding, gain: float) -> Finding:
+    from dataclasses import replace
+
+    text = f"error / gain {finding.error / gain:.2e} (gain {gain:.4g})"
+    return replace(finding, reason=f"{finding.reason}; {text}" if finding.reason else text)
