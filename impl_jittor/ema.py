@@ -25,4 +25,4 @@ class EMA:
     def copy_to(self, model: nn.Module) -> None:
         """Overwrite the model's weights by the average."""
         for name, parameter in model.named_parameters():
-            parameter.update(self.average[name])
+            parameter.update(self.average[name].copy())  # else one Var, without gradients, is both

@@ -18,6 +18,18 @@ def constant(value: float, like: jt.Var) -> jt.Var:
     return jt.array64(np.full((1,), value, str(like.dtype))).stop_grad()
 
 
+def overwrite(var: jt.Var, array: np.ndarray) -> None:
+    """Give a Var new values; unlike `Var.update`, refuse other shapes and keep gradients off."""
+    if tuple(var.shape) != array.shape:
+        raise RuntimeError(
+            f"size {array.shape} does not fit a parameter of size {tuple(var.shape)}"
+        )
+    stopped = var.is_stop_grad()
+    var.update(jt.array64(array).cast(var.dtype))
+    if stopped:
+        var.stop_grad()
+
+
 def mean(x: jt.Var) -> jt.Var:
     """Return the mean of all elements, shape (1,); `Var.mean` has a float32 1/n in its gradient."""
     return x.sum() / x.numel()

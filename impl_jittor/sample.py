@@ -10,6 +10,7 @@ import numpy as np
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
 from impl_jittor.diffusion import GaussianDiffusion
+from impl_jittor.operators import overwrite
 from impl_jittor.unet import UNet
 
 
@@ -17,13 +18,13 @@ def load_model(
     checkpoint: Checkpoint, dtype: str = "float32", device: str = "cpu", *, averaged: bool = True
 ) -> UNet:
     """Build the checkpoint's U-Net for sampling, from its averaged or its last weights."""
-    model = UNet(checkpoint.config.unet)
-    weights = checkpoint.ema if averaged else checkpoint.weights
     jt.flags.use_cuda = int(device == "cuda")
+    model = getattr(UNet(checkpoint.config.unet), dtype)()
+    weights = checkpoint.ema if averaged else checkpoint.weights
     for name, parameter in model.named_parameters():
-        parameter.update(jt.array64(weights[name]))
+        overwrite(parameter, weights[name])
     jt.sync_all()  # a pending array of one element, fused into a broadcast, does not compile
-    return getattr(model, dtype)().eval()
+    return model.eval()
 
 
 def p_sample_loop(

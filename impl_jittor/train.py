@@ -15,6 +15,7 @@ from ddpm.config import RunConfig
 from ddpm.data import batches
 from impl_jittor.diffusion import GaussianDiffusion
 from impl_jittor.ema import EMA
+from impl_jittor.operators import overwrite
 from impl_jittor.optim import Adam, learning_rate
 from impl_jittor.unet import UNet
 
@@ -49,6 +50,7 @@ class Trainer:
         self.optimizer.update(loss, lr, self.config.train.clip_norm)
         self.ema.update(self.model)
         self.step += 1
+        jt.sync_all()  # what is left pending fuses with the next step and rounds in another way
         return loss.item()
 
     def train_epoch(self, images: np.ndarray, epoch: int, start: int = 0) -> Iterator[float]:
@@ -99,5 +101,5 @@ def _to_numpy(tensors: dict[str, Var]) -> dict[str, np.ndarray]:
 
 def _copy_into(tensors: dict[str, Var], arrays: dict[str, np.ndarray]) -> None:
     for name, tensor in tensors.items():
-        tensor.update(jt.array64(arrays[name]).cast(tensor.dtype))
+        overwrite(tensor, arrays[name])
     jt.sync_all()  # a pending array of one element, fused into a broadcast, does not compile

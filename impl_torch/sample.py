@@ -17,10 +17,10 @@ def load_model(
     checkpoint: Checkpoint, dtype: str = "float32", device: str = "cpu", *, averaged: bool = True
 ) -> UNet:
     """Build the checkpoint's U-Net for sampling, from its averaged or its last weights."""
-    model = UNet(checkpoint.config.unet)
+    model = UNet(checkpoint.config.unet).to(device, getattr(torch, dtype))
     weights = checkpoint.ema if averaged else checkpoint.weights
     model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    return model.to(device, getattr(torch, dtype)).eval()
+    return model.eval()
 
 
 def p_sample_loop(

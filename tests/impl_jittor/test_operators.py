@@ -4,7 +4,7 @@ import jittor as jt
 import numpy as np
 import pytest
 
-from impl_jittor.operators import GroupNorm, attention, constant, group_norm, mean, silu
+from impl_jittor.operators import GroupNorm, attention, constant, group_norm, mean, overwrite, silu
 from tests.impl_torch import oracles
 from tests.impl_torch.oracles import error
 
@@ -190,3 +190,21 @@ def test_attention_without_its_scale_is_seen():
     assert (
         error(attention(given[0] * constant(1.01, given[0]), *given[1:]).numpy(), expected) > 1e-4
     )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_overwriting_keeps_the_dtype_and_whether_gradients_flow(dtype):
+    array = np.array([0.1, 0.2])
+    for stopped in (False, True):
+        target = jt.zeros(2).cast(dtype)
+        if stopped:
+            target.stop_grad()
+        overwrite(target, array)
+        assert str(target.dtype) == dtype
+        assert target.is_stop_grad() == stopped
+        np.testing.assert_array_equal(target.numpy(), array.astype(dtype))
+
+
+def test_overwriting_refuses_another_size():
+    with pytest.raises(RuntimeError, match=r"size \(1, 2\) .* size \(2,\)"):
+        overwrite(jt.zeros(2), np.zeros((1, 2)))

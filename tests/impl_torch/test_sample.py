@@ -45,6 +45,20 @@ def test_load_model_takes_the_average_or_the_last_weights():
     assert all(p.dtype == torch.float64 for p in load_model(taken, "float64").parameters())
 
 
+def test_load_model_keeps_the_digits_of_a_float64_checkpoint():
+    taken = checkpoint()
+    taken.ema = {name: array.astype(np.float64) / 3 for name, array in taken.ema.items()}
+    for name, parameter in load_model(taken, "float64").named_parameters():
+        np.testing.assert_array_equal(parameter.detach().numpy(), taken.ema[name])
+
+
+def test_a_checkpoint_of_other_shapes_is_not_loaded():
+    taken = checkpoint()
+    taken.ema["conv_in.bias"] = np.zeros(9, np.float32)
+    with pytest.raises(RuntimeError, match="size"):
+        load_model(taken)
+
+
 def test_a_chain_yields_every_state_from_noise_to_images():
     states = chain([0, 1])
     assert [t for t, _ in states] == list(range(T, -1, -1))

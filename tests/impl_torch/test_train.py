@@ -16,7 +16,7 @@ from impl_torch.optim import Adam
 from impl_torch.train import Trainer
 from impl_torch.unet import UNet
 from tests.impl_torch import oracles
-from tests.impl_torch.oracles import SMALL, same_bits, worst
+from tests.impl_torch.oracles import SMALL, error, same_bits
 
 CONFIG = RunConfig(
     unet=SMALL,
@@ -159,8 +159,9 @@ def test_steps_of_a_trainer_are_those_of_the_oracle_adam_on_its_gradients():
         trainer.train_step(IMAGES[:4])
     expected = oracles.adam(start, gradients, rates, config.train)
     actual = {n: p.detach().numpy() for n, p in trainer.model.named_parameters()}
-    # Adam divides each gradient by its own size, the roundings of tiny ones too.
-    assert worst(actual, expected) < 1e-7
+    # On the scale of one step: gradients that are 0 but for rounding have no size of their own.
+    gaps = [error(actual[name], expected[name], scale=config.train.lr) for name in expected]
+    assert max(gaps) < 1e-6
     assert oracles.norm(gradients[-1]) > 0.5, "nothing was clipped"
 
 
@@ -176,14 +177,17 @@ def test_a_trainer_keeps_its_dtype(dtype):
 def test_training_lowers_the_loss():
     config = CONFIG.with_(unet={"dropout": 0.0}, train={"lr": 5e-3})
     trainer = Trainer(config)
-    losses = [loss for e in range(20) for loss in trainer.train_epoch(0 * IMAGES, e)]
+    losses = [loss for e in range(15) for loss in trainer.train_epoch(0 * IMAGES, e)]
     assert losses[0] == pytest.approx(1.0, abs=0.2)  # it predicts nothing yet
     assert np.mean(losses[-10:]) < 0.6
     assert all(map(math.isfinite, losses))
 
 
 def test_memory_does_not_grow_over_fifty_steps():
+    first = Trainer(CONFIG)
+    first.train_step(IMAGES[:4])
     trainer = Trainer(CONFIG)
+    trainer.restore(first.checkpoint(dataset="x", epoch=0))
 
     def live():
         gc.collect()
