@@ -245,6 +245,7 @@ class UNet(nn.Module):
                 weight = streams.initial_weight(shape, seed=seed, name=name, bound=bound)
                 with torch.no_grad():
                     module.weight.copy_(torch.from_numpy(weight))
+                    assert module.bias is not None
                     module.bias.zero_()
         return self
 
