@@ -10,7 +10,7 @@ import numpy as np
 from parity.framework import Array, Precision
 from parity.noise import distance, is_float, magnitude, shifted
 from parity.places import Place
-from parity.verdict import PRECISION_RATIO, SHIFTS, Judgement, K, Measured, Verdict, judge
+from parity.verdict import SHIFTS, Judgement, K, Measured, Verdict, judge
 
 Values = Mapping[Place, Array]
 Shift = Callable[[Array, str], Array]
@@ -25,20 +25,21 @@ class Comparison:
     Attributes:
         lead: the reference in float64, at every place.
         reference, candidate: runs either side, fed what the leading run was fed.
-        repeat: whether each side is also run against itself.
-        first: whether a reference that is not finite is an error, or only out of a probe's reach.
+        ordinary: whether the inputs are ones that models meet, and not a mere probe; then both
+            sides must be finite.
+        thorough: whether each side is also run against itself, and shifted more often.
     """
 
     lead: Values
     reference: Runner
     candidate: Runner
-    repeat: bool
-    first: bool
+    ordinary: bool
+    thorough: bool
 
 
-def one_ulp(seed: int, number: int) -> Shift:
+def one_ulp(precision: Precision, seed: int, number: int) -> Shift:
     """Return the `number`-th random one-ulp shift of whatever flows in."""
-    return lambda array, name: shifted(array, seed, "ulp", number, name)
+    return lambda array, name: shifted(array, precision, seed, "ulp", number, name)
 
 
 def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
@@ -48,12 +49,13 @@ def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
     """
     lead = comparison.lead
     reference, candidate = (
-        _Side(run, lead, comparison.repeat, seed)
+        _Side(run, comparison.thorough, seed)
         for run in (comparison.reference, comparison.candidate)
     )
-    judged = {}
+    judged, flows = {}, _flows(lead)
     for place, expected in lead.items():
-        judgement = _judge_place(place, expected, reference, candidate, comparison.first)
+        flow = flows.get(place.path, 0.0) if place.phase == "backward" else 0.0
+        judgement = _judge_place(place, expected, reference, candidate, comparison.ordinary, flow)
         if judgement is not None:
             judged[place] = judgement
     for place in candidate.double:
@@ -63,16 +65,34 @@ def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
 
 
 class _Side:
-    """One side's runs, reduced to what judging needs; no more than two runs are held at once."""
+    """One side's runs, reduced to what judging needs; few runs are held at once."""
 
-    def __init__(self, run: Runner, lead: Values, repeat: bool, seed: int) -> None:
+    def __init__(self, run: Runner, thorough: bool, seed: int) -> None:
+        shifts = SHIFTS if thorough else 1
         self.single = run("float32", None)
-        self.spread: dict[Place, float] = {}
-        for number in range(SHIFTS):
-            for place, gap in _gaps(run("float32", one_ulp(seed, number)), self.single):
-                self.spread[place] = max(self.spread.get(place, 0.0), gap)
+        self.spread = _spread(run, "float32", self.single, seed, shifts)
         self.double = run("float64", None)
-        self.unrest = dict(_gaps(run("float64", None), self.double)) if repeat else {}
+        self.double_spread = _spread(run, "float64", self.double, seed, 1)
+        self.unrest = dict(_gaps(run("float64", None), self.double)) if thorough else {}
+
+
+def _spread(
+    run: Runner, precision: Precision, still: Values, seed: int, shifts: int
+) -> dict[Place, float]:
+    spread: dict[Place, float] = {}
+    for number in range(shifts):
+        for place, gap in _gaps(run(precision, one_ulp(precision, seed, number)), still):
+            spread[place] = max(spread.get(place, 0.0), gap)
+    return spread
+
+
+def _flows(lead: Values) -> dict[str, float]:
+    """Return the largest gradient of each module, of those that are finite."""
+    flows: dict[str, float] = {}
+    for place, array in lead.items():
+        if place.phase == "backward":
+            flows[place.path] = max(flows.get(place.path, 0.0), _finite(magnitude(array)))
+    return flows
 
 
 def _gaps(a: Values, b: Values) -> Iterator[tuple[Place, float]]:
@@ -90,10 +110,10 @@ def _error(reason: str) -> Judgement:
 
 
 def _judge_place(
-    place: Place, expected: Array, reference: _Side, candidate: _Side, first: bool
+    place: Place, expected: Array, reference: _Side, candidate: _Side, ordinary: bool, flow: float
 ) -> Judgement | None:
     if not np.isfinite(expected).all():
-        return _error("the reference is not finite") if first else None
+        return _error("the reference is not finite") if ordinary else None
     found = candidate.double.get(place)
     if found is None:
         # What a module is given by other arguments is judged where it comes out.
@@ -106,7 +126,7 @@ def _judge_place(
         equal = np.array_equal(expected, found.reshape(expected.shape))
         verdict = Verdict.IDENTICAL if equal else Verdict.SEMANTIC_DIFFERENCE
         return Judgement(verdict=verdict, error=float(not equal), noise=0.0)
-    return _judge_floats(place, expected, reference, candidate, first)
+    return _judge_floats(place, expected, reference, candidate, ordinary, flow)
 
 
 def _problem(expected: Array, found: Array) -> Judgement | None:
@@ -124,11 +144,11 @@ def _problem(expected: Array, found: Array) -> Judgement | None:
 
 
 def _judge_floats(
-    place: Place, expected: Array, reference: _Side, candidate: _Side, first: bool
+    place: Place, expected: Array, reference: _Side, candidate: _Side, ordinary: bool, flow: float
 ) -> Judgement | None:
     ours, theirs = reference.single[place], candidate.single.get(place)
     if not np.isfinite(ours).all():
-        return _error("the reference is not finite in float32") if first else None
+        return _error("the reference is not finite in float32") if ordinary else None
     if theirs is None or theirs.size != ours.size or not np.isfinite(theirs).all():
         return _error("the candidate is not finite in float32, the reference is")
     double = candidate.double[place].reshape(expected.shape)
@@ -141,12 +161,16 @@ def _judge_floats(
         candidate_rounding=distance(theirs, double),
         reference_spread=_finite(reference.spread.get(place, 0.0)),
         candidate_spread=_finite(candidate.spread.get(place, 0.0)),
+        double_spread=max(
+            _finite(side.double_spread.get(place, 0.0)) for side in (reference, candidate)
+        ),
+        flow=flow,
         identical=np.array_equal(double, expected) and np.array_equal(theirs, ours),
     )
     for side, runs in (("reference", reference), ("candidate", candidate)):
-        if not runs.unrest.get(place, 0.0) <= K * PRECISION_RATIO * measured.noise:
+        if not runs.unrest.get(place, 0.0) <= K * measured.double_noise:
             return _abstain(f"the {side} differs from itself when run again")
-    return judge(measured, ordinary=first)
+    return judge(measured, ordinary=ordinary)
 
 
 def _finite(value: float) -> float:

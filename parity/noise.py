@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.framework import Array
+from parity.framework import Array, Precision
 
 Probe = Callable[[Array], Array]
 
@@ -29,17 +29,17 @@ def is_float(array: Array) -> bool:
     return array.dtype.kind in "fc"
 
 
-def shifted(array: Array, *key: object) -> Array:
-    """Move every element by one float32 ulp, up or down at random; zeros stay zero.
+def shifted(array: Array, precision: Precision, *key: object) -> Array:
+    """Move every element by one ulp of a precision, up or down at random; zeros stay zero.
 
     Zeros stay because they are structure: a ReLU's, a mask's, an initial state's.
     """
     if array.dtype.kind != "f":
         return array
-    start = array.astype(np.float32)
+    start = array.astype(precision)
     up = keyed(*key).random(array.shape, np.float32) < 0.5
-    moved = np.nextafter(start, np.where(up, np.float32(np.inf), np.float32(-np.inf)))
-    result: Array = np.where(start == 0, start, moved).astype(array.dtype)
+    moved = np.nextafter(start, np.where(up, np.inf, -np.inf).astype(precision))
+    result: Array = np.where(start == 0, start, moved)
     return result
 
 

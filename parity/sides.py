@@ -62,8 +62,8 @@ class Sides:
             lead=places(lead),
             reference=self._follower(self.reference, lead),
             candidate=self._follower(self.candidate, lead),
-            repeat=first,
-            first=first,
+            ordinary=first,
+            thorough=first,
         )
         return compare(comparison, seed=self.seed)
 
@@ -80,8 +80,8 @@ class Sides:
             lead=lead,
             reference=self._whole(self.reference),
             candidate=self._whole(self.candidate),
-            repeat=False,
-            first=True,
+            ordinary=True,
+            thorough=True,
         )
         return compare(comparison, seed=self.seed)
 

@@ -106,8 +106,8 @@ def _single_steps(course: Course, sides: Sides, start: State, seed: int) -> list
             lead=_places(course, lead),
             reference=_runner(course, sides, "reference", state, number),
             candidate=_runner(course, sides, "candidate", state, number),
-            repeat=number == 0,
-            first=True,
+            ordinary=True,
+            thorough=number == 0,
         )
         for place, judgement in compare(comparison, seed=seed).items():
             if place not in worst or judgement.verdict.rank > worst[place][1].verdict.rank:
@@ -168,9 +168,14 @@ def _free_run(course: Course, sides: Sides, start: State, seed: int) -> list[Fin
         def run(precision: Precision, shift: Shift | None) -> Values:
             found: dict[Place, Array] = {}
             side = sides[role, precision]
-            side.load(_given(start, precision, shift))
+            state: State = _given(start, precision, shift)
             for number in range(course.free):
-                for name, value in side.step(number).items():
+                # Through arrays at every step: in Jittor 1.3.11 a float64 run that goes on by
+                # itself in a process where a float32 one has stepped takes wrong updates.
+                side.load(state)
+                reported = side.step(number)
+                state = side.state()
+                for name, value in reported.items():
                     found[Place(phase, "", f"{name} at step {number}, running free")] = np.asarray(
                         value
                     )
@@ -183,8 +188,8 @@ def _free_run(course: Course, sides: Sides, start: State, seed: int) -> list[Fin
         lead=lead,
         reference=runner("reference"),
         candidate=runner("candidate"),
-        repeat=False,
-        first=True,
+        ordinary=True,
+        thorough=False,
     )
     judged = compare(comparison, seed=seed)
     return _within_horizon(course, judged)

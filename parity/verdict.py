@@ -17,6 +17,8 @@ PRECISION_RATIO = 2.0**-29
 K = 32.0
 # One-ulp shifts whose spread is taken, on each side; three, so that a scalar's is not by chance 0.
 SHIFTS = 3
+# Ulps that one rounding may cost, where a table is compared with exact numbers.
+EXACT_ULPS = 1.0
 # Noise, relative to the result, from which on two correct free runs cannot be told from wrong ones.
 HORIZON = 1e-2
 # Chance of calling two samples of one initial distribution different, for each parameter.
@@ -55,6 +57,11 @@ class Measured:
         candidate_rounding: |c32 - c64|.
         reference_spread, candidate_spread: largest |shifted - unshifted| in float32, over the
             one-ulp shifts of what flows in.
+        double_spread: likewise in float64, with its own ulp, of either side. Where float32 has
+            saturated, at a softmax of 1 say, its noise says nothing about float64's.
+        flow: largest gradient that the same module passes on, where this is a gradient. Some are
+            zero in exact arithmetic, or behind a saturated softmax next to it: what is left of
+            them is rounding of what flows beside them.
         identical: bitwise equal in both precisions.
     """
 
@@ -65,12 +72,14 @@ class Measured:
     candidate_rounding: float
     reference_spread: float
     candidate_spread: float
+    double_spread: float = 0.0
+    flow: float = 0.0
     identical: bool = False
 
     @property
     def floor(self) -> float:
         """Half a float32 ulp of the scale: less no rounding can be."""
-        return self.scale * FLOAT32_EPSILON / 2
+        return max(self.scale, self.flow) * FLOAT32_EPSILON / 2
 
     @property
     def noise(self) -> float:
@@ -82,6 +91,11 @@ class Measured:
             self.reference_spread,
             self.candidate_spread,
         )
+
+    @property
+    def double_noise(self) -> float:
+        """What rounding in float64 does here on either side."""
+        return max(self.noise * PRECISION_RATIO, self.double_spread)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +124,11 @@ def judge(m: Measured, *, ordinary: bool = True) -> Judgement:
     unit = m.scale or 1.0
     if m.identical:
         return Judgement(verdict=Verdict.IDENTICAL, error=0.0, noise=m.noise / unit)
-    allowed = m.noise * PRECISION_RATIO
-    if not m.semantic <= K * allowed:
+    if not m.semantic <= K * m.double_noise:
         return Judgement(
-            verdict=Verdict.SEMANTIC_DIFFERENCE, error=m.semantic / unit, noise=allowed / unit
+            verdict=Verdict.SEMANTIC_DIFFERENCE,
+            error=m.semantic / unit,
+            noise=m.double_noise / unit,
         )
     return _judge_float32(m, unit, ordinary)
 

@@ -1,0 +1,114 @@
+"""Both sides' tables of the noise schedule against exact arithmetic, in ulps."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from importlib import import_module
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mpf
+
+from ddpm.config import DiffusionConfig
+from parity.exact import judge_table
+from parity.plugin import record
+from parity.report import Report
+
+pytestmark = pytest.mark.parity_own
+TABLES = (
+    "beta",
+    "alpha",
+    "alpha_bar",
+    "alpha_bar_previous",
+    "sqrt_alpha_bar",
+    "sqrt_one_minus_alpha_bar",
+    "posterior_variance",
+    "posterior_mean_x0",
+    "posterior_mean_xt",
+    "sigma",
+)
+
+
+def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
+    """Compute every table with 60 digits, from the double-precision beta that both sides define.
+
+    The betas themselves are compared with their own closed form; what follows from them is compared
+    with what exact arithmetic makes of the exact betas.
+    """
+    beta = _linear(config) if config.schedule == "linear" else _cosine(config)
+    alpha = [1 - b for b in beta]
+    bar = [mpmath.fprod(alpha[: t + 1]) for t in range(config.T)]
+    before = [mpf(1), *bar[:-1]]
+    variance = [b * (1 - p) / (1 - a) for b, p, a in zip(beta, before, bar, strict=True)]
+    spread = variance if config.variance == "fixed_small" else beta
+    return {
+        "beta": beta,
+        "alpha": alpha,
+        "alpha_bar": bar,
+        "alpha_bar_previous": before,
+        "sqrt_alpha_bar": [mpmath.sqrt(a) for a in bar],
+        "sqrt_one_minus_alpha_bar": [mpmath.sqrt(1 - a) for a in bar],
+        "posterior_variance": variance,
+        "posterior_mean_x0": [
+            b * mpmath.sqrt(p) / (1 - a) for b, p, a in zip(beta, before, bar, strict=True)
+        ],
+        "posterior_mean_xt": [
+            mpmath.sqrt(q) * (1 - p) / (1 - a) for q, p, a in zip(alpha, before, bar, strict=True)
+        ],
+        "sigma": [mpf(0), *(mpmath.sqrt(s) for s in spread[1:])],
+    }
+
+
+def _linear(config: DiffusionConfig) -> list[mpf]:
+    start, end = Fraction(config.beta_start), Fraction(config.beta_end)
+    values = [start + (end - start) * t / (config.T - 1) for t in range(config.T)]
+    return [mpf(value.numerator) / value.denominator for value in values]
+
+
+def _cosine(config: DiffusionConfig) -> list[mpf]:
+    offset = mpf("0.008")
+    bar = [
+        mpmath.cos((mpf(t) / config.T + offset) / (1 + offset) * mpmath.pi / 2) ** 2
+        for t in range(config.T + 1)
+    ]
+    return [min(1 - bar[t + 1] / bar[t], mpf("0.999")) for t in range(config.T)]
+
+
+def tables(framework: str, config: DiffusionConfig) -> dict[str, np.ndarray[Any, Any]]:
+    schedule = import_module(f"impl_{framework}.schedule").Schedule(config)
+    return {name: np.asarray(getattr(schedule, name).numpy()) for name in TABLES}
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("variance", ["fixed_small", "fixed_large"])
+def test_tables_are_as_exact_as_their_operations_allow(
+    schedule: Any, variance: Any, request: pytest.FixtureRequest
+) -> None:
+    config = DiffusionConfig(schedule=schedule, variance=variance)
+    with mpmath.workdps(60):
+        exact = exact_tables(config)
+        ours, theirs = (tables(framework, config) for framework in ("torch", "jittor"))
+        findings = [
+            judge_table(name, ours[name], theirs[name], exact[name], conditioning(exact, name))
+            for name in TABLES
+        ]
+    report = Report(pair=f"schedule, {schedule}, {variance}", findings=tuple(findings))
+    record(request.config, report)
+    assert report.passed, str(report)
+
+
+def conditioning(exact: dict[str, list[mpf]], name: str) -> float:
+    """Return how many ulps rounding may cost: roundings on the way, times what 1 - x cancels.
+
+    alpha_bar is a product of T factors; 1 - alpha_bar magnifies its error by alpha_bar over
+    1 - alpha_bar, largest at the first step, where two digits and more are lost for good.
+    """
+    T = len(exact["beta"])
+    if name in ("beta", "alpha", "sigma"):
+        cancelled = max(a / b for a, b in zip(exact["alpha"], exact["beta"], strict=True))
+        return float(cancelled) if name != "alpha" else 2.0
+    if name in ("alpha_bar", "alpha_bar_previous", "sqrt_alpha_bar"):
+        return float(T)
+    return float(T / (1 - exact["alpha_bar"][0]) / 1000)
