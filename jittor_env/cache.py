@@ -6,12 +6,13 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 from jittor_env.errors import JittorEnvError
 
-# A compiled core takes 110 MB, the precompiled header 70 MB, kernels a few MB a model.
+# A compiled core takes 110 MB, each of two precompiled headers 70 MB, kernels a few MB a model.
 SPACE_NEEDED_MB = 400
 
 
@@ -97,3 +98,11 @@ def write_atomically(path: Path, text: str, *, executable: bool = False) -> None
     except BaseException:
         os.unlink(name)
         raise
+
+
+def allows_execution(script: Path) -> bool:
+    """Whether a script in the cache can be started; `noexec` mounts forbid it."""
+    try:
+        return subprocess.run([script, "--version"], capture_output=True).returncode == 0
+    except OSError:
+        return False

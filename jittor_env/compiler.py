@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jittor_env import cache
+from jittor_env import cache, core_compiler
 from jittor_env.errors import JittorEnvError
 
 _HEADER = """\
@@ -33,7 +33,6 @@ _HEADER = """\
 #include "ops/unary_op.h"
 #include "ops/reduce_op.h"
 """
-_CC = "cc_path"
 _KERNEL_MACROS = "-DJIT=1 -DJIT_cpu=1"
 
 # Jittor runs `$python_path .../asm_tuner.py --cc_path=g++ SOURCE FLAGS -o LIBRARY`.
@@ -58,13 +57,13 @@ exec {python} "$tuner" "--cc_path=$compiler" "$@"
 
 
 def require_compiler() -> str:
-    """The path of the C++ compiler that Jittor will use.
+    """The path of the C++ compiler that kernels will be compiled with.
 
     Raises:
         JittorEnvError: there is none.
     """
-    name = os.environ.get(_CC) or "g++"
-    found = shutil.which(name)
+    name = os.environ.get(core_compiler.CC_PATH) or "g++"
+    found = shutil.which(core_compiler.real(shutil.which(name) or name))
     if found is None:
         raise JittorEnvError(
             f"no C++ compiler: {name} is not on the PATH",
@@ -87,6 +86,7 @@ def cheapen(jt: Any) -> None:
     """
     if jt.flags.cc_type != "g++":
         return
+    jt.flags.cc_path = core_compiler.real(jt.flags.cc_path)
     folder = Path(jt.flags.cache_path) / "jittor_env"
     if header := precompiled_header(jt.flags.cc_path, jt.flags.cc_flags, folder):
         jt.flags.cc_flags += f" {_KERNEL_MACROS} -include {header} "
@@ -110,7 +110,7 @@ def precompiled_header(compiler: str, cc_flags: str, folder: Path) -> Path | Non
     if (refused := header.with_suffix(".refused")).is_file():
         return None
     cache.write_atomically(header, _HEADER)
-    if error := _compile_header(command, header, compiled):
+    if error := compile_to(compiled, [*command, "-x", "c++-header", str(header)]):
         cache.write_atomically(refused, error)
         return None
     return header
@@ -128,19 +128,14 @@ def _header_flags(cc_flags: str) -> list[str]:
     return kept + _KERNEL_MACROS.split()
 
 
-def _compile_header(command: list[str], header: Path, compiled: Path) -> str:
+def compile_to(target: Path, command: list[str]) -> str:
     """Compile to a temporary name, then move into place. Returns the compiler's complaint."""
-    descriptor, name = tempfile.mkstemp(dir=header.parent, prefix=".making-", suffix=".gch")
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".making-", suffix=target.suffix)
     os.close(descriptor)
     try:
-        run = subprocess.run(
-            [*command, "-x", "c++-header", str(header), "-o", name],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = subprocess.run([*command, "-o", name], capture_output=True, text=True, check=False)
         if run.returncode == 0:
-            os.replace(name, compiled)
+            os.replace(name, target)
         return "" if run.returncode == 0 else run.stderr or f"exit status {run.returncode}"
     finally:
         Path(name).unlink(missing_ok=True)
@@ -150,8 +145,4 @@ def tuner_bypass(python: str, folder: Path) -> Path | None:
     """A program to name in `jt.flags.python_path`; None where the cache forbids execution."""
     script = folder / "without-tuner"
     cache.write_atomically(script, _BYPASS.format(python=shlex.quote(python)), executable=True)
-    try:
-        check = subprocess.run([script, "-c", "pass"], capture_output=True, check=False)
-    except OSError:
-        return None
-    return script if check.returncode == 0 and " " not in str(script) else None
+    return script if " " not in str(script) and cache.allows_execution(script) else None

@@ -101,7 +101,7 @@ def _cache() -> str:
 
 def _core() -> str:
     cores = cache.compiled_cores()
-    return str(cores[0].parent) if cores else "not yet: compiled at the first start, 2 minutes"
+    return str(cores[0].parent) if cores else "not yet: compiled at the first start, a minute or two"
 
 
 def _header() -> str:

@@ -28,7 +28,7 @@ def first_compile(cache_path: Path, total: int, stream: TextIO | None = None) ->
     stream = stream or sys.stderr
     begun, done = time.monotonic(), threading.Event()
     stream.write(
-        "jittor_env: compiling Jittor's core, about 2 minutes; this happens once "
+        "jittor_env: compiling Jittor's core, a minute or two; this happens once "
         f"(kept in {cache_path})\n"
     )
     watcher = threading.Thread(

@@ -13,7 +13,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jittor_env import arithmetic, cache, compiler, locks, onednn, progress, python_headers
+from jittor_env import (
+    arithmetic,
+    cache,
+    compiler,
+    core_compiler,
+    locks,
+    onednn,
+    progress,
+    python_headers,
+    quiet,
+)
 from jittor_env.cuda import choose_cuda, is_wanted
 from jittor_env.errors import JittorEnvError
 from jittor_env.requirements import require_jittor, require_numpy, require_python
@@ -33,11 +43,12 @@ def prepare(*, cuda: bool = False) -> None:
     require_python()
     require_numpy()
     require_jittor()
-    compiler.require_compiler()
+    found = compiler.require_compiler()
     python_headers.require_headers()
     cache.require_writable()
     onednn.link()
     python_headers.point_jittor_at_headers()
+    core_compiler.point_jittor_at_stand_in(found)
     choose_cuda(is_wanted(cuda))
     _set_environment()
 
@@ -46,8 +57,9 @@ def _set_environment() -> None:
     # Asked for before anything else so that child processes use the same cache.
     os.environ["JITTOR_HOME"] = str(cache.home())
     os.environ.setdefault("log_silent", "1")
-    # Jittor would name the cache after the git branch of the folder that it is installed in.
-    os.environ.setdefault("cache_name", "default")
+    # Jittor would name the cache after the git branch of the folder that it is installed in. In a
+    # cache shared with programs that do without this package, each would undo the other's core.
+    os.environ.setdefault("cache_name", "jittor_env")
     # An mpicc that happens to be on the PATH is compiled against, wanted or not.
     if "OMPI_COMM_WORLD_SIZE" not in os.environ:
         os.environ.setdefault("use_mpi", "0")
@@ -75,6 +87,7 @@ def settle() -> None:
             stacklevel=2,
         )
     compiler.cheapen(jt)
+    quiet.silence_progress(jt)
     if is_wanted(False) and jt.has_cuda:
         jt.flags.use_cuda = 1
     setattr(jt, "_settled_by_jittor_env", True)  # noqa: B010 - not an attribute that mypy knows

@@ -1,0 +1,120 @@
+"""The core's first compile made cheaper: a stand-in for g++.
+
+Jittor compiles the 150 files of its core at -O2 and parses the same headers for each. Its
+environment variable `cc_flags` could change both, but would change every kernel and operator
+compiled later too. A program of the same name as the compiler, named in `cc_path`, sees file by
+file what is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+from pathlib import Path
+
+from jittor_env import cache
+from jittor_env.onednn import installed_version
+
+CC_PATH = "cc_path"
+
+_HEADER = """\
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <limits>
+#include <sstream>
+#include <unordered_map>
+#include "common.h"
+#include "utils/log.h"
+#include "var.h"
+#include "op.h"
+#include "ops/op_register.h"
+#include "fused_op.h"
+#include "executor.h"
+"""
+
+# Jittor compiles data.cc alone, before it starts a process for each other file: the moment to
+# precompile the header with the flags of all (source: `jittor.compiler`). Only stock's -O2 is
+# lowered: whoever asks for another level, as debug=1 does, gets it.
+_STAND_IN = """\
+#!/bin/sh
+# jittor_env: Jittor's own core is compiled at -O1 with a precompiled header, the rest as asked.
+compiler={compiler}
+for output; do :; done
+case " $* " in
+    *" -O2 "*"/data.cc -c -o "*) what=data folder=${{output%/*}} ;;
+    *" -O2 "*) what=other ;;
+    *) exec "$compiler" "$@" ;;
+esac
+case "$1" in */jittor/src/*.cc | */gen/*.cc)
+    case " $* " in *" -c -o "*) what=core folder=${{output%/obj_files/*}} ;; esac
+esac
+header=$folder/jittor_env/core-{key}.h
+precompile() {{
+    mkdir -p "${{header%/*}}" && cp "${{0%/*}}/core.h" "$header" || return
+    "$compiler" "$@" -O1 -x c++-header "$header" -o "$header.$$" &&
+        mv "$header.$$" "$header.gch" || rm -f "$header.$$"
+}}
+flags_of_all() {{
+    for argument; do
+        shift
+        case "$argument" in -include | */vdp | */data.cc | -o | */data.o) ;;
+            *) set -- "$@" "$argument" ;;
+        esac
+    done
+    precompile "$@"
+}}
+case $what in
+    data)
+        flags_of_all "$@" 2>/dev/null &
+        "$compiler" "$@"
+        status=$?
+        wait
+        exit $status ;;
+    core)
+        [ -f "$header.gch" ] && "$compiler" "$@" -O1 -include "$header" 2>/dev/null && exit 0 ;;
+esac
+exec "$compiler" "$@"
+"""
+
+
+def stand_in_for(compiler: str) -> str:
+    """The path to name in `cc_path` so that `compiler` compiles the core the cheap way.
+
+    Returns `compiler` itself where it is not a g++, where the cache does not allow execution, or
+    where a path has a space in it.
+    """
+    name = Path(compiler).name
+    if "g++" not in name or "clang" in name:
+        return compiler
+    # A stand-in of another version must not use what this one has precompiled.
+    key = hashlib.sha256(
+        f"{_STAND_IN}{_HEADER}{compiler}{installed_version('jittor')}".encode()
+    ).hexdigest()[:16]
+    script = cache.own_folder() / f"core-{key}" / name
+    if " " in str(script):
+        return compiler
+    cache.write_atomically(script.with_name("core.h"), _HEADER)
+    text = _STAND_IN.format(compiler=shlex.quote(compiler), key=key)
+    cache.write_atomically(script, text, executable=True)
+    return str(script) if cache.allows_execution(script) else compiler
+
+
+def real(compiler: str) -> str:
+    """The compiler behind a stand-in; any other is returned as it is."""
+    try:
+        text = Path(compiler).read_text()
+    except (OSError, UnicodeDecodeError):
+        return compiler
+    named = re.search(r"^# jittor_env: .*\ncompiler=(.*)$", text, re.MULTILINE)
+    return shlex.split(named[1])[0] if named else compiler
+
+
+def point_jittor_at_stand_in(compiler: str) -> None:
+    """Set `cc_path`; child processes inherit it, so they find the same core."""
+    os.environ[CC_PATH] = stand_in_for(compiler)

@@ -1,0 +1,94 @@
+"""No `Compiling Operators(12/47) used: 3.2s` on stderr: it breaks the progress bars of programs.
+
+Jittor writes these lines to C++'s std::cerr, past its own log and `log_silent`, and has no flag for
+them (source: `src/parallel_compiler.cc`). Everything else on std::cerr, errors above all, passes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from jittor_env import cache, compiler
+
+# A line is told by its first letters, so these are held back until they differ. Jittor writes a
+# blank line first, ends each of these with a carriage return, and the last with a newline.
+# The state belongs to a thread: another's error in the middle of a line is not part of it.
+_FILTER = """\
+#include <iostream>
+#include <string>
+
+namespace {
+const std::string progress = "Compiling Operators(";
+thread_local bool at_start = true, dropping = false, ended = false;
+thread_local size_t blank_lines = 0, matched = 0;
+
+void pass(char c, std::string& out) {
+    if (dropping) {
+        dropping = c != '\\r' && c != '\\n';
+        ended = c == '\\r';
+        return;
+    }
+    bool after_drop = ended;
+    ended = false;
+    if (after_drop && c == '\\n') return;
+    if (at_start && matched == 0 && c == '\\n') { blank_lines++; return; }
+    if (at_start && c == progress[matched]) {
+        dropping = ++matched == progress.size();
+        if (dropping) matched = blank_lines = 0;
+        return;
+    }
+    out.append(blank_lines, '\\n').append(progress, 0, matched) += c;
+    blank_lines = matched = 0;
+    at_start = c == '\\n' || c == '\\r';
+}
+
+struct Filter : std::streambuf {
+    std::streambuf* next;
+    explicit Filter(std::streambuf* next) : next(next) {}
+    std::streamsize xsputn(const char* text, std::streamsize size) override {
+        std::string out;
+        for (std::streamsize i = 0; i < size; i++) pass(text[i], out);
+        next->sputn(out.data(), out.size());
+        return size;
+    }
+    int_type overflow(int_type c) override {
+        char text = traits_type::to_char_type(c);
+        if (c != traits_type::eof()) xsputn(&text, 1);
+        return traits_type::not_eof(c);
+    }
+    int sync() override { return next->pubsync(); }
+};
+}
+
+extern "C" void install() {
+    // Never freed: std::cerr is written to until the very end of the process.
+    static Filter* filter = new Filter(std::cerr.rdbuf());
+    std::cerr.rdbuf(filter);
+}
+
+extern "C" void write_to_cerr(const char* text) { std::cerr << text; }
+"""
+
+
+def silence_progress(jt: Any) -> None:
+    """Drop the lines from std::cerr for the rest of the process; without a filter they stay."""
+    if library := built_filter(jt.flags.cc_path, Path(jt.flags.cache_path) / "jittor_env"):
+        library.install()
+
+
+def built_filter(cc_path: str, folder: Path) -> ctypes.CDLL | None:
+    """The filter's library, compiled at the first call; None where that fails."""
+    key = hashlib.sha256(f"{_FILTER}{cc_path}".encode()).hexdigest()[:16]
+    library = folder / f"quiet-{key}.so"
+    if not library.is_file():
+        source = library.with_suffix(".cc")
+        cache.write_atomically(source, _FILTER)
+        if compiler.compile_to(library, [cc_path, "-O1", "-shared", "-fPIC", str(source)]):
+            return None
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError:
+        return None

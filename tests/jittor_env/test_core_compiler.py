@@ -1,0 +1,124 @@
+"""The stand-in for g++: what it changes, what it passes on, and what it does where it cannot."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jittor_env import compiler, core_compiler
+
+COMPILER = """\
+#!/bin/sh
+# Tells what it was asked, makes what it should make, and refuses what is named in REFUSE.
+echo "$@" >> {log}
+for output; do :; done
+case " $* " in *" ${{REFUSE:-nothing}} "*) exit 1 ;; esac
+case "$output" in /*) echo made > "$output" ;; esac
+"""
+
+
+class Compiled:
+    """A stand-in for a compiler that keeps a log, and the folders of a core."""
+
+    def __init__(self, home: Path) -> None:
+        self.log = home / "log"
+        self.cache = home / "core"
+        (self.cache / "obj_files").mkdir(parents=True)
+        compiler_path = home / "bin" / "g++"
+        compiler_path.parent.mkdir()
+        compiler_path.write_text(COMPILER.format(log=self.log))
+        compiler_path.chmod(0o755)
+        self.compiler = str(compiler_path)
+        self.stand_in = core_compiler.stand_in_for(self.compiler)
+
+    def asked(self, *arguments: str, **environment: str) -> list[str]:
+        """What the compiler is told when the stand-in is told `arguments`, command by command."""
+        self.log.write_text("")
+        subprocess.run([self.stand_in, *arguments], env=environment, check=False)
+        return self.log.read_text().splitlines()
+
+    def data(self, level: str = "-O2", **environment: str) -> list[str]:
+        source, output = f"{self.cache}/data.cc", f"{self.cache}/data.o"
+        flags = ["-fPIC", level, "-lx", "-include", "/src/vdp"]
+        return self.asked(*flags, source, "-c", "-o", output, **environment)
+
+    def core(self, level: str = "-O2", **environment: str) -> list[str]:
+        output = f"{self.cache}/obj_files/op.cc.o"
+        source = "/lib/jittor/src/op.cc"
+        return self.asked(source, "-fPIC", level, "-c", "-o", output, **environment)
+
+
+@pytest.fixture
+def compiled(empty_home):
+    return Compiled(empty_home)
+
+
+def test_the_header_is_made_beside_the_first_file(compiled):
+    header, data = sorted(compiled.data(), key=lambda asked: "-include" in asked)
+    assert " -c -O1 -x c++-header " in header  # without -c, -l and -Wl would make it link
+    assert "-lx" in data
+    assert "-O1" not in data
+    (precompiled,) = (compiled.cache / "jittor_env").glob("core-*.h.gch")
+    assert precompiled.read_text() == "made\n"
+
+
+def test_the_core_uses_it_at_a_lower_level(compiled):
+    compiled.data()
+    (asked,) = compiled.core()
+    assert " -O2 -c -o " in asked
+    assert asked.partition(" -O1 -include ")[2].startswith(f"{compiled.cache}/jittor_env/core-")
+
+
+def test_a_file_refused_is_compiled_the_stock_way(compiled):
+    compiled.data()
+    first, second = compiled.core(REFUSE="-O1")
+    assert first.startswith(f"{second} -O1")
+
+
+def test_a_header_refused_leaves_stock(compiled):
+    compiled.data(REFUSE="c++-header")
+    assert [path.suffix for path in (compiled.cache / "jittor_env").iterdir()] == [".h"]
+    (asked,) = compiled.core()
+    assert "-O1" not in asked
+
+
+def test_a_level_asked_for_by_the_user_is_kept(compiled):
+    compiled.data()
+    (asked,) = compiled.core("-O0")
+    assert "-O1" not in asked
+    assert "-include" not in asked
+
+
+@pytest.mark.parametrize(
+    "source", ["/lib/jittor/extern/mkl/ops/mkl_conv_op.cc", "/cache/custom_ops/gen_ops_mkl.cc"]
+)
+def test_operators_compiled_later_are_left_alone(compiled, source):
+    compiled.data()
+    asked = [source, "-O2", "-c", "-o", f"{compiled.cache}/obj_files/x.o"]
+    assert compiled.asked(*asked) == [" ".join(asked)]
+
+
+def test_failure_is_passed_on(compiled):
+    arguments = [compiled.stand_in, "/a/jittor/src/x.cc", "-O2", "-c", "-o", "x.o"]
+    assert subprocess.run(arguments, env={"REFUSE": "-O2"}, check=False).returncode == 1
+
+
+def test_the_compiler_behind_it_is_known(compiled, monkeypatch):
+    assert compiled.stand_in != compiled.compiler
+    assert core_compiler.real(compiled.stand_in) == compiled.compiler
+    monkeypatch.setenv("cc_path", compiled.stand_in)  # as a child process inherits it
+    assert compiler.require_compiler() == compiled.compiler
+    assert core_compiler.stand_in_for(compiled.compiler) == compiled.stand_in
+
+
+@pytest.mark.parametrize("other", ["/usr/bin/clang++", "/opt/a b/clang-g++", "/opt/icpc"])
+def test_other_compilers_are_used_as_they_are(empty_home, other):
+    assert core_compiler.stand_in_for(other) == other
+
+
+def test_kernels_are_compiled_by_the_compiler_itself(run):
+    code = "import jittor_env as e; f = e.load().flags; print(f.cc_path); print(f.cc_flags)"
+    path, flags = run(code).stdout.splitlines()
+    assert core_compiler.real(path) == path
+    assert " -O3 " in flags
+    assert " -O1" not in flags
