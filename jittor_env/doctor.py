@@ -101,7 +101,7 @@ def _cache() -> str:
 
 def _core() -> str:
     cores = cache.compiled_cores()
-    return str(cores[0].parent) if cores else "not yet: compiled at the first start, a minute or two"
+    return str(cores[0].parent) if cores else "not yet: compiled at first start, 1 to 2 minutes"
 
 
 def _header() -> str:
