@@ -27,12 +27,14 @@ def ulps(found: Array, exact: Sequence[mpf]) -> float:
         return float("inf")
     smallest = np.finfo(found.dtype).tiny
     unit = np.spacing(np.maximum(np.abs(found), smallest))
-    gaps = [abs(mpf(float(f)) - e) / mpf(float(u)) for f, e, u in zip(found, exact, unit)]
+    gaps = [
+        abs(mpf(float(f)) - e) / mpf(float(u)) for f, e, u in zip(found, exact, unit, strict=True)
+    ]
     return float(max(gaps, default=mpf(0)))
 
 
 def judge_table(
-    name: str, reference: Array, candidate: Array, exact: Sequence[mpf], steps: int
+    name: str, reference: Array, candidate: Array, exact: Sequence[mpf], steps: float
 ) -> Finding:
     """Judge a table on both sides against exact arithmetic.
 

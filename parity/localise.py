@@ -25,17 +25,17 @@ def confirm(findings: Sequence[tuple[Place | None, Finding]], sides: Sides) -> l
     gradient, cut off on both sides by construction, that it fails again under other cotangents.
     """
     result = [finding for _, finding in findings]
-    for i, (place, finding) in enumerate(findings):
-        if finding.passes():
-            continue
-        if place is None or finding.verdict not in FAULTS or "end to end" in finding.tensor:
-            break
-        if place.phase == "backward":
-            confirmed = _fails_again(place, finding, sides)
-        else:
-            confirmed = _is_alone(_faulty_taps(findings), sides)
-        result[i] = replace(finding, confirmed=confirmed)
-        break
+    faults = [i for i, (_, finding) in enumerate(findings) if finding.verdict in FAULTS]
+    if not faults:
+        return result
+    place, first = findings[faults[0]]
+    if place is None or "end to end" in first.tensor:
+        return result
+    if place.phase == "backward":
+        confirmed = _fails_again(place, first, sides)
+    else:
+        confirmed = _is_alone(_faulty_taps(findings), sides)
+    result[faults[0]] = replace(first, confirmed=confirmed)
     return result
 
 

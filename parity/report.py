@@ -81,8 +81,13 @@ class Report:
 
     @property
     def first_divergence(self) -> Finding | None:
-        """The first finding of the earliest phase that does not pass, or None."""
-        return next((f for f in self.findings if not f.passes()), None)
+        """The first finding that does not pass, in order of execution, or None.
+
+        A proven fault comes before a place that could not be judged: that is often its consequence.
+        """
+        failing = [finding for finding in self.findings if not finding.passes()]
+        proven = [f for f in failing if f.verdict is not Verdict.ABSTAIN]
+        return next(iter(proven or failing), None)
 
     @property
     def counts(self) -> dict[str, int]:

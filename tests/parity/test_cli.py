@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parity.cli import main
+
+PAIRS = """
+import numpy as np
+from torch import nn
+from parity import Pair
+
+def inputs(rng):
+    return {"input": rng.standard_normal((4, 3), np.float32)}
+
+def pair(name, candidate):
+    return Pair(name=name, reference=lambda: nn.Sequential(nn.Linear(3, 3), nn.Tanh()),
+                candidate=candidate, inputs=inputs, probes=("plain",))
+
+good = pair("good", lambda: nn.Sequential(nn.Linear(3, 3), nn.Tanh()))
+bad = pair("bad", lambda: nn.Sequential(nn.Linear(3, 3), nn.Sigmoid()))
+broken = pair("broken", lambda: 1 / 0)
+several = [broken, good]
+number = 3
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    name = f"pairs_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(PAIRS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return Path(name)
+
+
+def test_agreement_is_0_and_disagreement_1(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", f"{project}:good", "--json", "good.json", "--html", "good.html"]) == 0
+    assert capsys.readouterr().out.startswith("good: agree (IDENTICAL")
+    assert Path("good.html").read_text().startswith("<!doctype html>")
+    assert main(["check", f"{project}:bad", "--json", "bad.json"]) == 1
+    shown = capsys.readouterr().out
+    assert "at 1, forward: output" in shown
+    assert main(["explain", "bad.json"]) == 1
+    assert capsys.readouterr().out == shown
+    assert main(["explain", "good.json"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["check", "nowhere_at_all:x"], "nowhere_at_all cannot be imported: ModuleNotFoundError"),
+        (["check", "PROJECT:absent"], "has no attribute 'absent'; its pairs: good, bad, broken"),
+        (["check", "PROJECT:number"], "holds int, and a parity.Pair or parity.Course is needed"),
+        (["check", "PROJECT:broken"], "the candidate's builder raised ZeroDivisionError"),
+        (["check", "PROJECT:good", "--json", "no/where.json"], "no/where.json cannot be written"),
+        (["check", "PROJECT:several", "--json", "x.json"], "take one pair, and 2 were named"),
+        (["explain", "absent.json"], "absent.json cannot be read: FileNotFoundError"),
+    ],
+)
+def test_what_cannot_be_compared_is_2_and_one_line(
+    arguments: list[str], text: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([word.replace("PROJECT", str(project)) for word in arguments]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("parity: ")]
+    assert len(lines) == 1
+    assert text in lines[0]
+
+
+def test_a_crash_in_one_pair_does_not_stop_the_others(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", f"{project}:several"]) == 2
+    assert "good: agree" in capsys.readouterr().out
+
+
+def test_the_engine_works_without_this_projects_models(tmp_path: Path) -> None:
+    """Copy the package alone, without its own pairs, and compare a pair in a fresh process."""
+    package = Path(__file__).parents[2] / "parity"
+    (tmp_path / "parity").mkdir()
+    for source in package.glob("*.py"):
+        if not source.name.startswith("test_") and source.name != "ddpm_pairs.py":
+            (tmp_path / "parity" / source.name).write_text(source.read_text())
+    (tmp_path / "mine.py").write_text(PAIRS)
+    command = (
+        "import sys, parity.cli; status = parity.cli.main(['check', 'mine:good']);"
+        "assert 'jittor' not in sys.modules or not status;"
+        "assert not {'ddpm', 'impl_torch', 'impl_jittor'} & set(sys.modules); sys.exit(status)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, '.'); {command}"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "good: agree" in run.stdout
+
+
+def test_importing_the_plugin_imports_no_framework_and_no_numpy() -> None:
+    code = (
+        "import sys, parity.plugin;"
+        "sys.exit(bool({'numpy', 'torch', 'jittor', 'ddpm'} & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from parity.noise import PROBES, distance, keyed, magnitude, rounded, shifted
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_shift_is_one_ulp_and_leaves_zeros(precision: str) -> None:
+    x = np.array([0.0, 1.0, -3.5, 1e-20, 1e20], precision)
+    moved = shifted(x, precision, "key")
+    assert moved.dtype == x.dtype
+    assert moved[0] == 0
+    assert np.all(np.abs(moved - x)[1:] <= np.spacing(np.abs(x))[1:])
+    assert np.all(moved[1:] != x[1:])
+
+
+def test_a_shift_leaves_integers_alone() -> None:
+    x = np.arange(5)
+    assert shifted(x, "float32", 0) is x
+
+
+def test_keys_decide_and_nothing_else_does() -> None:
+    assert keyed(1, "a").random() == keyed(1, "a").random()
+    assert keyed(1, "a").random() != keyed(1, "b").random()
+
+
+def test_distance_refuses_to_broadcast_and_keeps_nan() -> None:
+    with pytest.raises(ValueError, match=r"shapes \(3,\) and \(3, 1\) differ"):
+        distance(np.zeros(3), np.zeros((3, 1)))
+    assert np.isnan(distance(np.array([np.nan, 1.0]), np.zeros(2)))
+    assert distance(np.zeros(0), np.zeros(0)) == 0
+    assert magnitude(np.array([-4.0, 2.0])) == 4
+
+
+def test_rounding_keeps_the_dtype_and_loses_the_digits() -> None:
+    x = rounded(np.array([0.1]))
+    assert x.dtype == np.float64
+    assert x[0] == np.float32(0.1)
+
+
+def test_probes_do_what_they_are_named_for() -> None:
+    x = np.random.default_rng(0).standard_normal((50, 50)) * 7 + 3
+    assert PROBES["plain"](x) is x
+    assert PROBES["low variance"](x).std() == pytest.approx(1 / 1024)
+    assert PROBES["large offset"](x).mean() > 99
+    assert PROBES["large magnitude"](x).std() == pytest.approx(64)
+    assert np.ptp(PROBES["constant"](x)) == 0
+    assert not PROBES["zeros"](x).any()
+    for probe in PROBES.values():
+        assert np.isfinite(probe(np.zeros((2, 2)))).all()

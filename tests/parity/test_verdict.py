@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from parity.verdict import PRECISION_RATIO, K, Measured, Verdict, judge
+
+NOISE = 1e-6
+
+
+def measured(**changes: Any) -> Measured:
+    """Distances of two correct sides, unless changed."""
+    usual: dict[str, Any] = {
+        "scale": 1.0,
+        "semantic": NOISE * PRECISION_RATIO,
+        "reference_error": NOISE,
+        "candidate_error": NOISE,
+        "candidate_rounding": NOISE,
+        "reference_spread": NOISE,
+        "candidate_spread": NOISE,
+    }
+    return Measured(**{**usual, **changes})
+
+
+def test_bitwise_equality_is_identity() -> None:
+    assert judge(measured(identical=True, semantic=0.0)).verdict is Verdict.IDENTICAL
+
+
+def test_rounding_is_noise() -> None:
+    assert judge(measured()).verdict is Verdict.WITHIN_NOISE
+
+
+@pytest.mark.parametrize(
+    ("factor", "word"), [(0.99, "WITHIN_NOISE"), (1.01, "SEMANTIC_DIFFERENCE")]
+)
+def test_the_line_in_float64_is_k_times_the_noise_times_the_ratio(factor: float, word: str) -> None:
+    assert judge(measured(semantic=factor * K * NOISE * PRECISION_RATIO)).verdict.name == word
+
+
+def test_losing_digits_on_either_side_is_named() -> None:
+    lost = 2 * K * NOISE
+    weak = judge(measured(candidate_error=lost, candidate_rounding=lost, candidate_spread=lost))
+    assert (weak.verdict.name, weak.reason) == ("NUMERICALLY_WEAKER", "the candidate loses digits")
+    weak = judge(measured(reference_error=lost, reference_spread=lost))
+    assert (weak.verdict.name, weak.reason) == ("NUMERICALLY_WEAKER", "the reference loses digits")
+
+
+def test_a_float32_error_that_no_rounding_explains_is_another_function() -> None:
+    wrong = 2 * K * NOISE
+    found = judge(measured(candidate_error=wrong, candidate_rounding=wrong))
+    assert found.verdict is Verdict.SEMANTIC_DIFFERENCE
+    assert "in float32 only" in found.reason
+    probed = judge(measured(candidate_error=wrong, candidate_rounding=wrong), ordinary=False)
+    assert probed.verdict is Verdict.NUMERICALLY_WEAKER
+
+
+def test_a_vanishing_gradient_is_judged_on_what_flows_beside_it() -> None:
+    tiny: dict[str, Any] = {
+        "scale": 1e-29,
+        "semantic": 2e-29,
+        "reference_error": 1e-29,
+        "candidate_error": 1e-29,
+        "candidate_rounding": 0.0,
+        "reference_spread": 0.0,
+        "candidate_spread": 0.0,
+    }
+    assert judge(measured(**tiny)).verdict is Verdict.SEMANTIC_DIFFERENCE
+    assert judge(measured(**tiny, flow=1.0)).verdict is Verdict.WITHIN_NOISE
+
+
+@pytest.mark.parametrize("field", ["semantic", "candidate_error", "reference_error"])
+def test_nan_is_never_let_through(field: str) -> None:
+    assert not judge(measured(**{field: float("nan")})).verdict.passes(strict=True)
+
+
+def test_what_the_gate_lets_through() -> None:
+    passing = [verdict.name for verdict in Verdict if verdict.passes()]
+    assert passing == ["IDENTICAL", "WITHIN_NOISE", "NUMERICALLY_WEAKER"]
+    assert not Verdict.NUMERICALLY_WEAKER.passes(strict=True)
