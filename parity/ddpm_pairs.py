@@ -34,11 +34,17 @@ def _pair(name: str, part: str, *arguments: Any, inputs: Inputs) -> Pair:
     """Pair one class of both U-Nets, in training mode, so that dropout is switched on."""
     return Pair(
         name=name,
-        reference=lambda: _part("torch", part)(*arguments),
+        reference=lambda: _seeded(_part("torch", part), *arguments),
         candidate=lambda: _part("jittor", part)(*arguments),
         inputs=inputs,
         training=True,
     )
+
+
+def _seeded(make: Callable[..., Any], *arguments: Any) -> Any:
+    """Build a part from torch's own initial values, the same at every run."""
+    import_module("torch").manual_seed(0)
+    return make(*arguments)
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> Array:

@@ -87,12 +87,22 @@ def _spread(
 
 
 def _flows(lead: Values) -> dict[str, float]:
-    """Return the largest gradient of each module, of those that are finite."""
-    flows: dict[str, float] = {}
+    """Return how large gradients may grow inside each module.
+
+    The largest that is seen at its taps, times the largest values there, twice: in attention a
+    gradient meets the values and then the queries before softmax may make nothing of it, and what
+    is left then is rounding of the product.
+    """
+    gradients: dict[str, float] = {}
+    values: dict[str, float] = {}
     for place, array in lead.items():
+        size = _finite(magnitude(array)) if is_float(array) else 0.0
         if place.phase == "backward":
-            flows[place.path] = max(flows.get(place.path, 0.0), _finite(magnitude(array)))
-    return flows
+            gradients[place.path] = max(gradients.get(place.path, 0.0), size)
+        elif place.tap is not None:
+            for owner in {place.path, place.path.rpartition(".")[0]}:
+                values[owner] = max(values.get(owner, 1.0), size)
+    return {path: gradients[path] * values.get(path, 1.0) ** 2 for path in gradients}
 
 
 def _gaps(a: Values, b: Values) -> Iterator[tuple[Place, float]]:

@@ -59,7 +59,7 @@ class Measured:
             one-ulp shifts of what flows in.
         double_spread: likewise in float64, with its own ulp, of either side. Where float32 has
             saturated, at a softmax of 1 say, its noise says nothing about float64's.
-        flow: largest gradient that the same module passes on, where this is a gradient. Some are
+        flow: how large gradients grow inside the module, where this is a gradient. Some are
             zero in exact arithmetic, or behind a saturated softmax next to it: what is left of
             them is rounding of what flows beside them.
         identical: bitwise equal in both precisions.

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from parity.framework import Precision
 from parity.noise import PROBES, distance, keyed, magnitude, rounded, shifted
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_a_shift_is_one_ulp_and_leaves_zeros(precision: str) -> None:
+def test_a_shift_is_one_ulp_and_leaves_zeros(precision: Precision) -> None:
     x = np.array([0.0, 1.0, -3.5, 1e-20, 1e20], precision)
     moved = shifted(x, precision, "key")
     assert moved.dtype == x.dtype
