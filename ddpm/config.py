@@ -297,8 +297,8 @@ PRESETS: dict[str, RunConfig] = {
             norm_groups=4,
             dropout=0.1,
         ),
-        diffusion=DiffusionConfig(T=100, beta_start=1e-3, beta_end=0.2),
-        train=TrainConfig(epochs=2, batch_size=32, lr=1e-3, warmup_steps=50, ema_decay=0.99),
+        diffusion=DiffusionConfig(T=100, beta_start=1e-3, beta_end=0.2, variance="fixed_small"),
+        train=TrainConfig(epochs=3, batch_size=32, lr=2e-3, warmup_steps=50, ema_decay=0.99),
     ),
     # Trains to recognisable digits on two CPU cores.
     "mnist": RunConfig(

@@ -20,9 +20,11 @@ device_option = click.option(
 )
 
 
-def trainer(framework: str, config: RunConfig, device: str = "cpu") -> Trainer:
+def trainer(
+    framework: str, config: RunConfig, device: str = "cpu", dtype: str = "float32"
+) -> Trainer:
     """Return a fresh trainer."""
-    made: Trainer = _module(framework, "train", device).Trainer(config, device=device)
+    made: Trainer = _module(framework, "train", device).Trainer(config, dtype=dtype, device=device)
     return made
 
 

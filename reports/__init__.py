@@ -1,0 +1,1 @@
+"""From records to people: agreement, tables and pictures. Imports no framework."""

@@ -1,0 +1,94 @@
+"""Runs from outside, driven by a trainer that is no model: what is left on disk, and when."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from ddpm import session
+from ddpm.checkpoint import Checkpoint
+from ddpm.config import preset
+from ddpm.errors import InputError
+from ddpm.runlog import read_losses
+
+IMAGES = np.zeros((10, 1, 28, 28), np.float32)
+CONFIG = preset("tiny").with_(train={"epochs": 3, "batch_size": 4})  # two steps an epoch
+
+
+class Counter:
+    """A trainer whose only weight counts its steps."""
+
+    def __init__(self, interrupt_at=None):
+        self.config, self.step, self.interrupt_at = CONFIG, 0, interrupt_at
+
+    def train_epoch(self, images, epoch, start=0):
+        for _ in range(start, 2):
+            if self.step == self.interrupt_at:
+                os.kill(os.getpid(), signal.SIGINT)
+            self.step += 1
+            yield 1 / self.step
+
+    def checkpoint(self, *, dataset, epoch):
+        weights = {"w": np.array([self.step], np.float32)}
+        return Checkpoint(
+            config=CONFIG,
+            framework="torch",
+            dataset=dataset,
+            epoch=epoch,
+            step=self.step,
+            weights=weights,
+            ema=weights,
+        )
+
+    def restore(self, checkpoint):
+        self.step = checkpoint.step
+
+
+def test_an_unbroken_run_leaves_logs_checkpoints_and_the_curve(tmp_path):
+    outcome = session.train(Counter(), IMAGES, dataset="set", folder=tmp_path, save_every=2)
+    assert not outcome.interrupted
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["ddpm_set_epoch2.safetensors", "ddpm_set_epoch3.safetensors"]
+    steps, losses = read_losses(tmp_path / "logs" / "train_log.txt")
+    assert steps.tolist() == [0, 1, 2, 3, 4, 5]
+    assert losses.tolist() == [1 / n for n in range(1, 7)]
+    assert (tmp_path / "logs" / "loss_curve_set.png").read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "logs" / "performance_log.txt").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3])
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path, step):
+    outcome = session.train(Counter(interrupt_at=step), IMAGES, dataset="set", folder=tmp_path)
+    assert outcome.interrupted
+    state = Checkpoint.load(outcome.checkpoint)
+    assert state.step == step + 1, "the step that was running is finished"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    outcome = session.train(Counter(), IMAGES, dataset="set", folder=tmp_path, resume=state)
+    assert Checkpoint.load(outcome.checkpoint).step == 6
+    session.train(Counter(), IMAGES, dataset="set", folder=tmp_path / "unbroken")
+    logs = [folder / "logs" / "train_log.txt" for folder in (tmp_path, tmp_path / "unbroken")]
+    assert logs[0].read_bytes() == logs[1].read_bytes()
+
+
+def test_a_batch_larger_than_the_set_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="larger than the set of 3 images"):
+        session.train(Counter(), IMAGES[:3], dataset="set", folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_samples_come_in_batches_and_frames_from_the_first():
+    config = preset("tiny").with_(sample={"num_samples": 5, "batch_size": 2})
+    asked = []
+
+    def chain(numbers):
+        asked.append(list(numbers))
+        for t in range(config.diffusion.T, -1, -1):
+            yield t, np.array([[[[n + t / 1000]]] for n in numbers])
+
+    outcome = session.sample(chain, config, frame_count=3)
+    assert asked == [[0, 1], [2, 3], [4]]
+    assert outcome.images.ravel().tolist() == [0, 1, 2, 3, 4]
+    assert {t: x.shape for t, x in outcome.frames.items()} == dict.fromkeys(
+        (100, 50, 0), (2, 1, 1, 1)
+    )
