@@ -58,7 +58,8 @@ def _is_scalar(value: object) -> bool:
 
 def _double(value: Any) -> Any:
     # A NumPy array: the wrapped jt.array must not be asked again.
-    return jt.Var(np.full(1, value, np.float64)).stop_grad()
+    # of shape (1,) from the start, Jittor would fuse it and, after float32 kernels, corrupt it
+    return jt.Var(np.full((1, 1), value, np.float64)).reshape(1).stop_grad()
 
 
 def _lifting(operation: Callable[..., Any]) -> Callable[..., Any]:
