@@ -16,8 +16,8 @@ import numpy as np
 def constant(value: float, like: jt.Var) -> jt.Var:
     """Return a Python number as a Var of shape (1,) in the dtype of `like`, all digits kept.
 
-    By way of (1, 1): an array of shape (1,) is fused into every kernel that reads it, and in float64
-    arrives there with half its bytes overwritten once the process has run float32 kernels.
+    By way of (1, 1): an array of shape (1,) is fused into every kernel that reads it, and a float64
+    one arrives there with half its bytes overwritten once the process has run float32 kernels.
     """
     return jt.array64(np.full((1, 1), value, str(like.dtype))).reshape(1).stop_grad()
 

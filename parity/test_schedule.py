@@ -78,7 +78,7 @@ def _cosine(config: DiffusionConfig) -> list[mpf]:
 
 def tables(framework: str, config: DiffusionConfig) -> dict[str, np.ndarray[Any, Any]]:
     schedule = import_module(f"impl_{framework}.schedule").Schedule(config)
-    return {name: np.asarray(getattr(schedule, name).numpy()) for name in TABLES}
+    return {name: np.asarray(getattr(schedule, name)) for name in TABLES}
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])

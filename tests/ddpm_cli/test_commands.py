@@ -1,0 +1,143 @@
+"""The program as a user meets it: what it writes, and the one line that a bad input gets."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ddpm.checkpoint import Checkpoint
+from ddpm.data import ImageSet
+from ddpm_cli import main
+from ddpm_cli.program import COMMANDS
+
+
+def ddpm(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def digits(count=8, size=28, channels=1):
+    shape = (count, channels, size, size)
+    images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    return ImageSet(images, np.zeros(count, np.int64), ("digit",))
+
+
+TINY = ("--preset", "tiny", "--dataset", "mnist", "--epochs", 2, "--T", 5)
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    digits().save("data/mnist_processed.npz")
+    run = ddpm("train", *TINY, "--batch_size", 4)  # the original scripts' spelling
+    assert run.exit_code == 0, run.output
+    return tmp_path
+
+
+def test_every_command_explains_itself():
+    listing = ddpm("--help").output
+    for name in COMMANDS:
+        assert name in listing
+        assert len(ddpm(name, "--help").output.splitlines()) > 5
+
+
+def test_training_and_sampling_write_the_files_of_the_original_scripts(trained):
+    run = ddpm("sample", "--ckpt", "checkpoints/ddpm_mnist_epoch2.safetensors", "--num-samples", 3)
+    assert run.exit_code == 0, run.output
+    for name in (
+        "logs/train_log.txt",
+        "logs/performance_log.txt",
+        "logs/loss_curve_mnist.png",
+        "checkpoints/ddpm_mnist_epoch1.safetensors",
+        "fid/sample_2.png",
+        "samples/sample_grid.png",
+        "samples/step_t0005.png",
+        "samples/denoising_strip.png",
+    ):
+        assert (trained / name).stat().st_size > 0
+
+
+def test_a_resumed_run_is_the_unbroken_one(trained):
+    first, last = ("checkpoints/ddpm_mnist_epoch1.safetensors",) * 2
+    last = last.replace("epoch1", "epoch2")
+    unbroken, log = Checkpoint.load(last), (trained / "logs/train_log.txt").read_bytes()
+    run = ddpm("train", *TINY, "--batch-size", 4, "--resume", first)
+    assert run.exit_code == 0, run.output
+    resumed = Checkpoint.load(last)
+    for group in ("weights", "ema", "exp_avg", "exp_avg_sq"):
+        for name, array in getattr(unbroken, group).items():
+            assert np.array_equal(array, getattr(resumed, group)[name]), name
+    assert (trained / "logs/train_log.txt").read_bytes() == log
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--T", 0), "T = 0 cannot be used"),
+        (("--batch-size", 9), "larger than the set of 8 images"),
+        (("--lr", -1), "lr = -1.0 cannot be used"),
+        (("--epochs", 0), "epochs = 0 cannot be used"),
+        (("--image-channels", 3), "--image-channels 3, but the set's images have 1"),
+        (("--data", "missing.npz"), "missing.npz does not exist"),
+        (("--save-every", 0), "--save-every 0 cannot be used"),
+        (("--resume", "broken.pth"), "is a pickle"),
+        (("--resume", "checkpoints/ddpm_mnist_epoch2.safetensors"), "2 of 2 epochs done"),
+        (
+            ("--resume", "checkpoints/ddpm_mnist_epoch1.safetensors", "--lr", 1),
+            "made with train.lr = 0.002, not 1.0",
+        ),
+        (("--out", "data/mnist_processed.npz"), "mnist_processed.npz"),
+    ],
+)
+def test_a_bad_training_run_gets_one_line(trained, words, line):
+    (trained / "broken.pth").write_bytes(b"\x80\x02}q\x00.")
+    run = ddpm("train", *TINY, "--batch-size", 4, *words)
+    assert run.exit_code == 2, run.output
+    assert line in run.output
+    assert len([text for text in run.output.splitlines() if text.startswith("ddpm: ")]) == 1
+    assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--num-samples", 0), "num_samples = 0 cannot be used"),
+        (("--size", 32), "--size 32, but the checkpoint was trained on 28"),
+        (("--ckpt", "none.safetensors"), "none.safetensors cannot be read"),
+    ],
+)
+def test_a_bad_sampling_run_gets_one_line(trained, words, line):
+    run = ddpm("sample", "--ckpt", "checkpoints/ddpm_mnist_epoch1.safetensors", *words)
+    assert run.exit_code == 2, run.output
+    assert run.output.startswith("ddpm: ")
+    assert line in run.output
+    assert not (trained / "fid").exists()
+
+
+def test_samples_of_an_earlier_run_are_neither_mixed_in_nor_lost(trained):
+    words = ("sample", "--ckpt", "checkpoints/ddpm_mnist_epoch1.safetensors", "--num-samples")
+    assert ddpm(*words, 3).exit_code == 0
+    run = ddpm(*words, 1)
+    assert run.exit_code == 2
+    assert "fid holds 3 samples of an earlier run; add --overwrite" in run.output
+    assert ddpm(*words, 1, "--overwrite").exit_code == 0
+    assert [path.name for path in (trained / "fid").iterdir()] == ["sample_0.png"]
+
+
+def test_prepare_says_what_it_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = ddpm("prepare", "--dataset", "mnist", "--out", "set.npz")
+    assert run.output == (
+        "set.npz: 5,000 images of 1 x 28 x 28, 10 classes (500 to 500 images each)\n"
+    )
+    run = ddpm("prepare", "--dataset", "nowhere")
+    assert (run.exit_code, run.output.count("\n")) == (2, 1)
+    assert "nowhere is no folder, and no data set" in run.output
+
+
+def test_doctor_exits_1_when_something_is_missing(monkeypatch):
+    from jittor_env import doctor
+
+    lacking = doctor.Finding("C++ compiler", "none", ok=False, remedy="install g++")
+    monkeypatch.setattr(doctor, "examine", lambda: [lacking])
+    run = ddpm("doctor")
+    assert run.exit_code == 1
+    assert "install g++" in run.output
