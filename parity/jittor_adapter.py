@@ -11,7 +11,7 @@ import jittor as jt
 import numpy as np
 
 from parity.framework import Array, DropoutSource, Enter, Leave, Precision
-from parity.jittor_float64 import lifted_scalars
+from parity.jittor_float64 import lifted_scalars, whole
 
 
 class _Weigh(jt.Function):
@@ -63,7 +63,7 @@ class JittorAdapter:
         with jt.flag_scope(auto_convert_64_to_32=0):
             for name, array in values.items():
                 shape = tuple(state[name].shape)
-                state[name].assign(jt.array(array.reshape(shape)))
+                state[name].assign(whole(array.reshape(shape)))
                 if name in self._fixed:
                     state[name].stop_grad()
                 else:
@@ -139,11 +139,11 @@ class JittorAdapter:
 
     def constant(self, array: Array) -> Any:
         """Copy an array in."""
-        return jt.array(np.ascontiguousarray(array)).stop_grad()
+        return whole(array).stop_grad()
 
     def variable(self, array: Array) -> tuple[Any, Any]:
         """Copy an array in; what is passed on is a copy, for `assign` changes in place."""
-        source = jt.array(np.ascontiguousarray(array))
+        source = whole(array)
         return source, source.clone()
 
     def vjp(

@@ -48,6 +48,18 @@ def lifted_scalars() -> Iterator[None]:
             setattr(owner, name, function)
 
 
+def whole(array: Any) -> Any:
+    """Copy an array in, all its bytes.
+
+    One of shape (1,) would be fused into every kernel that reads it, and in float64 arrives there
+    with half its bytes overwritten once the process has run float32 kernels (Jittor 1.3.11). One
+    of shape (1, 1) is left alone.
+    """
+    if array.shape != (1,):
+        return jt.Var(np.ascontiguousarray(array))
+    return jt.Var(array.reshape(1, 1)).reshape(1)
+
+
 def _is_double(value: object) -> bool:
     return isinstance(value, jt.Var) and value.dtype == "float64"
 
@@ -57,9 +69,8 @@ def _is_scalar(value: object) -> bool:
 
 
 def _double(value: Any) -> Any:
-    # A NumPy array: the wrapped jt.array must not be asked again.
-    # of shape (1,) from the start, Jittor would fuse it and, after float32 kernels, corrupt it
-    return jt.Var(np.full((1, 1), value, np.float64)).reshape(1).stop_grad()
+    # From NumPy: the wrapped jt.array must not be asked again.
+    return whole(np.full(1, value, np.float64)).stop_grad()
 
 
 def _lifting(operation: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -37,9 +38,9 @@ def test_own():
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess(
-        "-p", "parity.plugin", "-p", "no:cacheprovider", *arguments
-    )
+    installed = any(entry.name == "parity" for entry in entry_points(group="pytest11"))
+    plugin = () if installed else ("-p", "parity.plugin")
+    return pytester.runpytest_subprocess(*plugin, "-p", "no:cacheprovider", *arguments)
 
 
 def test_a_suite_compares_summarises_and_saves(pytester: pytest.Pytester) -> None:
