@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from parity.initial import compare_initial
-from parity.localise import confirm, finding_of
+from parity.localise import FAULTS, confirm, finding_of
 from parity.manifest import environment
 from parity.noise import keyed
 from parity.pair import Pair
@@ -46,8 +46,11 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
         weights=moved_off(state, reference.parameters, seed),
         seed=seed,
     )
+    found, divided = _divided_alike(sides, _worst(sides))
+    if divided:
+        notes.append(f"divided otherwise in the candidate, judged as part of more: {divided}")
     findings: list[tuple[Place | None, Finding]] = [(None, finding) for finding in initial]
-    findings += _worst(sides)
+    findings += found
     return Report(
         pair=pair.name,
         findings=tuple(confirm(findings, sides)),
@@ -84,7 +87,7 @@ def assert_parity(pair: Pair | Course, *, seed: int = 0) -> Report:
     return report
 
 
-def _worst(sides: Sides) -> list[tuple[Place | None, Finding]]:
+def _worst(sides: Sides) -> list[tuple[Place, Finding]]:
     """Judge every probe and the whole; keep each place's worst, in order of execution."""
     worst: dict[Place, tuple[str, Judgement]] = {}
     for number, probe in enumerate(sides.pair.probes):
@@ -97,6 +100,32 @@ def _worst(sides: Sides) -> list[tuple[Place | None, Finding]]:
         (place, finding_of(place, probe, judgement, sides.pair.allow))
         for place, probe, judgement in found
     ]
+
+
+def _divided_alike(
+    sides: Sides, found: list[tuple[Place, Finding]]
+) -> tuple[list[tuple[Place, Finding]], str]:
+    """Judge anew, without them, modules that merely end elsewhere in the candidate.
+
+    Where a port moves an activation into the layer before it, that layer is another function and
+    the model is the same one. So: if inputs as they come make modules differ, and nothing differs
+    end to end, the modules are no longer watched, and what they compute is judged with what is
+    around them. A fault stays one there; then the first findings stand.
+
+    Returns:
+        The findings that hold, and the paths of the modules that are divided otherwise.
+    """
+    ends = [finding for _, finding in found if "end to end" in finding.tensor]
+    faults = [(p, f) for p, f in found if f.verdict in FAULTS and "end to end" not in f.tensor]
+    modules = {p.tap.path for p, _ in faults if p.tap} | {p.path for p, _ in faults if not p.tap}
+    modules -= {""}
+    ordinary = all(finding.probe == sides.pair.probes[0] for _, finding in faults)
+    if not modules or not ordinary or not all(finding.passes() for finding in ends):
+        return found, ""
+    again = _worst(sides.without(modules))
+    if all(finding.passes() for _, finding in again):
+        return again, ", ".join(sorted(modules))
+    return found, ""
 
 
 def _phase(place: Place) -> int:

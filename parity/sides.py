@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from parity.framework import Array, Precision
 from parity.measure import Comparison, Runner, Shift, Values, compare
@@ -92,6 +92,14 @@ class Sides:
 
         return run
 
+    def without(self, modules: Collection[str]) -> Sides:
+        """Return the same sides, with some modules no longer watched."""
+        return replace(
+            self,
+            reference=_unwatched(self.reference, modules),
+            candidate=_unwatched(self.candidate, modules),
+        )
+
     def rerun_cut(self, seed: int) -> tuple[Values, Values]:
         """Return the reference's and the candidate's float64 values under fresh cotangents."""
         lead = cut_run(self.reference, self.run(self.reference, "float64", seed=seed))
@@ -108,3 +116,8 @@ class Sides:
 def _end_to_end(place: Place) -> Place:
     owner = f" of {place.path}" if place.path and place.tap is None else ""
     return Place(place.phase, "", f"{place.tensor}{owner}, end to end", place.tap)
+
+
+def _unwatched(subject: Subject, modules: Collection[str]) -> Subject:
+    kept = {own: path for own, path in subject.modules.items() if path not in modules}
+    return replace(subject, modules=kept)

@@ -168,14 +168,9 @@ def _free_run(course: Course, sides: Sides, start: State, seed: int) -> list[Fin
         def run(precision: Precision, shift: Shift | None) -> Values:
             found: dict[Place, Array] = {}
             side = sides[role, precision]
-            state: State = _given(start, precision, shift)
+            side.load(_given(start, precision, shift))
             for number in range(course.free):
-                # Through arrays at every step: in Jittor 1.3.11 a float64 run that goes on by
-                # itself in a process where a float32 one has stepped takes wrong updates.
-                side.load(state)
-                reported = side.step(number)
-                state = side.state()
-                for name, value in reported.items():
+                for name, value in side.step(number).items():
                     found[Place(phase, "", f"{name} at step {number}, running free")] = np.asarray(
                         value
                     )

@@ -215,3 +215,32 @@ def test_what_cannot_be_compared_is_said_in_one_line(
         check(Pair(**settings))
     assert text in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class _Fused(nn.Module):
+    """A linear layer with its activation inside."""
+
+    def __init__(self, activation: str) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 3))
+        self.bias = nn.Parameter(torch.randn(4))
+        self.activation = activation
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return getattr(torch, self.activation)(nn.functional.linear(input, self.weight, self.bias))
+
+
+@pytest.mark.parametrize(("activation", "passes"), [("tanh", True), ("sigmoid", False)])
+def test_modules_may_be_divided_otherwise_and_faults_stay_faults(
+    activation: str, passes: bool
+) -> None:
+    pair = Pair(
+        name="fused",
+        reference=lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)),
+        candidate=lambda: nn.Sequential(_Fused(activation), nn.Identity(), nn.Linear(4, 2)),
+        inputs=lambda rng: {"input": rng.standard_normal((5, 3), np.float32)},
+        probes=("plain",),
+    )
+    report = check(pair)
+    assert report.passed is passes
+    assert any("divided otherwise" in note for note in report.notes) is passes

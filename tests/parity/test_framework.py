@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from parity import CannotCompare, check
+from parity.framework import adapt
+
+
+@pytest.fixture(scope="module")
+def example() -> ModuleType:
+    path = Path(__file__).parents[2] / "examples" / "pairs" / "numpy_framework.py"
+    spec = importlib.util.spec_from_file_location("numpy_framework", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_third_framework_is_one_file(example: ModuleType) -> None:
+    report = check(example.pair)
+    assert report.passed, str(report)
+    assert {f.phase for f in report.findings} == {"forward", "backward"}
+
+
+def test_a_fault_in_a_third_framework_is_found(example: ModuleType) -> None:
+    report = check(example.wrong)
+    assert not report.passed
+    assert report.verdict.name == "SEMANTIC_DIFFERENCE"
+
+
+def test_an_object_of_no_framework_is_refused() -> None:
+    with pytest.raises(CannotCompare, match="which is no module of"):
+        adapt(object())
