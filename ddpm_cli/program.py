@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -9,6 +10,10 @@ import click
 
 from ddpm.errors import InputError
 from jittor_env import JittorEnvError
+
+# Two OpenMP runtimes, torch's and Jittor's, share the cores: threads that spin while they wait take
+# the time of those that work. Read when a framework is imported, which is later.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS = {
     "prepare": "Make a training set: mnist, cifar10, or a folder of class folders.",
