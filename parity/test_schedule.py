@@ -91,7 +91,9 @@ def test_tables_are_as_exact_as_their_operations_allow(
         exact = exact_tables(config)
         ours, theirs = (tables(framework, config) for framework in ("torch", "jittor"))
         findings = [
-            judge_table(name, ours[name], theirs[name], exact[name], conditioning(exact, name))
+            judge_table(
+                name, ours[name], theirs[name], exact[name], conditioning(exact, name, schedule)
+            )
             for name in TABLES
         ]
     report = Report(pair=f"schedule, {schedule}, {variance}", findings=tuple(findings))
@@ -99,16 +101,25 @@ def test_tables_are_as_exact_as_their_operations_allow(
     assert report.passed, str(report)
 
 
-def conditioning(exact: dict[str, list[mpf]], name: str) -> float:
-    """Return how many ulps rounding may cost: roundings on the way, times what 1 - x cancels.
+def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float:
+    """Return how many ulps rounding may cost: roundings on the way, times what magnifies them.
 
-    alpha_bar is a product of T factors; 1 - alpha_bar magnifies its error by alpha_bar over
-    1 - alpha_bar, largest at the first step, where two digits and more are lost for good.
+    Linear betas and their alphas are sums of two terms. Cosine betas are 1 minus a ratio of squared
+    cosines, which costs alpha / beta where beta is small and beta / alpha where alpha is; and next
+    to pi / 2 a cosine magnifies its argument's rounding by x tan x, about T. alpha_bar is a product
+    of T factors; 1 - alpha_bar magnifies its error by 1 / (1 - alpha_bar), largest at the first
+    step, where it loses four digits for good.
     """
-    T = len(exact["beta"])
-    if name in ("beta", "alpha", "sigma"):
-        cancelled = max(a / b for a, b in zip(exact["alpha"], exact["beta"], strict=True))
-        return float(cancelled) if name != "alpha" else 2.0
-    if name in ("alpha_bar", "alpha_bar_previous", "sqrt_alpha_bar"):
-        return float(T)
-    return float(T / (1 - exact["alpha_bar"][0]) / 1000)
+    T, roundings = len(exact["beta"]), 8
+    ratios = [a / b for a, b in zip(exact["alpha"], exact["beta"], strict=True)]
+    first = 1 / (1 - exact["alpha_bar"][0])
+    plain = schedule == "linear"
+    beta = roundings if plain else roundings * max(ratios)
+    small = {
+        "beta": beta,
+        "alpha": roundings if plain else roundings * max(T, 1 / min(ratios)),
+        "alpha_bar": roundings * T,
+        "alpha_bar_previous": roundings * T,
+        "sqrt_alpha_bar": roundings * T,
+    }
+    return float(small.get(name, roundings * first))
