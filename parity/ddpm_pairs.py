@@ -21,7 +21,7 @@ from parity.trajectory import Course
 
 TINY = preset("tiny")
 SAMPLING = TINY.with_(diffusion={"T": 50, "beta_start": 1e-3, "beta_end": 0.3})
-BATCH = 4
+BATCH = 2
 ONE_STEPS, FREE_STEPS = 20, 100
 Inputs = Callable[[np.random.Generator], Mapping[str, Array]]
 
