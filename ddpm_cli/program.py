@@ -19,6 +19,7 @@ COMMANDS = {
     "prepare": "Make a training set: mnist, cifar10, or a folder of class folders.",
     "train": "Train a model in PyTorch or in Jittor.",
     "sample": "Draw images from a checkpoint, in either framework.",
+    "convert": "Make a checkpoint of bare weights, safetensors or .pth.",
     "reproduce": "Run the whole comparison: prepare, train both, sample both, show the difference.",
     "doctor": "Say what Jittor needs here, and what was found.",
 }

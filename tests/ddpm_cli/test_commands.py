@@ -141,3 +141,28 @@ def test_doctor_exits_1_when_something_is_missing(monkeypatch):
     run = ddpm("doctor")
     assert run.exit_code == 1
     assert "install g++" in run.output
+
+
+def test_bare_weights_become_a_checkpoint_and_a_pickle_only_by_name(tmp_path, monkeypatch):
+    import torch
+
+    from ddpm.config import preset
+    from impl_torch.unet import UNet
+
+    monkeypatch.chdir(tmp_path)
+    model = UNet(preset("tiny").unet).initialize(seed=3)
+    torch.save(model.state_dict(), "weights.pth")
+    words = ("convert", "weights.pth", "--out", "made.safetensors", "--preset")
+    refused = ddpm(*words, "tiny")
+    assert (refused.exit_code, refused.output.count("\n")) == (2, 1)
+    assert "add --allow-pickle" in refused.output
+    wrong = ddpm(*words, "mnist", "--allow-pickle")
+    assert wrong.exit_code == 2
+    assert "conv_in.bias is (8,), and the preset wants (32,)" in wrong.output
+    assert not (tmp_path / "made.safetensors").exists()
+    assert ddpm(*words, "tiny", "--allow-pickle").output == (
+        "made.safetensors: 44,969 parameters\n"
+    )
+    made = Checkpoint.load("made.safetensors")
+    for name, parameter in model.named_parameters():
+        assert np.array_equal(made.ema[name], parameter.detach().numpy()), name
