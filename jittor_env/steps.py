@@ -23,6 +23,7 @@ from jittor_env import (
     progress,
     python_headers,
     quiet,
+    signals,
 )
 from jittor_env.cuda import choose_cuda, is_wanted
 from jittor_env.errors import JittorEnvError
@@ -88,6 +89,7 @@ def settle() -> None:
         )
     compiler.cheapen(jt)
     quiet.silence_progress(jt)
+    signals.give_back()
     if is_wanted(False) and jt.has_cuda:
         jt.flags.use_cuda = 1
     setattr(jt, "_settled_by_jittor_env", True)  # noqa: B010 - not an attribute that mypy knows
