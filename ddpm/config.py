@@ -298,7 +298,7 @@ PRESETS: dict[str, RunConfig] = {
             dropout=0.1,
         ),
         diffusion=DiffusionConfig(T=100, beta_start=1e-3, beta_end=0.2, variance="fixed_small"),
-        train=TrainConfig(epochs=2, batch_size=64, lr=5e-3, warmup_steps=20, ema_decay=0.95),
+        train=TrainConfig(epochs=2, batch_size=32, lr=2e-3, warmup_steps=50, ema_decay=0.99),
     ),
     # Trains to recognisable digits on two CPU cores.
     "mnist": RunConfig(

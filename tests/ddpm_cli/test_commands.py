@@ -82,7 +82,7 @@ def test_a_resumed_run_is_the_unbroken_one(trained):
         (("--resume", "checkpoints/ddpm_mnist_epoch2.safetensors"), "2 of 2 epochs done"),
         (
             ("--resume", "checkpoints/ddpm_mnist_epoch1.safetensors", "--lr", 1),
-            "made with train.lr = 0.005, not 1.0",
+            "made with train.lr = 0.002, not 1.0",
         ),
         (("--out", "data/mnist_processed.npz"), "mnist_processed.npz"),
     ],

@@ -16,12 +16,16 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run() -> Run:
-    """`run(code, NAME=value, ...)`: Python code in a fresh process with that environment."""
+    """`run(code, NAME=value, ...)`: Python code in a fresh process with that environment.
+
+    What a Jittor loaded in this process has told its children is taken back.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "cc_path"}
 
     def run_code(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            env={**inherited, "PYTHONPATH": str(ROOT), **environment},
             capture_output=True,
             text=True,
             check=False,
