@@ -59,11 +59,12 @@ def test_an_unbroken_run_leaves_logs_checkpoints_and_the_curve(tmp_path):
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3])
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path, step):
+    handler = signal.getsignal(signal.SIGINT)
     outcome = session.train(Counter(interrupt_at=step), IMAGES, dataset="set", folder=tmp_path)
     assert outcome.interrupted
     state = Checkpoint.load(outcome.checkpoint)
     assert state.step == step + 1, "the step that was running is finished"
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
     outcome = session.train(Counter(), IMAGES, dataset="set", folder=tmp_path, resume=state)
     assert Checkpoint.load(outcome.checkpoint).step == 6
     session.train(Counter(), IMAGES, dataset="set", folder=tmp_path / "unbroken")

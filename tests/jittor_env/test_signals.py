@@ -3,10 +3,12 @@
 import pytest
 
 CODE = """
-import os, signal, subprocess, sys
+import os, subprocess, sys
 import jittor_env
 from jittor_env import signals
+import signal
 {fault}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 jittor_env.load()
 {deed}
 """
