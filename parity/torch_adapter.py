@@ -40,7 +40,7 @@ class TorchAdapter:
         return {name: b for name, b in self._plain.named_buffers() if name in kept}
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Copy arrays into parameters and buffers, which take over their dtypes."""
+        """Make arrays the data of parameters and buffers, which take over their dtypes."""
         targets = self.parameters() | self.buffers()
         for name, array in values.items():
             targets[name].data = self._tensor(array)
@@ -116,27 +116,34 @@ class TorchAdapter:
         return array
 
     def constant(self, array: Array) -> torch.Tensor:
-        """Copy an array in."""
+        """Take an array in."""
         return self._tensor(array)
 
     def variable(self, array: Array) -> tuple[torch.Tensor, torch.Tensor]:
-        """Copy an array in; what is passed on is a clone, for in-place operations refuse leaves."""
-        source = self._tensor(array).requires_grad_()
-        return source, source.clone()
+        """Take an array in; what is passed on is no leaf, for in-place operations refuse those.
+
+        The source has its shape and no memory of its own.
+        """
+        source = torch.zeros((), dtype=torch.from_numpy(array).dtype, device=self._device)
+        source = source.requires_grad_().expand(array.shape)
+        return source, _Enter.apply(source, self._tensor(array))
 
     def vjp(
         self, outputs: Sequence[tuple[torch.Tensor, Array]], sources: Sequence[torch.Tensor]
-    ) -> list[Array | None]:
+    ) -> Iterator[Array | None]:
         """Pull the cotangents back to the sources."""
         joined = [(t, self._tensor(c).reshape(t.shape)) for t, c in outputs if t.requires_grad]
         wanted = [s for s in sources if s.requires_grad]
-        if not joined or not wanted:
-            return [None] * len(sources)
-        heads, cotangents = zip(*joined, strict=True)
-        found = torch.autograd.grad(heads, wanted, cotangents, allow_unused=True)
-        by_id = {id(s): g for s, g in zip(wanted, found, strict=True)}
-        gradients = [by_id.get(id(s)) for s in sources]
-        return [None if g is None else self.to_numpy(g) for g in gradients]
+        by_id: dict[int, torch.Tensor | None] = {}
+        if joined and wanted:
+            heads, cotangents = zip(*joined, strict=True)
+            found = torch.autograd.grad(heads, wanted, cotangents, allow_unused=True)
+            by_id = {id(s): g for s, g in zip(wanted, found, strict=True)}
+            del heads, cotangents, found
+        del outputs, joined
+        for source in sources:
+            gradient = by_id.pop(id(source), None)
+            yield None if gradient is None else self.to_numpy(gradient)
 
     def manifest(self) -> dict[str, str]:
         """Return what changes torch's arithmetic."""
@@ -152,7 +159,20 @@ class TorchAdapter:
         }
 
     def _tensor(self, array: Array) -> torch.Tensor:
-        return torch.from_numpy(array.copy()).to(self._device)
+        return torch.from_numpy(array).to(self._device)
+
+
+class _Enter(torch.autograd.Function):
+    """Lets a value into the graph in the name of its source."""
+
+    @staticmethod
+    def forward(ctx: Any, source: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        ctx.mark_dirty(value)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return gradient, None
 
 
 def _watched(
