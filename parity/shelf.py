@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator, MutableMapping
 from typing import IO, Any, Generic, NamedTuple, TypeVar
 
@@ -56,6 +57,7 @@ class Shelf(MutableMapping[Key, Array], Generic[Key]):
     def _write(self, array: Array) -> _Written:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="parity-")  # noqa: SIM115 - lives with self
+            weakref.finalize(self, self._file.close)
         offset = self._file.seek(0, 2)
         np.ascontiguousarray(array).tofile(self._file)
         return _Written(offset, array.shape, array.dtype)
