@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from parity.framework import Array, DropoutSource, Enter, Leave, Precision
+from parity.shelf import Shelf
 
 
 class TorchAdapter:
@@ -25,6 +26,7 @@ class TorchAdapter:
         self._plain: torch.nn.Module = getattr(module, "_orig_mod", module)
         first = next(iter([*module.parameters(), *module.buffers()]), None)
         self._device = torch.device("cpu") if first is None else first.device
+        self._pulled: Shelf[int] = Shelf()
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Return every submodule by path; a compiled module has itself alone."""
@@ -122,11 +124,17 @@ class TorchAdapter:
     def variable(self, array: Array) -> tuple[torch.Tensor, torch.Tensor]:
         """Take an array in; what is passed on is no leaf, for in-place operations refuse those.
 
-        The source has its shape and no memory of its own.
+        The source has its shape and no memory of its own, and its gradient goes to the shelf when
+        the backward pass comes by: all of them together would be as large as the whole trace.
         """
-        source = torch.zeros((), dtype=torch.from_numpy(array).dtype, device=self._device)
-        source = source.requires_grad_().expand(array.shape)
-        return source, _Enter.apply(source, self._tensor(array))
+        value = self._tensor(array)
+        source = torch.zeros((), dtype=value.dtype, device=self._device, requires_grad=True)
+        source = source.expand(array.shape)
+
+        def pulled(gradient: torch.Tensor) -> None:
+            self._pulled[id(source)] = self.to_numpy(gradient)
+
+        return source, _Enter.apply(source, value, pulled)
 
     def vjp(
         self, outputs: Sequence[tuple[torch.Tensor, Array]], sources: Sequence[torch.Tensor]
@@ -134,16 +142,17 @@ class TorchAdapter:
         """Pull the cotangents back to the sources."""
         joined = [(t, self._tensor(c).reshape(t.shape)) for t, c in outputs if t.requires_grad]
         wanted = [s for s in sources if s.requires_grad]
-        by_id: dict[int, torch.Tensor | None] = {}
+        found: dict[int, torch.Tensor | None] = {}
         if joined and wanted:
             heads, cotangents = zip(*joined, strict=True)
-            found = torch.autograd.grad(heads, wanted, cotangents, allow_unused=True)
-            by_id = {id(s): g for s, g in zip(wanted, found, strict=True)}
-            del heads, cotangents, found
+            pulled = torch.autograd.grad(heads, wanted, cotangents, allow_unused=True)
+            found = {id(s): g for s, g in zip(wanted, pulled, strict=True)}
+            del heads, cotangents, pulled
         del outputs, joined
+        shelf, self._pulled = self._pulled, Shelf()
         for source in sources:
-            gradient = by_id.pop(id(source), None)
-            yield None if gradient is None else self.to_numpy(gradient)
+            gradient = found.pop(id(source), None)
+            yield shelf.get(id(source)) if gradient is None else self.to_numpy(gradient)
 
     def manifest(self) -> dict[str, str]:
         """Return what changes torch's arithmetic."""
@@ -163,16 +172,20 @@ class TorchAdapter:
 
 
 class _Enter(torch.autograd.Function):
-    """Lets a value into the graph in the name of its source."""
+    """Lets a value into the graph in the name of its source, and its gradient out of it."""
 
     @staticmethod
-    def forward(ctx: Any, source: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def forward(
+        ctx: Any, source: torch.Tensor, value: torch.Tensor, pulled: Callable[[torch.Tensor], None]
+    ) -> torch.Tensor:
+        ctx.pulled = pulled
         ctx.mark_dirty(value)
         return value
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return gradient, None
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None]:
+        ctx.pulled(gradient)
+        return None, None, None
 
 
 def _watched(
