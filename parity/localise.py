@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from parity.framework import Array
+from parity.hints import hint
 from parity.noise import distance, is_float, magnitude
-from parity.places import Place
+from parity.places import Place, places
 from parity.report import Finding
 from parity.sides import Sides
 from parity.trace import Tap, Trace
@@ -35,7 +36,8 @@ def confirm(findings: Sequence[tuple[Place | None, Finding]], sides: Sides) -> l
         confirmed = _fails_again(place, first, sides)
     else:
         confirmed = _is_alone(_faulty_taps(findings), sides)
-    result[faults[0]] = replace(first, confirmed=confirmed)
+    guess = hint(place, first, sides)
+    result[faults[0]] = replace(first, confirmed=confirmed, hint=guess)
     return result
 
 
@@ -76,8 +78,7 @@ def _agrees(expected: Array, found: Array | None, *rounded: Array | None) -> boo
 
 
 def _fails_again(place: Place, finding: Finding, sides: Sides) -> bool:
-    expected, found = sides.rerun_cut(sides.seed + 1)
-    a, b = expected.get(place), found.get(place)
+    a, b = (places(trace).get(place) for trace in sides.rerun("plain", sides.seed + 1))
     if a is None or b is None or a.shape != b.shape:
         return True
     return not distance(a, b) <= K * finding.noise * magnitude(a)

@@ -104,11 +104,14 @@ class Sides:
             candidate=_unwatched(self.candidate, modules),
         )
 
-    def rerun_cut(self, seed: int) -> tuple[Values, Values]:
-        """Return the reference's and the candidate's float64 values under fresh cotangents."""
-        lead = cut_run(self.reference, self.run(self.reference, "float64", seed=seed))
-        other = cut_run(self.candidate, self.run(self.candidate, "float64", seed=seed), lead)
-        return places(lead), places(other)
+    def rerun(self, probe: str, seed: int | None = None) -> tuple[Trace, Trace]:
+        """Run the reference and the candidate cut, once each, in float64; return what they left."""
+        lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe, seed=seed))
+        return lead, cut_run(self.candidate, self.run(self.candidate, "float64", seed=seed), lead)
+
+    def rerun_reference(self, lead: Trace) -> Trace:
+        """Run the reference cut, in float64, on what the leading run passed on."""
+        return cut_run(self.reference, self.run(self.reference, "float64"), lead)
 
     def observe(
         self, subject: Subject, precision: Precision, inject: Mapping[Tap, Array], lead: Trace

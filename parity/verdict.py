@@ -27,6 +27,9 @@ HORIZON = 1e-2
 # Chance of calling two samples of one initial distribution different, for each parameter.
 INIT_SIGNIFICANCE = 1e-6
 
+# How close, relative to the largest value, a guess must come in float64 to be offered as a hint.
+RESEMBLANCE = 2.0**-33
+
 
 class Verdict(enum.Enum):
     """What can be said of a place; ordered from harmless to worst."""
