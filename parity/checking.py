@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from parity.initial import compare_initial
 from parity.localise import FAULTS, confirm, finding_of
@@ -35,6 +36,37 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
         CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit.
     """
     started = time.perf_counter()
+    ready = prepare(pair, seed=seed)
+    sides, notes = ready.sides, list(ready.notes)
+    found, divided = _divided_alike(sides, _worst(sides))
+    if divided:
+        notes.append(f"divided otherwise in the candidate, judged as part of more: {divided}")
+    findings: list[tuple[Place | None, Finding]] = [(None, finding) for finding in ready.initial]
+    findings += found
+    return Report(
+        pair=pair.name,
+        findings=tuple(confirm(findings, sides)),
+        notes=notes,
+        environment=ready.environment,
+        seconds=time.perf_counter() - started,
+    )
+
+
+class Prepared(NamedTuple):
+    """A pair built and filled, and what is known before anything has run."""
+
+    sides: Sides
+    initial: list[Finding]
+    notes: list[str]
+    environment: Mapping[str, Mapping[str, str]]
+
+
+def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
+    """Build both sides, match their names, and draw the inputs.
+
+    Raises:
+        CannotCompare: as `check`.
+    """
     reference, candidate, state = build(pair)
     around = environment(reference.adapter, candidate.adapter)
     initial, notes = compare_initial(pair, candidate, state)
@@ -46,18 +78,7 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
         weights=moved_off(state, reference.parameters, seed),
         seed=seed,
     )
-    found, divided = _divided_alike(sides, _worst(sides))
-    if divided:
-        notes.append(f"divided otherwise in the candidate, judged as part of more: {divided}")
-    findings: list[tuple[Place | None, Finding]] = [(None, finding) for finding in initial]
-    findings += found
-    return Report(
-        pair=pair.name,
-        findings=tuple(confirm(findings, sides)),
-        notes=(*around.notes, *notes),
-        environment=around.sides,
-        seconds=time.perf_counter() - started,
-    )
+    return Prepared(sides, initial, [*around.notes, *notes], around.sides)
 
 
 def outcome(subject: Pair | Course, *, seed: int = 0) -> Report:

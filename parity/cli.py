@@ -6,8 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from parity.errors import CannotCompare
+
+if TYPE_CHECKING:
+    from parity.report import Report
 
 AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
 
@@ -39,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--strict", action="store_true", help="a side that loses digits fails too")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the report, for one pair")
     check.add_argument("--html", type=Path, metavar="FILE", help="write a page, for one pair")
+    check.add_argument(
+        "--repro",
+        type=Path,
+        metavar="FILE",
+        help="write a short script that shows the first divergence alone, for one pair",
+    )
     check.set_defaults(command=_check)
     explain = commands.add_parser("explain", help="show a report that was written before")
     explain.add_argument("report", type=Path, metavar="PARITY.JSON")
@@ -51,22 +61,33 @@ def _check(options: argparse.Namespace) -> int:
     from parity.checking import outcome
     from parity.loading import load_pairs
 
-    subjects = [subject for name in options.pairs for subject in load_pairs(name)]
-    if len(subjects) > 1 and (options.json or options.html):
-        raise CannotCompare(f"--json and --html take one pair, and {len(subjects)} were named")
+    subjects = [(subject, name) for name in options.pairs for subject in load_pairs(name)]
+    if len(subjects) > 1 and (options.json or options.html or options.repro):
+        raise CannotCompare(
+            f"--json, --html and --repro take one pair, and {len(subjects)} were named"
+        )
     worst = AGREE
-    for subject in subjects:
+    for subject, name in subjects:
         # A pair that cannot be compared does not keep the others from it.
         try:
             report = outcome(subject, seed=options.seed)
             print(report)
             _write(report, options)
+            if options.repro:
+                _write_repro(report, name, options)
         except CannotCompare as error:
             print(f"parity: {subject.name}: {error}", file=sys.stderr)
             worst = CANNOT_COMPARE
             continue
         worst = max(worst, AGREE if report.passes(strict=options.strict) else DISAGREE)
     return worst
+
+
+def _write_repro(report: Report, name: str, options: argparse.Namespace) -> None:
+    from parity.replay import write_script
+
+    if not write_script(report, name, seed=options.seed, path=options.repro):
+        print(f"parity: nothing to show, {options.repro} was not written", file=sys.stderr)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -79,11 +100,9 @@ def _explain(options: argparse.Namespace) -> int:
     return AGREE if report.passed else DISAGREE
 
 
-def _write(report: object, options: argparse.Namespace) -> None:
+def _write(report: Report, options: argparse.Namespace) -> None:
     from parity.page import write_page
-    from parity.report import Report
 
-    assert isinstance(report, Report)
     if options.json:
         report.save(options.json)
     if options.html:

@@ -1,4 +1,7 @@
-"""parity.json: the report as data, versioned, written and read here alone."""
+"""parity.json: the report as data, versioned, written and read here alone.
+
+`report.schema.json` beside this file is the contract with other readers.
+"""
 
 from __future__ import annotations
 

@@ -104,6 +104,18 @@ class Sides:
             candidate=_unwatched(self.candidate, modules),
         )
 
+    def cut(self, probe: str, precision: Precision) -> tuple[Values, Values]:
+        """Return the reference's values in float64 and the candidate's in a precision, run cut."""
+        lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe))
+        return places(lead), self._follower(self.candidate, lead)(precision, None)
+
+    def whole(self, precision: Precision) -> tuple[Values, Values]:
+        """Return the same of both sides run whole."""
+        return (
+            self._whole(self.reference)("float64", None),
+            self._whole(self.candidate)(precision, None),
+        )
+
     def rerun(self, probe: str, seed: int | None = None) -> tuple[Trace, Trace]:
         """Run the reference and the candidate cut, once each, in float64; return what they left."""
         lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe, seed=seed))

@@ -72,16 +72,49 @@ def check_course(course: Course, *, seed: int = 0) -> Report:
         CannotCompare: a side cannot be built, or raises.
     """
     started = time.perf_counter()
+    sides, start = _ready(course)
+    findings = _single_steps(course, sides, start, seed)
+    if course.free:
+        findings += _free_run(course, sides, start, seed)
+    return Report(pair=course.name, findings=tuple(findings), seconds=time.perf_counter() - started)
+
+
+def _ready(course: Course) -> tuple[Sides, State]:
+    """Build every side; return them with the reference's own start, of float32 values."""
     sides = {
         (role, precision): _build(course, role, precision)
         for role in ("reference", "candidate")
         for precision in ("float64", "float32")
     }
-    start = {name: rounded(value) for name, value in sides["reference", "float64"].state().items()}
-    findings = _single_steps(course, sides, start, seed)
-    if course.free:
-        findings += _free_run(course, sides, start, seed)
-    return Report(pair=course.name, findings=tuple(findings), seconds=time.perf_counter() - started)
+    own = sides["reference", "float64"].state()
+    return sides, {name: rounded(value) for name, value in own.items()}
+
+
+def values_of_step(course: Course, probe: str, precision: Precision) -> tuple[Values, Values]:
+    """Return what one step, or the free run, left: of the reference in float64, of the candidate.
+
+    Args:
+        course: to run.
+        probe: `step N`, or `free run`.
+        precision: of the candidate.
+
+    Raises:
+        CannotCompare: a side cannot be built, or raises.
+    """
+    sides, state = _ready(course)
+    if probe == "free run":
+        return (
+            _free_runner(course, sides, state, "reference")("float64", None),
+            _free_runner(course, sides, state, "candidate")(precision, None),
+        )
+    number = int(probe.removeprefix("step "))
+    for earlier in range(number):
+        lead = _stepped(course, sides, "reference", "float64", state, earlier, None)
+        state = {name: rounded(lead[name]) for name in state}
+    return (
+        _runner(course, sides, "reference", state, number)("float64", None),
+        _runner(course, sides, "candidate", state, number)(precision, None),
+    )
 
 
 def _build(course: Course, role: str, precision: Any) -> Stepper:
@@ -163,28 +196,28 @@ def _places(course: Course, values: State) -> dict[Place, Array]:
     return found
 
 
-def _free_run(course: Course, sides: Sides, start: State, seed: int) -> list[Finding]:
+def _free_runner(course: Course, sides: Sides, start: State, role: str) -> Runner:
     phase: Phase = "loss" if course.phase == "optimizer" else course.phase
 
-    def runner(role: str) -> Runner:
-        def run(precision: Precision, shift: Shift | None) -> Values:
-            found: dict[Place, Array] = {}
-            side = sides[role, precision]
-            side.load(_given(start, precision, shift))
-            for number in range(course.free):
-                for name, value in side.step(number).items():
-                    found[Place(phase, "", f"{name} at step {number}, running free")] = np.asarray(
-                        value
-                    )
-            return found
+    def run(precision: Precision, shift: Shift | None) -> Values:
+        found: dict[Place, Array] = {}
+        side = sides[role, precision]
+        side.load(_given(start, precision, shift))
+        for number in range(course.free):
+            for name, value in side.step(number).items():
+                place = Place(phase, "", f"{name} at step {number}, running free")
+                found[place] = np.asarray(value)
+        return found
 
-        return run
+    return run
 
-    lead = runner("reference")("float64", None)
+
+def _free_run(course: Course, sides: Sides, start: State, seed: int) -> list[Finding]:
+    reference = _free_runner(course, sides, start, "reference")
     comparison = Comparison(
-        lead=lead,
-        reference=runner("reference"),
-        candidate=runner("candidate"),
+        lead=reference("float64", None),
+        reference=reference,
+        candidate=_free_runner(course, sides, start, "candidate"),
         ordinary=True,
         thorough=False,
         flow=lambda place: 0.0,

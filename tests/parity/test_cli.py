@@ -109,3 +109,27 @@ def test_importing_the_plugin_imports_no_framework_and_no_numpy() -> None:
     )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_the_script_shows_the_fault_alone_and_no_longer_when_it_is_mended(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", f"{project}:bad", "--repro", "show.py"]) == 1
+    text = Path("show.py").read_text()
+    assert len(text.splitlines()) <= 40
+    run = [sys.executable, "show.py"]
+    shown = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert shown.returncode == 1, shown.stderr
+    assert "largest difference" in shown.stdout
+    source = Path(f"{project}.py")
+    source.write_text(source.read_text().replace("nn.Sigmoid()", "nn.Tanh()"))
+    mended = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert mended.returncode == 0, mended.stderr
+
+
+def test_no_script_is_written_where_there_is_nothing_to_show(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", f"{project}:good", "--repro", "show.py"]) == 0
+    assert "nothing to show" in capsys.readouterr().err
+    assert not Path("show.py").exists()

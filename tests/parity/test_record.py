@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import typing
 from pathlib import Path
+from types import ModuleType
 
+import jsonschema
 import pytest
 
-from parity import CannotCompare, Finding, Report, Verdict
+import parity
+from parity import CannotCompare, Finding, Report, Verdict, check
 from parity.page import page
-from parity.record import SCHEMA, read
+from parity.places import Phase
+from parity.record import SCHEMA, read, to_dict
 
 
 def report() -> Report:
@@ -22,6 +28,51 @@ def report() -> Report:
         path="c", phase="forward", verdict=Verdict.ABSTAIN, error=float("nan"), noise=float("nan")
     )
     return Report(pair="p", findings=(good, bad, gone), notes=("n",), seconds=1.5)
+
+
+SCHEMA_FILE = Path(parity.__file__).with_name("report.schema.json")
+
+
+def valid(values: object) -> bool:
+    schema = json.loads(SCHEMA_FILE.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema).is_valid(values)
+
+
+def test_what_is_written_keeps_the_schema(models: ModuleType) -> None:
+    faults = ("glue", "random", "nan", "cut")
+    reports = [report(), *(check(models.faulty(fault)) for fault in faults)]
+    reports.append(check(models.block_pair(init=True)))
+    assert all(valid(json.loads(json.dumps(to_dict(r), allow_nan=False))) for r in reports)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("schema", "parity-report/2"),
+        ("verdict", "FINE"),
+        ("passed", "yes"),
+        ("counts", {"WITHIN_NOISE": -1}),
+        ("findings", [{"path": "a"}]),
+        ("seconds", None),
+        ("first_divergence", {}),
+    ],
+)
+def test_the_schema_refuses_what_is_no_report(key: str, value: object) -> None:
+    assert valid(to_dict(report()))
+    assert not valid({**to_dict(report()), key: value})
+    assert not valid({k: v for k, v in to_dict(report()).items() if k != key})
+
+
+def test_the_schema_has_every_field_and_word_of_the_code() -> None:
+    schema = json.loads(SCHEMA_FILE.read_text())
+    assert set(schema["required"]) == set(to_dict(report()))
+    fields = {f.name for f in dataclasses.fields(Finding)}
+    assert set(schema["$defs"]["finding"]["required"]) == fields
+    assert set(schema["$defs"]["finding"]["properties"]) == fields
+    assert schema["$defs"]["verdict"]["enum"] == [v.name for v in Verdict]
+    phases = schema["$defs"]["finding"]["properties"]["phase"]["enum"]
+    assert phases == list(typing.get_args(Phase))
 
 
 def test_a_report_survives_the_file(tmp_path: Path) -> None:
