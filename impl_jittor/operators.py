@@ -1,16 +1,41 @@
-"""Operators that Jittor has in a form that loses digits, written so that they keep them.
+"""Operators that Jittor has in a form that loses digits or time, written so that they keep both.
 
 Jittor takes Python scalars and the 1/n of `mean` as float32, even inside a float64 graph; its
 GroupNorm takes the variance in one pass, E[x^2] - E[x]^2, which cancels; its sigmoid saturates at
 -30. These forms are exact to the precision of their input, so that float64 means float64.
+
+Three of them take most of the time of a U-Net and have a twin in `kernels.py`, several times
+faster on a CPU and the same function. `fast` chooses, for the whole process.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import jittor as jt
 import numpy as np
+
+from impl_jittor import kernels
+
+# Whether kernels are used where they can be; the plain forms run everywhere.
+fast = True
+
+
+@contextmanager
+def plain_forms() -> Iterator[None]:
+    """Use the plain forms meanwhile."""
+    global fast
+    before, fast = fast, False
+    try:
+        yield
+    finally:
+        fast = before
+
+
+def _is_fast() -> bool:
+    return fast and kernels.available()
 
 
 def constant(value: float, like: jt.Var) -> jt.Var:
@@ -41,11 +66,15 @@ def mean(x: jt.Var) -> jt.Var:
 
 def silu(x: jt.Var) -> jt.Var:
     """Return x sigmoid(x); beyond -80 the exponential would overflow float32 and is held."""
+    if _is_fast():
+        return kernels.SiLU()(x)
     return x / (jt.exp(-jt.maximum(x, constant(-80, x))) + constant(1, x))
 
 
 def attention(query: jt.Var, key: jt.Var, value: jt.Var) -> jt.Var:
     """Return softmax(Q K^T / sqrt(C)) V for (N, L, C) each (Vaswani et al. 2017, eq. 1)."""
+    if _is_fast():
+        return kernels.Attention()(query, key, value)
     scale = constant(1 / math.sqrt(query.shape[-1]), query)
     weights = jt.nn.softmax(jt.nn.bmm_transpose(query * scale, key), dim=-1)
     return jt.nn.bmm(weights, value)
@@ -54,6 +83,9 @@ def attention(query: jt.Var, key: jt.Var, value: jt.Var) -> jt.Var:
 def group_norm(x: jt.Var, groups: int, weight: jt.Var, bias: jt.Var, epsilon: float) -> jt.Var:
     """Normalise (N, C, H, W) over each group of channels, in two passes (Wu & He 2018)."""
     N, C, H, W = x.shape
+    if _is_fast():
+        flat = kernels.GroupNorm(groups, epsilon)(x.reshape(N, C, H * W), weight, bias)
+        return flat.reshape(N, C, H, W)
     size = C // groups * H * W
     grouped = x.reshape(N, groups, size)
     centred = grouped - grouped.sum(2, keepdims=True) / size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from parity.framework import Array, Precision
 from parity.noise import distance, is_float, magnitude, shifted
 from parity.places import Place
+from parity.trace import Tap
 from parity.verdict import PRECISION_RATIO, SHIFTS, Judgement, K, Measured, Verdict, judge
 
 Values = Mapping[Place, Array]
@@ -28,6 +29,9 @@ class Comparison:
         ordinary: whether the inputs are ones that models meet, and not a mere probe; then both
             sides must be finite.
         thorough: whether each side is also run against itself, and shifted more often.
+        flow: place -> how large the numbers are that a gradient there is made of, 0 where its own
+            size says it all; some gradients are zero in exact arithmetic, or behind a saturated
+            softmax next to it, and what is left of them is rounding of what flows beside them.
     """
 
     lead: Values
@@ -35,6 +39,7 @@ class Comparison:
     candidate: Runner
     ordinary: bool
     thorough: bool
+    flow: Callable[[Place], float]
 
 
 def one_ulp(precision: Precision, seed: int, number: int) -> Shift:
@@ -52,9 +57,9 @@ def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
         _Side(run, comparison.thorough, seed)
         for run in (comparison.reference, comparison.candidate)
     )
-    judged, flows = {}, _flows(lead)
+    judged = {}
     for place, expected in lead.items():
-        flow = flows.get(place.path, 0.0) if place.phase == "backward" else 0.0
+        flow = comparison.flow(place)
         judgement = _judge_place(place, expected, reference, candidate, comparison.ordinary, flow)
         if judgement is not None:
             judged[place] = judgement
@@ -86,23 +91,62 @@ def _spread(
     return spread
 
 
-def _flows(lead: Values) -> dict[str, float]:
-    """Return how large gradients may grow inside each module.
+def module_flow(
+    lead: Values, cotangent: float, passed: Mapping[Tap, Array]
+) -> Callable[[Place], float]:
+    """Return how large gradients may grow inside the module of a place.
 
     The largest that is seen at its taps, times the largest values there, twice: in attention a
     gradient meets the values and then the queries before softmax may make nothing of it, and what
     is left then is rounding of the product.
+
+    Args:
+        lead: a run's tensors.
+        cotangent: how large the gradients are that the run itself put in at every tap; what comes
+            out of a saturated function is rounding of these, and none may be seen at its taps.
+        passed: what went on from a tap, where that is not what arrived.
     """
+    watched = {place.tap.path for place in lead if place.tap is not None}
     gradients: dict[str, float] = {}
     values: dict[str, float] = {}
     for place, array in lead.items():
-        size = _finite(magnitude(array)) if is_float(array) else 0.0
         if place.phase == "backward":
-            gradients[place.path] = max(gradients.get(place.path, 0.0), size)
+            path = _watched(place.path, watched)
+            gradients[path] = max(gradients.get(path, cotangent), _size(array))
         elif place.tap is not None:
+            size = _size(passed.get(place.tap, array))
             for owner in {place.path, place.path.rpartition(".")[0]}:
                 values[owner] = max(values.get(owner, 1.0), size)
-    return {path: gradients[path] * values.get(path, 1.0) ** 2 for path in gradients}
+    flows = {path: gradients[path] * values.get(path, 1.0) ** 2 for path in gradients}
+
+    def flow(place: Place) -> float:
+        return flows[_watched(place.path, watched)] if place.phase == "backward" else 0.0
+
+    return flow
+
+
+def _watched(path: str, watched: Collection[str]) -> str:
+    """Return the innermost watched module that a path is in, `""` for the model itself."""
+    while path and path not in watched:
+        path = path.rpartition(".")[0]
+    return path
+
+
+def group_flow(lead: Values) -> Callable[[Place], float]:
+    """Return the largest magnitude among a place's siblings: one kind of state of one module.
+
+    The first moment of an attention's key bias is zero in exact arithmetic; what is left of it is
+    rounding of what made the moment of the key's weight.
+    """
+    flows: dict[tuple[str, str], float] = {}
+    for place, array in lead.items():
+        key = _group(place)
+        flows[key] = max(flows.get(key, 0.0), _size(array))
+    return lambda place: flows.get(_group(place), 0.0)
+
+
+def _group(place: Place) -> tuple[str, str]:
+    return place.path, place.tensor.partition(" of ")[0]
 
 
 def _gaps(a: Values, b: Values) -> Iterator[tuple[Place, float]]:
@@ -182,6 +226,10 @@ def _judge_floats(
         if not runs.unrest.get(place, 0.0) <= K * PRECISION_RATIO * measured.floor:
             return _abstain(f"the {side} differs from itself when run again")
     return judge(measured, ordinary=ordinary)
+
+
+def _size(array: Array) -> float:
+    return _finite(magnitude(array)) if is_float(array) else 0.0
 
 
 def _finite(value: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from parity.framework import Array, Precision
-from parity.measure import Comparison, Runner, Shift, Values, compare
+from parity.measure import Comparison, Runner, Shift, Values, compare, module_flow
 from parity.noise import PROBES
 from parity.pair import Pair
 from parity.places import Place, places
@@ -58,12 +58,14 @@ class Sides:
     def judge_probe(self, probe: str, *, first: bool) -> dict[Place, Judgement]:
         """Judge every gap under one probe; under the first, each side is also run twice."""
         lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe))
+        values = places(lead)
         comparison = Comparison(
-            lead=places(lead),
+            lead=values,
             reference=self._follower(self.reference, lead),
             candidate=self._follower(self.candidate, lead),
             ordinary=first,
             thorough=first,
+            flow=module_flow(values, 1.0, lead.passed),
         )
         return compare(comparison, seed=self.seed)
 
@@ -82,6 +84,8 @@ class Sides:
             candidate=self._whole(self.candidate),
             ordinary=True,
             thorough=True,
+            # Without a loss of the user's the outputs are weighed with standard normal numbers.
+            flow=module_flow(lead, 1.0 if self.pair.loss is None else 0.0, {}),
         )
         return compare(comparison, seed=self.seed)
 

@@ -18,7 +18,7 @@ import numpy as np
 from parity.errors import CannotCompare, one_line
 from parity.framework import Array, Precision
 from parity.localise import finding_of
-from parity.measure import Comparison, Runner, Shift, Values, compare
+from parity.measure import Comparison, Runner, Shift, Values, compare, group_flow
 from parity.noise import is_float, rounded
 from parity.places import Phase, Place
 from parity.report import Finding, Report
@@ -102,12 +102,14 @@ def _single_steps(course: Course, sides: Sides, start: State, seed: int) -> list
     state = start
     for number in range(course.steps):
         lead = _stepped(course, sides, "reference", "float64", state, number, None)
+        values = _places(course, lead)
         comparison = Comparison(
-            lead=_places(course, lead),
+            lead=values,
             reference=_runner(course, sides, "reference", state, number),
             candidate=_runner(course, sides, "candidate", state, number),
             ordinary=True,
             thorough=number == 0,
+            flow=group_flow(values) if course.phase == "optimizer" else lambda place: 0.0,
         )
         for place, judgement in compare(comparison, seed=seed).items():
             if place not in worst or judgement.verdict.rank > worst[place][1].verdict.rank:
@@ -185,6 +187,7 @@ def _free_run(course: Course, sides: Sides, start: State, seed: int) -> list[Fin
         candidate=runner("candidate"),
         ordinary=True,
         thorough=False,
+        flow=lambda place: 0.0,
     )
     judged = compare(comparison, seed=seed)
     return _within_horizon(course, judged)

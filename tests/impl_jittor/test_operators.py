@@ -4,6 +4,7 @@ import jittor as jt
 import numpy as np
 import pytest
 
+from impl_jittor import kernels, operators
 from impl_jittor.operators import GroupNorm, attention, constant, group_norm, mean, overwrite, silu
 from tests.impl_torch import oracles
 from tests.impl_torch.oracles import error
@@ -12,7 +13,14 @@ DTYPES = pytest.mark.parametrize(
     ("dtype", "tolerance"), [("float64", 1e-14), ("float32", 5e-6)], ids=["float64", "float32"]
 )
 EXTREMES = np.array([0.0, 1e-30, -1e-30, 1, -1, 20, -20, 30, -30, 80, -80, 1000, -1000])
-pytestmark = pytest.mark.usefixtures("wide")
+pytestmark = pytest.mark.usefixtures("wide", "form")
+
+
+@pytest.fixture(params=["kernels", "plain"])
+def form(request, monkeypatch):
+    """Run each test on the kernels and on their plain twins."""
+    assert kernels.available()
+    monkeypatch.setattr(operators, "fast", request.param == "kernels")
 
 
 def var(array, dtype="float64"):
@@ -208,3 +216,17 @@ def test_overwriting_keeps_the_dtype_and_whether_gradients_flow(dtype):
 def test_overwriting_refuses_another_size():
     with pytest.raises(RuntimeError, match=r"size \(1, 2\) .* size \(2,\)"):
         overwrite(jt.zeros(2), np.zeros((1, 2)))
+
+
+def test_without_onednn_and_on_a_gpu_the_plain_forms_are_used(monkeypatch):
+    monkeypatch.setattr(operators, "fast", True)
+    monkeypatch.setattr(kernels.onednn, "is_linked", lambda: False)
+    monkeypatch.setattr(kernels, "_run", None)
+    assert silu(var(np.zeros(3))).numpy().tolist() == [0.0, 0.0, 0.0]
+
+
+def test_plain_forms_can_be_asked_for_and_end():
+    before = operators.fast
+    with operators.plain_forms():
+        assert not operators.fast
+    assert operators.fast == before

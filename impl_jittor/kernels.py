@@ -1,0 +1,108 @@
+"""The operators that take most of Jittor's time on a CPU, as kernels with threads.
+
+Jittor runs every fused kernel on one thread, and the gradients of its `bmm` in a loop that misses
+the cache. `kernels.h` holds these as C++; each has its plain twin in `operators.py`, which chooses.
+"""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from pathlib import Path
+
+import jittor as jt
+
+from jittor_env import onednn
+
+Shape = tuple[int, ...]
+
+
+def available() -> bool:
+    """Tell whether the kernels can be built and used now: on a CPU, with oneDNN."""
+    return not jt.flags.use_cuda and platform.machine() == "x86_64" and onednn.is_linked()
+
+
+@cache
+def _source() -> str:
+    return Path(__file__).with_name("kernels.h").read_text(encoding="utf-8")
+
+
+def _run(call: str, shapes: list[Shape], inputs: list[jt.Var]) -> list[jt.Var]:
+    """Run one C++ statement; `in0_p`, `in0_shape0`, `out0_p`, … are Jittor's names in it."""
+    dtype = str(inputs[0].dtype)
+    folder = onednn.target() / "lib"
+    outputs: list[jt.Var] = jt.code(
+        shapes, [dtype] * len(shapes), inputs, cpu_header=_source(), cpu_src=call
+    )
+    flags = f"FLAGS: -L{folder} -lmkldnn -Wl,-rpath,{folder} "
+    for output in outputs:
+        output.compile_options = {flags: 1}
+    return outputs
+
+
+class SiLU(jt.Function):
+    """x sigmoid(x), for any shape."""
+
+    def execute(self, x: jt.Var) -> jt.Var:
+        """Return a Var of the same shape."""
+        self.x = x
+        return _run("ddpm::silu(in0_p, out0_p, in0->num);", [tuple(x.shape)], [x])[0]
+
+    def grad(self, up: jt.Var) -> jt.Var:
+        """Return the gradient by x."""
+        call = "ddpm::silu_backward(in0_p, in1_p, out0_p, in0->num);"
+        return _run(call, [tuple(up.shape)], [self.x, up])[0]
+
+
+class GroupNorm(jt.Function):
+    """(N, C, S) normalised over groups of channels, in two passes, scaled and shifted."""
+
+    def __init__(self, groups: int, epsilon: float) -> None:
+        self.groups = groups
+        self.epsilon = epsilon
+
+    def execute(self, x: jt.Var, weight: jt.Var, bias: jt.Var) -> jt.Var:
+        """Map (N, C, S), (C,), (C,) to (N, C, S)."""
+        y, mean, rstd = _run(
+            "ddpm::group_norm(in0_p, in1_p, in2_p, out0_p, out1_p, out2_p, in0_shape0, in0_shape1, "
+            f"in0_shape2, out1_shape1, in0_type({self.epsilon!r}));",
+            [tuple(x.shape), (x.shape[0], self.groups), (x.shape[0], self.groups)],
+            [x, weight, bias],
+        )
+        self.saved = [x, weight, mean, rstd]
+        return y
+
+    def grad(self, up: jt.Var) -> list[jt.Var]:
+        """Return the gradients by x, weight and bias."""
+        channels = (self.saved[0].shape[1],)
+        return _run(
+            "ddpm::group_norm_backward(in0_p, in1_p, in2_p, in3_p, in4_p, out0_p, out1_p, out2_p, "
+            "in0_shape0, in0_shape1, in0_shape2, in2_shape1);",
+            [tuple(up.shape), channels, channels],
+            [*self.saved, up],
+        )
+
+
+class Attention(jt.Function):
+    """softmax(Q K^T / sqrt(C)) V for (N, L, C) each."""
+
+    def execute(self, query: jt.Var, key: jt.Var, value: jt.Var) -> jt.Var:
+        """Return (N, L, C)."""
+        N, L, _ = query.shape
+        out, weights = _run(
+            "ddpm::attention(in0_p, in1_p, in2_p, out0_p, out1_p, in0_shape0, in0_shape1, "
+            "in0_shape2);",
+            [tuple(query.shape), (N, L, L)],
+            [query, key, value],
+        )
+        self.saved = [query, key, value, weights]
+        return out
+
+    def grad(self, up: jt.Var) -> list[jt.Var]:
+        """Return the gradients by query, key and value."""
+        return _run(
+            "ddpm::attention_backward(in0_p, in1_p, in2_p, in3_p, in4_p, out0_p, out1_p, out2_p, "
+            "in0_shape0, in0_shape1, in0_shape2);",
+            [tuple(up.shape)] * 3,
+            [*self.saved, up],
+        )
