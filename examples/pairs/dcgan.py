@@ -3,7 +3,8 @@
 In training mode a BatchNorm does two things, it normalises and it keeps running statistics, and the
 harness compares both. Jittor keeps the biased variance of a batch where PyTorch keeps the unbiased
 one. No loss shows that while training; only evaluation is off. `BatchNorm` below mends it; with
-Jittor's own in its place the report names the layer and the statistic.
+Jittor's own in its place the report names the layer and the statistic. What it does not mend is the
+variance in one pass, so the correct port passes as NUMERICALLY_WEAKER.
 """
 
 from __future__ import annotations
@@ -129,7 +130,6 @@ pair = Pair(
     candidate=JittorGan,
     inputs=inputs,
     training=True,
-    probes=("plain", "low variance"),
 )
 
 

@@ -177,7 +177,6 @@ pair = Pair(
     candidate=JittorFlow,
     inputs=inputs,
     loss=negative_log_likelihood,
-    probes=("plain",),
 )
 
 

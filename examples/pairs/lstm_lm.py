@@ -97,7 +97,6 @@ pair = Pair(
     candidate=JittorModel,
     inputs=inputs,
     training=True,
-    probes=("plain",),
 )
 
 

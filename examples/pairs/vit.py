@@ -3,6 +3,7 @@
 PyTorch's side calls the fused `scaled_dot_product_attention`, Jittor's is written out, for Jittor
 has nothing of the kind: what has no counterpart is judged as part of the module around it. The
 class token and the position embedding are tensors that no layer owns; they answer as the model's.
+The correct port passes as NUMERICALLY_WEAKER: Jittor's LayerNorm takes the variance in one pass.
 """
 
 from __future__ import annotations
@@ -141,7 +142,6 @@ pair = Pair(
     reference=seeded(TorchTransformer),
     candidate=JittorTransformer,
     inputs=inputs,
-    probes=("plain", "low variance"),
 )
 
 
