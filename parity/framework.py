@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -47,7 +47,7 @@ class Adapter(Protocol):
         """Return the other persistent tensors by path, running statistics for example."""
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Set parameters and buffers by path, dtype included; names and shapes are checked."""
+        """Set parameters and buffers by path, dtype included; the arrays become the adapter's."""
 
     def probing(self, precision: Precision, *, training: bool) -> AbstractContextManager[None]:
         """Make float constants and defaults enter as `precision`, in the given mode, meanwhile."""
@@ -72,15 +72,18 @@ class Adapter(Protocol):
         """Copy a tensor out, dtype kept."""
 
     def constant(self, array: Array) -> Tensor:
-        """Copy an array in, dtype kept; no gradient will be asked of it."""
+        """Take an array in, dtype kept, as its own; no gradient will be asked of it."""
 
     def variable(self, array: Array) -> tuple[Tensor, Tensor]:
-        """Copy a float array in as (source, tensor to pass on); `vjp` takes the source."""
+        """Take a float array in as (source, tensor to pass on); `vjp` takes the source."""
 
     def vjp(
         self, outputs: Sequence[tuple[Tensor, Array]], sources: Sequence[Tensor]
-    ) -> list[Array | None]:
-        """Return the gradient of sum(tensor * cotangent) by each source; None where none flows."""
+    ) -> Iterable[Array | None]:
+        """Give the gradient of sum(tensor * cotangent) by each source; None where none flows.
+
+        A generator that lets go of what it has given keeps large models small.
+        """
 
     def manifest(self) -> dict[str, str]:
         """Return versions and every setting that changes arithmetic, as text."""

@@ -138,27 +138,30 @@ class JittorAdapter:
         return np.array(tensor.numpy())
 
     def constant(self, array: Array) -> Any:
-        """Copy an array in."""
+        """Take an array in."""
         return whole(array).stop_grad()
 
     def variable(self, array: Array) -> tuple[Any, Any]:
-        """Copy an array in; what is passed on is a copy, for `assign` changes in place."""
+        """Take an array in; what is passed on is a copy, for `assign` changes in place."""
         source = whole(array)
         return source, source.clone()
 
     def vjp(
         self, outputs: Sequence[tuple[Any, Array]], sources: Sequence[Any]
-    ) -> list[Array | None]:
+    ) -> Iterator[Array | None]:
         """Pull the cotangents back to the sources."""
         joined = [(t, c) for t, c in outputs if not t.is_stop_grad()]
         wanted = [s for s in sources if not s.is_stop_grad()]
-        if not joined or not wanted:
-            return [None] * len(sources)
-        weights = [self.constant(c.reshape(tuple(t.shape))) for t, c in joined]
-        total = _Weigh(weights)(*(t for t, _ in joined))
-        found = dict(zip(map(id, wanted), jt.grad(total, wanted), strict=True))
-        gradients = [found.get(id(source)) for source in sources]
-        return [None if g is None else self.to_numpy(g) for g in gradients]
+        found: dict[int, Any] = {}
+        if joined and wanted:
+            weights = [self.constant(c.reshape(tuple(t.shape))) for t, c in joined]
+            total = _Weigh(weights)(*(t for t, _ in joined))
+            found = dict(zip(map(id, wanted), jt.grad(total, wanted), strict=True))
+            del total, weights
+        del outputs, joined
+        for source in sources:
+            gradient = found.pop(id(source), None)
+            yield None if gradient is None else self.to_numpy(gradient)
 
     def manifest(self) -> dict[str, str]:
         """Return what changes Jittor's arithmetic."""

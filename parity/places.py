@@ -5,9 +5,11 @@ A place knows what it is called for people: the module that answers for it, the 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
 
 from parity.framework import Array
+from parity.shelf import Shelf
 from parity.trace import Tap, Trace
 
 Phase = Literal["init", "forward", "backward", "optimizer", "schedule", "loss", "sampling"]
@@ -30,22 +32,48 @@ class Place(NamedTuple):
     tap: Tap | None = None
 
 
-def places(trace: Trace) -> dict[Place, Array]:
+class Values(Mapping[Place, Array]):
+    """What a run left at every place, read from the trace when it is asked for."""
+
+    def __init__(self, found: Mapping[Place, tuple[Shelf[Any], Any]]) -> None:
+        self._found = found
+
+    def __getitem__(self, place: Place) -> Array:
+        shelf, key = self._found[place]
+        return shelf[key]
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, place: object) -> bool:
+        return place in self._found
+
+    def named(self, name: Callable[[Place], Place]) -> Values:
+        """Return the same arrays at other places."""
+        return Values({name(place): where for place, where in self._found.items()})
+
+
+def places(trace: Trace) -> Values:
     """List a run's tensors in order of execution: forward, then backward from the end."""
-    found = {_forward(trace, tap): array for tap, array in trace.arrived.items()}
-    for path, array in trace.buffers.items():
+    found: dict[Place, tuple[Shelf[Any], Any]] = {
+        _forward(trace, tap): (trace.arrived, tap) for tap in trace.arrived
+    }
+    for path in trace.buffers:
         owner, _, name = path.rpartition(".")
-        found[Place("forward", owner, f"{name} after the run")] = array
+        found[Place("forward", owner, f"{name} after the run")] = trace.buffers, path
     owners: dict[str, list[str]] = {}
     for path in trace.parameters:
         owners.setdefault(path.rpartition(".")[0], []).append(path)
-    for tap in reversed(trace.gradients):
-        found[_backward(trace, tap)] = trace.gradients[tap]
+    for tap in reversed(list(trace.gradients)):
+        found[_backward(trace, tap)] = trace.gradients, tap
         if tap.port == "input":
             found |= _parameters(trace, owners.pop(tap.path, []))
     for rest in owners.values():
         found |= _parameters(trace, rest)
-    return found
+    return Values(found)
 
 
 def _name(tap: Tap) -> str:
@@ -68,10 +96,9 @@ def _backward(trace: Trace, tap: Tap) -> Place:
     return Place("backward", trace.caller[tap], f"gradient of {_name(tap)} of {tap.path}", tap)
 
 
-def _parameters(trace: Trace, paths: list[str]) -> dict[Place, Array]:
-    return {
-        Place("backward", p.rpartition(".")[0], f"gradient of {p.rpartition('.')[2]}"): (
-            trace.parameters[p]
-        )
-        for p in paths
-    }
+def _parameters(trace: Trace, paths: list[str]) -> dict[Place, tuple[Shelf[Any], Any]]:
+    found: dict[Place, tuple[Shelf[Any], Any]] = {}
+    for path in paths:
+        owner, _, name = path.rpartition(".")
+        found[Place("backward", owner, f"gradient of {name}")] = trace.parameters, path
+    return found

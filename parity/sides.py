@@ -92,7 +92,7 @@ class Sides:
     def _whole(self, subject: Subject) -> Runner:
         def run(precision: Precision, shift: Shift | None) -> Values:
             trace = bare_run(subject, self.run(subject, precision, shift=shift))
-            return {_end_to_end(place): array for place, array in places(trace).items()}
+            return places(trace).named(_end_to_end)
 
         return run
 

@@ -38,7 +38,7 @@ class Subject:
         own = {**self.parameters, **self.buffers}
         self.adapter.assign(
             {
-                own[path]: value.astype(precision) if is_float(value) else value
+                own[path]: value.astype(precision, copy=False) if is_float(value) else value
                 for path, value in weights.items()
                 if path in own
             }

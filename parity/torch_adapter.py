@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from parity.framework import Array, DropoutSource, Enter, Leave, Precision
+from parity.shelf import Shelf
 
 
 class TorchAdapter:
@@ -25,6 +26,7 @@ class TorchAdapter:
         self._plain: torch.nn.Module = getattr(module, "_orig_mod", module)
         first = next(iter([*module.parameters(), *module.buffers()]), None)
         self._device = torch.device("cpu") if first is None else first.device
+        self._pulled: Shelf[int] = Shelf()
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Return every submodule by path; a compiled module has itself alone."""
@@ -40,7 +42,7 @@ class TorchAdapter:
         return {name: b for name, b in self._plain.named_buffers() if name in kept}
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Copy arrays into parameters and buffers, which take over their dtypes."""
+        """Make arrays the data of parameters and buffers, which take over their dtypes."""
         targets = self.parameters() | self.buffers()
         for name, array in values.items():
             targets[name].data = self._tensor(array)
@@ -116,27 +118,41 @@ class TorchAdapter:
         return array
 
     def constant(self, array: Array) -> torch.Tensor:
-        """Copy an array in."""
+        """Take an array in."""
         return self._tensor(array)
 
     def variable(self, array: Array) -> tuple[torch.Tensor, torch.Tensor]:
-        """Copy an array in; what is passed on is a clone, for in-place operations refuse leaves."""
-        source = self._tensor(array).requires_grad_()
-        return source, source.clone()
+        """Take an array in; what is passed on is no leaf, for in-place operations refuse those.
+
+        The source has its shape and no memory of its own, and its gradient goes to the shelf when
+        the backward pass comes by: all of them together would be as large as the whole trace.
+        """
+        value = self._tensor(array)
+        source = torch.zeros((), dtype=value.dtype, device=self._device, requires_grad=True)
+        source = source.expand(array.shape)
+
+        def pulled(gradient: torch.Tensor) -> None:
+            self._pulled[id(source)] = self.to_numpy(gradient)
+
+        return source, _Enter.apply(source, value, pulled)
 
     def vjp(
         self, outputs: Sequence[tuple[torch.Tensor, Array]], sources: Sequence[torch.Tensor]
-    ) -> list[Array | None]:
+    ) -> Iterator[Array | None]:
         """Pull the cotangents back to the sources."""
         joined = [(t, self._tensor(c).reshape(t.shape)) for t, c in outputs if t.requires_grad]
         wanted = [s for s in sources if s.requires_grad]
-        if not joined or not wanted:
-            return [None] * len(sources)
-        heads, cotangents = zip(*joined, strict=True)
-        found = torch.autograd.grad(heads, wanted, cotangents, allow_unused=True)
-        by_id = {id(s): g for s, g in zip(wanted, found, strict=True)}
-        gradients = [by_id.get(id(s)) for s in sources]
-        return [None if g is None else self.to_numpy(g) for g in gradients]
+        found: dict[int, torch.Tensor | None] = {}
+        if joined and wanted:
+            heads, cotangents = zip(*joined, strict=True)
+            pulled = torch.autograd.grad(heads, wanted, cotangents, allow_unused=True)
+            found = {id(s): g for s, g in zip(wanted, pulled, strict=True)}
+            del heads, cotangents, pulled
+        del outputs, joined
+        shelf, self._pulled = self._pulled, Shelf()
+        for source in sources:
+            gradient = found.pop(id(source), None)
+            yield shelf.get(id(source)) if gradient is None else self.to_numpy(gradient)
 
     def manifest(self) -> dict[str, str]:
         """Return what changes torch's arithmetic."""
@@ -152,7 +168,24 @@ class TorchAdapter:
         }
 
     def _tensor(self, array: Array) -> torch.Tensor:
-        return torch.from_numpy(array.copy()).to(self._device)
+        return torch.from_numpy(array).to(self._device)
+
+
+class _Enter(torch.autograd.Function):
+    """Lets a value into the graph in the name of its source, and its gradient out of it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, source: torch.Tensor, value: torch.Tensor, pulled: Callable[[torch.Tensor], None]
+    ) -> torch.Tensor:
+        ctx.pulled = pulled
+        ctx.mark_dirty(value)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None]:
+        ctx.pulled(gradient)
+        return None, None, None
 
 
 def _watched(

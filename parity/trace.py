@@ -18,8 +18,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from parity.containers import replaced, substituted, tensors
-from parity.framework import Array, Precision, Tensor
-from parity.noise import Probe, is_float, keyed, rounded
+from parity.framework import Adapter, Array, Precision, Tensor
+from parity.noise import Probe, cotangent, is_float, keyed, rounded
+from parity.shelf import Shelf
 from parity.subject import Subject
 
 Port = Literal["input", "output", "loss"]
@@ -41,7 +42,7 @@ class Trace:
 
     Attributes:
         arrived: what came to each tap, in order of execution.
-        passed: what went on from it; kept by the leading run only.
+        passed: what went on from it, floats as float32; kept by the leading run only.
         gradients: gradient by each tap's value, of the gaps that read it; zeros where none flows.
         parameters: gradient by each parameter.
         buffers: each buffer after the run.
@@ -49,11 +50,11 @@ class Trace:
         between: what was met just before each tap, for describing the gap.
     """
 
-    arrived: dict[Tap, Array] = field(default_factory=dict)
-    passed: dict[Tap, Array] = field(default_factory=dict)
-    gradients: dict[Tap, Array] = field(default_factory=dict)
-    parameters: dict[str, Array] = field(default_factory=dict)
-    buffers: dict[str, Array] = field(default_factory=dict)
+    arrived: Shelf[Tap] = field(default_factory=Shelf)
+    passed: Shelf[Tap] = field(default_factory=Shelf)
+    gradients: Shelf[Tap] = field(default_factory=Shelf)
+    parameters: Shelf[str] = field(default_factory=Shelf)
+    buffers: Shelf[str] = field(default_factory=Shelf)
     caller: dict[Tap, str] = field(default_factory=dict)
     between: dict[Tap, str] = field(default_factory=dict)
 
@@ -83,15 +84,10 @@ class Run:
     shift: Callable[[Array, str], Array] | None = None
 
     def given(self, array: Array, name: str) -> Array:
-        """Return an array as this run takes it in: shifted, floats in its precision."""
-        if self.shift is not None:
-            array = self.shift(array, name)
-        return array.astype(self.precision) if array.dtype.kind == "f" else array
-
-
-def cotangent(shape: tuple[int, ...], *key: object) -> Array:
-    """Draw the fixed weights of a tensor in the sum that is differentiated, float32 values."""
-    return keyed("cotangent", *key).standard_normal(shape, np.float32)
+        """Copy an array as this run takes it in: shifted, floats in its precision."""
+        if array.dtype.kind != "f":
+            return array.copy()
+        return array.astype(self.precision) if self.shift is None else self.shift(array, name)
 
 
 class _Recorder:
@@ -162,26 +158,26 @@ class _Recorder:
         if self.lead is not None and tap not in self.lead.passed:
             return tensor
         if is_float(arrived):
-            self.heads.append((tensor, self._cotangent(tap, arrived)))
+            weight = cotangent(arrived.shape, arrived.dtype, self.run.seed, *tap)
+            self.heads.append((tensor, weight))
         passed = self._passed(tap, arrived)
         if not is_float(passed):
             return self.adapter.constant(passed)
         self.sources[tap], passing = self.adapter.variable(passed)
         return passing
 
-    def _cotangent(self, tap: Tap, arrived: Array) -> Array:
-        return cotangent(arrived.shape, self.run.seed, *tap).astype(arrived.dtype)
-
     def _passed(self, tap: Tap, arrived: Array) -> Array:
         if self.lead is not None:
             # Zero-dimensional tensors exist in one framework and not in the other.
-            value = self.lead.passed[tap]
+            value = self.run.given(self.lead.passed[tap], repr(tap))
             own = arrived.shape if arrived.size == value.size == 1 else value.shape
-            return self.run.given(value, repr(tap)).reshape(own)
+            return value.reshape(own)
         probed = self.run.probe and tap.path in self.leaves and tap.port == "input"
         value = self.run.probe(arrived) if probed and is_float(arrived) else arrived  # type: ignore[misc]
-        self.trace.passed[tap] = rounded(value)
-        return self.trace.passed[tap]
+        passed = rounded(value)
+        # Half the size, and no digit is lost: it has been rounded to float32's values.
+        self.trace.passed[tap] = passed.astype(np.float32) if passed.dtype.kind == "f" else passed
+        return passed
 
     def finish(self, outputs: Any) -> Trace:
         if self.run.loss is not None:
@@ -192,19 +188,40 @@ class _Recorder:
             self.heads.append((loss, np.ones(tuple(loss.shape), self.run.precision)))
         own = self.adapter.parameters() | self.adapter.buffers()
         parameters = {path: own[name] for path, name in self.subject.parameters.items()}
-        found = self.adapter.vjp(self.heads, [*self.sources.values(), *parameters.values()])
-        filled = [
-            np.zeros(tuple(s.shape), self.run.precision) if g is None else g
-            for g, s in zip(found, [*self.sources.values(), *parameters.values()], strict=True)
-        ]
-        self.trace.gradients = dict(zip(self.sources, filled, strict=False))
-        self.trace.parameters = dict(zip(parameters, filled[len(self.sources) :], strict=True))
+        _differentiate(
+            self.adapter, self.heads, self.sources, parameters, self.trace, self.run.precision
+        )
         buffers = self.adapter.buffers() | self.adapter.parameters()
-        self.trace.buffers = {
-            path: self.adapter.to_numpy(buffers[name])
-            for path, name in self.subject.buffers.items()
-        }
+        for path, name in self.subject.buffers.items():
+            self.trace.buffers[path] = self.adapter.to_numpy(buffers[name])
         return self.trace
+
+
+def _differentiate(
+    adapter: Adapter,
+    heads: list[tuple[Tensor, Array]],
+    sources: Mapping[Tap, Tensor],
+    parameters: Mapping[str, Tensor],
+    trace: Trace,
+    precision: Precision,
+) -> None:
+    """Put the gradient by each source and parameter into the trace; zeros where none flows."""
+    wanted = [*sources.values(), *parameters.values()]
+    found = iter(adapter.vjp(tuple(heads), wanted))
+    heads.clear()  # a head keeps its graph alive, so the adapter alone has it from here on
+    for shelf, tensors_by_key in ((trace.gradients, sources), (trace.parameters, parameters)):
+        _fill(shelf, tensors_by_key, found, precision)
+
+
+def _fill(
+    shelf: Shelf[Any],
+    sources: Mapping[Any, Tensor],
+    found: Iterator[Array | None],
+    precision: Precision,
+) -> None:
+    for key, source in sources.items():
+        gradient = next(found)
+        shelf[key] = np.zeros(tuple(source.shape), precision) if gradient is None else gradient
 
 
 def _labels(lead: Trace) -> dict[tuple[str, int, Port], list[str]]:
@@ -271,14 +288,8 @@ def bare_run(subject: Subject, run: Run) -> Trace:
             outputs = adapter.call(inputs)
         heads = _bare_heads(subject, run, outputs, trace)
         own = adapter.parameters() | adapter.buffers()
-        wanted = list(sources.values()) + [own[name] for name in subject.parameters.values()]
-        found = adapter.vjp(heads, wanted)
-        filled = [
-            np.zeros(tuple(s.shape), run.precision) if g is None else g
-            for g, s in zip(found, wanted, strict=True)
-        ]
-    trace.gradients = dict(zip(sources, filled, strict=False))
-    trace.parameters = dict(zip(subject.parameters, filled[len(sources) :], strict=True))
+        parameters = {path: own[name] for path, name in subject.parameters.items()}
+        _differentiate(adapter, heads, sources, parameters, trace, run.precision)
     return trace
 
 
@@ -305,14 +316,16 @@ def _bare_inputs(
 def _bare_heads(
     subject: Subject, run: Run, outputs: Any, trace: Trace
 ) -> list[tuple[Tensor, Array]]:
-    adapter, heads = subject.adapter, []
+    adapter = subject.adapter
+    heads: list[tuple[Tensor, Array]] = []
     for label, tensor in tensors(outputs, adapter.is_tensor):
         tap = Tap("", 0, "output", label)
         trace.arrived[tap] = array = adapter.to_numpy(tensor)
         if run.loss is None and is_float(array):
-            heads.append((tensor, cotangent(array.shape, run.seed, "bare", label)))
+            weight = cotangent(array.shape, run.precision, run.seed, "bare", label)
+            heads.append((tensor, weight))
     if run.loss is not None:
         loss = run.loss(outputs)
         trace.arrived[Tap("", 0, "loss", "")] = adapter.to_numpy(loss)
-        heads.append((loss, np.ones(tuple(loss.shape))))
-    return [(tensor, weight.astype(run.precision)) for tensor, weight in heads]
+        heads.append((loss, np.ones(tuple(loss.shape), run.precision)))
+    return heads

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from parity.framework import Precision
-from parity.noise import PROBES, distance, keyed, magnitude, rounded, shifted
+from parity.noise import PROBES, cotangent, distance, keyed, magnitude, rounded, shifted
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
@@ -15,6 +15,36 @@ def test_a_shift_is_one_ulp_and_leaves_zeros(precision: Precision) -> None:
     assert moved[0] == 0
     assert np.all(np.abs(moved - x)[1:] <= np.spacing(np.abs(x))[1:])
     assert np.all(moved[1:] != x[1:])
+
+
+def test_a_shift_goes_both_ways_and_leaves_what_is_not_finite() -> None:
+    x = np.full(1000, 3.0, np.float32)
+    up = (shifted(x, "float32", 0) > x).mean()
+    assert 0.4 < up < 0.6
+    odd = np.array([np.inf, -np.inf, np.nan])
+    np.testing.assert_array_equal(shifted(odd, "float64", 0), odd)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_shift_is_to_a_neighbour(precision: Precision) -> None:
+    x = np.random.default_rng(0).standard_normal(999).astype(precision)
+    x[::7] = -np.abs(x[::7])
+    moved = shifted(x, precision, 1)
+    up, down = (np.nextafter(x, np.array(to, precision)) for to in (np.inf, -np.inf))
+    assert ((moved == up) | (moved == down)).all()
+    assert (moved == up).any()
+    assert (moved == down).any()
+
+
+def test_cotangents_are_the_same_numbers_in_every_precision() -> None:
+    wide, narrow = (cotangent((50, 40), dtype, "key") for dtype in ("float64", "float32"))
+    assert wide.dtype == np.float64
+    assert narrow.dtype == np.float32
+    np.testing.assert_array_equal(wide, narrow)
+    assert (wide != cotangent((50, 40), "float64", "other")).mean() > 0.9
+    assert wide.all()
+    assert abs(wide.mean()) < 0.1
+    assert wide.std() == pytest.approx(1.155, abs=0.05)
 
 
 def test_a_shift_leaves_integers_alone() -> None:
