@@ -88,6 +88,7 @@ class JittorAdapter:
             finally:
                 for module, mode in modes:
                     module.is_train = mode
+                jt.gc()  # Jittor keeps what it has freed
 
     @contextmanager
     def watching(self, enter: Enter, leave: Leave) -> Iterator[None]:

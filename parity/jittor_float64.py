@@ -1,12 +1,16 @@
 """Keeps float64 whole in Jittor while a probe runs.
 
-Jittor takes Python's scalars in as float32, and its `mean` multiplies by a float32 1/n on the way
-back. In a float64 run that is the probe's artefact, not the model's, and as large as a fault. So a
-scalar that meets a float64 tensor becomes a float64 tensor first, and a mean is a sum divided.
+Jittor takes Python's scalars in as float32, and so do its own formulas: the 1/n of a mean on the
+way back, the 2/sqrt(pi) of erf's derivative, the numbers that `masked_fill` and `full_like` put in.
+In a float64 run that is the probe's artefact, not the model's, and as large as a fault. So a scalar
+that meets a float64 tensor becomes a float64 tensor first, and these formulas are written out.
+
+What a user's file has taken by name before (`from jittor import erf`) is out of reach.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Real
@@ -16,8 +20,9 @@ import jittor as jt
 import numpy as np
 
 _ARITHMETIC = ("add", "sub", "mul", "truediv", "pow", "mod")
-_METHODS = [f"__{r}{name}__" for name in _ARITHMETIC for r in ("", "r")]
+_METHODS = [f"__{kind}{name}__" for name in _ARITHMETIC for kind in ("", "r", "i")]
 _FUNCTIONS = ("add", "subtract", "multiply", "divide", "pow", "maximum", "minimum")
+_DIVISIONS = ("__truediv__", "__rtruediv__", "__itruediv__", "divide")
 _CONSTANTS = ("zeros", "ones")
 
 
@@ -27,12 +32,17 @@ def lifted_scalars() -> Iterator[None]:
     changes: list[tuple[Any, str, Callable[..., Any]]] = []
     for name in _METHODS:
         if hasattr(jt.Var, name):
-            changes.append((jt.Var, name, _lifting(getattr(jt.Var, name))))
+            changes.append((jt.Var, name, _lifting(getattr(jt.Var, name), name in _DIVISIONS)))
     for owner in (jt, jt.Var):
         for name in _FUNCTIONS:
             if hasattr(owner, name):
-                changes.append((owner, name, _lifting(getattr(owner, name))))
+                changes.append((owner, name, _lifting(getattr(owner, name), name in _DIVISIONS)))
         changes.append((owner, "mean", _mean))
+        changes.append((owner, "reduce", _reduce(owner.reduce)))
+        changes.append((owner, "ternary", _ternary(owner.ternary)))
+        changes.append((owner, "erf", _smooth(owner.erf, _erf_slope)))
+        changes.append((owner, "erfinv", _smooth(owner.erfinv, _erfinv_slope)))
+    changes.append((jt, "full_like", _full_like(jt.full_like)))
     changes.append((jt, "array", _array(jt.array)))
     for name in _CONSTANTS:
         changes.append((jt, name, _in_float64(getattr(jt, name))))
@@ -73,8 +83,22 @@ def _double(value: Any) -> Any:
     return whole(np.full(1, value, np.float64)).stop_grad()
 
 
-def _lifting(operation: Callable[..., Any]) -> Callable[..., Any]:
+def _is_whole_number(value: object) -> bool:
+    return isinstance(value, jt.Var) and not value.dtype.is_float() and value.dtype != "bool"
+
+
+def _lifting(operation: Callable[..., Any], divides: bool) -> Callable[..., Any]:
+    """Let scalars in as float64 where the result is a float64 number.
+
+    That is where a float64 tensor takes part; and where integers become fractions, for their dtype
+    is then the default one, which a probe in float64 has set to float64.
+    """
+
     def lifted(*args: Any) -> Any:
+        fraction = divides or any(isinstance(a, (float, np.floating)) for a in args)
+        becomes = fraction and any(map(_is_whole_number, args))
+        if becomes and not any(isinstance(a, jt.Var) and a.dtype.is_float() for a in args):
+            args = tuple(a.cast("float64") if _is_whole_number(a) else a for a in args)
         if any(map(_is_double, args)):
             args = tuple(_double(a) if _is_scalar(a) else a for a in args)
         return operation(*args)
@@ -85,6 +109,60 @@ def _lifting(operation: Callable[..., Any]) -> Callable[..., Any]:
 def _mean(x: Any, *args: Any, **kwargs: Any) -> Any:
     total = x.sum(*args, **kwargs)
     return total / (x.numel() / max(1, total.numel()))
+
+
+def _reduce(reduce: Callable[..., Any]) -> Callable[..., Any]:
+    """Average pooling and `mse_loss` come by here."""
+
+    def reduced(x: Any, op: str = "mean", *args: Any, **kwargs: Any) -> Any:
+        if op == "mean" and _is_double(x):
+            return _mean(x, *args, **kwargs)
+        return reduce(x, op, *args, **kwargs)
+
+    return reduced
+
+
+def _ternary(ternary: Callable[..., Any]) -> Callable[..., Any]:
+    """`masked_fill` comes by here."""
+
+    def chosen(condition: Any, x: Any, y: Any) -> Any:
+        if _is_double(x) or _is_double(y):
+            shape = condition.shape
+            x, y = (_double(v).broadcast(shape) if _is_scalar(v) else v for v in (x, y))
+        return ternary(condition, x, y)
+
+    return chosen
+
+
+def _full_like(full_like: Callable[..., Any]) -> Callable[..., Any]:
+    def filled(x: Any, value: Any, dtype: Any = None) -> Any:
+        if dtype is None and _is_double(x) and _is_scalar(value):
+            return _double(value).broadcast(x.shape)
+        return full_like(x, value, dtype)
+
+    return filled
+
+
+def _smooth(function: Callable[..., Any], slope: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function of one argument a derivative in float64: `slope(x, y)`."""
+
+    class Smooth(jt.Function):
+        def execute(self, x: Any) -> Any:
+            self.x, self.y = x, function(x)
+            return self.y
+
+        def grad(self, up: Any) -> Any:
+            return up * slope(self.x, self.y)
+
+    return lambda x: Smooth.apply(x) if _is_double(x) else function(x)
+
+
+def _erf_slope(x: Any, y: Any) -> Any:
+    return _double(2 / math.sqrt(math.pi)) * jt.exp(-(x * x))
+
+
+def _erfinv_slope(x: Any, y: Any) -> Any:
+    return _double(math.sqrt(math.pi) / 2) * jt.exp(y * y)
 
 
 def _array(array: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.framework import Array, Precision
+from parity.memory import give_back
 from parity.noise import distance, is_float, magnitude, shifted
 from parity.places import Place
 from parity.trace import Tap
@@ -53,6 +54,7 @@ def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
     A place where the reference itself is not finite under a mere probe is left out.
     """
     lead = comparison.lead
+    give_back()
     reference, candidate = (
         _Side(run, comparison.thorough, seed)
         for run in (comparison.reference, comparison.candidate)
@@ -79,6 +81,7 @@ class _Side:
         self.double = run("float64", None)
         self.double_spread = _spread(run, "float64", self.double, seed, 1)
         self.unrest = dict(_gaps(run("float64", None), self.double)) if thorough else {}
+        give_back()
 
 
 def _spread(

@@ -28,14 +28,9 @@ FAULTS = {
     for name in EXAMPLES
     for key, fault in importlib.import_module(name).FAULTS.items()
 }
-# Jittor's derivative of erf holds a float32 constant, and a float64 run does not lift it yet.
-ERF = pytest.mark.xfail(reason="a correct GELU is called another function")
-ERF_SHOWS = {"mixer", "vit", "mixer-stopped", "vit-frozen"}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[ERF] * (name in ERF_SHOWS)) for name in PAIRS]
-)
+@pytest.mark.parametrize("name", PAIRS)
 def test_a_correct_port_passes(name: str) -> None:
     report = check(PAIRS[name])
     assert report.passed, str(report)
@@ -43,9 +38,7 @@ def test_a_correct_port_passes(name: str) -> None:
     assert {"forward", "backward"} <= {finding.phase for finding in report.findings}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[ERF] * (name in ERF_SHOWS)) for name in FAULTS]
-)
+@pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_where_it_is(name: str) -> None:
     fault = FAULTS[name]
     report = check(fault)
