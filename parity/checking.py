@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def check(pair: Pair, *, seed: int = 0) -> Report:
-    """Compare the two sides of a pair, forward and backward, place by place.
+    """Compare the two sides of a pair, forward and backward, place by place, and in training.
 
     Args:
         pair: what to compare; the reference's weights are taken to the candidate.
@@ -45,11 +45,22 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
     findings += found
     return Report(
         pair=pair.name,
-        findings=tuple(confirm(findings, sides)),
+        findings=(*confirm(findings, sides), *_judge_training(sides)),
         notes=notes,
         environment=ready.environment,
         seconds=time.perf_counter() - started,
     )
+
+
+def _judge_training(sides: Sides) -> list[Finding]:
+    """Judge the optimizer's steps and free training, where the pair names an optimizer."""
+    if sides.pair.optimizer is None:
+        return []
+    from parity.optimizing import courses
+    from parity.trajectory import check_course
+
+    found = [check_course(course, seed=sides.seed).findings for course in courses(sides)]
+    return [finding for findings in found for finding in findings]
 
 
 class Prepared(NamedTuple):

@@ -23,6 +23,8 @@ TINY = preset("tiny")
 SAMPLING = TINY.with_(diffusion={"T": 50, "beta_start": 1e-3, "beta_end": 0.3})
 BATCH = 2
 ONE_STEPS, FREE_STEPS = 20, 100
+# Besides the preset's own: ten times less, ten times more.
+LEARNING_RATES, FEW_STEPS = (2e-4, 2e-2), 5
 Inputs = Callable[[np.random.Generator], Mapping[str, Array]]
 
 
@@ -210,6 +212,17 @@ def chain_gain(config: RunConfig) -> float:
     return float(np.prod(1 / np.sqrt(1 - beta)))
 
 
+def _at_learning_rate(lr: float) -> Course:
+    config = TINY.with_(train={"lr": lr})
+    return Course(
+        name=f"training, tiny, lr {lr:g}",
+        phase="optimizer",
+        reference=partial(Training, "torch", config),
+        candidate=partial(Training, "jittor", config),
+        steps=FEW_STEPS,
+    )
+
+
 def courses() -> list[Course]:
     """Return training and sampling on the tiny preset."""
     return [
@@ -221,6 +234,7 @@ def courses() -> list[Course]:
             steps=ONE_STEPS,
             free=FREE_STEPS,
         ),
+        *(_at_learning_rate(lr) for lr in LEARNING_RATES),
         Course(
             name="sampling, tiny",
             phase="sampling",

@@ -85,6 +85,12 @@ class Adapter(Protocol):
         A generator that lets go of what it has given keeps large models small.
         """
 
+    def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
+        """Build `make(parameters)` and return what takes one step of it, given gradients by path.
+
+        Needed only for pairs that name an optimizer.
+        """
+
     def manifest(self) -> dict[str, str]:
         """Return versions and every setting that changes arithmetic, as text."""
 

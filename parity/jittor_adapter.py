@@ -164,6 +164,21 @@ class JittorAdapter:
             gradient = found.pop(id(source), None)
             yield None if gradient is None else self.to_numpy(gradient)
 
+    def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
+        """Build an optimizer; each step gives it a loss that has these gradients."""
+        parameters = self.parameters()
+        optimizer = make(list(parameters.values()))
+
+        def step(gradients: Mapping[str, Array]) -> None:
+            weights = [
+                self.constant(array.reshape(tuple(parameters[path].shape)))
+                for path, array in gradients.items()
+            ]
+            optimizer.step(_Weigh(weights)(*(parameters[path] for path in gradients)))
+            jt.sync_all()
+
+        return step
+
     def manifest(self) -> dict[str, str]:
         """Return what changes Jittor's arithmetic."""
         flags = jt.flags

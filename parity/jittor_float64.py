@@ -23,6 +23,7 @@ _ARITHMETIC = ("add", "sub", "mul", "truediv", "pow", "mod")
 _METHODS = [f"__{kind}{name}__" for name in _ARITHMETIC for kind in ("", "r", "i")]
 _FUNCTIONS = ("add", "subtract", "multiply", "divide", "pow", "maximum", "minimum")
 _DIVISIONS = ("__truediv__", "__rtruediv__", "__itruediv__", "divide")
+_OF_NUMBERS = ("sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "abs")
 _CONSTANTS = ("zeros", "ones")
 
 
@@ -44,6 +45,8 @@ def lifted_scalars() -> Iterator[None]:
         changes.append((owner, "erfinv", _smooth(owner.erfinv, _erfinv_slope)))
     changes.append((jt, "full_like", _full_like(jt.full_like)))
     changes.append((jt, "array", _array(jt.array)))
+    for name in _OF_NUMBERS:
+        changes.append((jt, name, _of_number(getattr(jt, name))))
     for name in _CONSTANTS:
         changes.append((jt, name, _in_float64(getattr(jt, name))))
     changes.append((jt, "full", _numbers(jt.full, np.full, 2)))
@@ -104,6 +107,11 @@ def _lifting(operation: Callable[..., Any], divides: bool) -> Callable[..., Any]
         return operation(*args)
 
     return lifted
+
+
+def _of_number(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`jt.sqrt(1 - beta**n)` of an optimizer would be a float32 tensor."""
+    return lambda x: function(_double(x) if _is_scalar(x) else x)
 
 
 def _mean(x: Any, *args: Any, **kwargs: Any) -> Any:

@@ -13,6 +13,7 @@ from parity.framework import Array
 from parity.noise import PROBES
 
 Loss = Callable[[Any], Any]
+MakeOptimizer = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,9 @@ class Pair:
         training: the mode of both sides; gradients are compared in either mode.
         loss: (outputs) -> scalar, or one such function for each framework's name; None projects
             the outputs on fixed random directions.
+        optimizer: framework's name -> (parameters) -> optimizer, to compare its steps too and,
+            with a loss, free training. It has the framework's own interface: in PyTorch `step()`,
+            in Jittor `step(loss)`.
         init: whether a different initialisation fails too; without it differences are only noted,
             for the weights are carried over and a port may well be filled later.
         allow: path -> reason, for places known not to be judgeable; they may ABSTAIN.
@@ -41,6 +45,7 @@ class Pair:
     rename: Mapping[str, str] = field(default_factory=dict)
     training: bool = False
     loss: Loss | Mapping[str, Loss] | None = None
+    optimizer: Mapping[str, MakeOptimizer] | None = None
     init: bool = False
     allow: Mapping[str, str] = field(default_factory=dict)
     probes: Sequence[str] = tuple(PROBES)
@@ -66,6 +71,19 @@ class Pair:
                 f"pair {self.name!r}: `loss` names {', '.join(self.loss)}, but not {framework}"
             )
         return self.loss[framework]
+
+    def optimizer_for(self, framework: str) -> MakeOptimizer:
+        """Return what builds a framework's optimizer.
+
+        Raises:
+            CannotCompare: there is none for it.
+        """
+        if self.optimizer is None or framework not in self.optimizer:
+            named = ", ".join(self.optimizer or {}) or "none"
+            raise CannotCompare(
+                f"pair {self.name!r}: `optimizer` names {named}, but not {framework}"
+            )
+        return self.optimizer[framework]
 
     def draw_inputs(self, rng: np.random.Generator) -> dict[str, Array]:
         """Call `inputs` and check what it returns.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,15 +33,25 @@ class Subject:
     parameters: Mapping[str, str]
     buffers: Mapping[str, str]
 
-    def load(self, weights: Mapping[str, Array], precision: Precision) -> None:
-        """Set parameters and buffers, given by reference path, floats in `precision`."""
+    def load(
+        self,
+        weights: Mapping[str, Array],
+        precision: Precision,
+        given: Callable[[Array, str], Array] | None = None,
+    ) -> None:
+        """Set parameters and buffers, given by reference path, to copies in `precision`.
+
+        Args:
+            weights: by reference path.
+            precision: of the floats among them.
+            given: (array, name) -> copy, where they are to be changed on the way.
+        """
         own = {**self.parameters, **self.buffers}
+        copied = given or (
+            lambda value, _: value.astype(precision) if is_float(value) else value.copy()
+        )
         self.adapter.assign(
-            {
-                own[path]: value.astype(precision, copy=False) if is_float(value) else value
-                for path, value in weights.items()
-                if path in own
-            }
+            {own[p]: copied(v, f"weight {p}") for p, v in weights.items() if p in own}
         )
 
     def leaves(self) -> set[str]:

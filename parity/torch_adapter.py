@@ -154,6 +154,19 @@ class TorchAdapter:
             gradient = found.pop(id(source), None)
             yield shelf.get(id(source)) if gradient is None else self.to_numpy(gradient)
 
+    def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
+        """Build an optimizer; each step puts the gradients where `step()` looks for them."""
+        parameters = self.parameters()
+        optimizer = make(list(parameters.values()))
+
+        def step(gradients: Mapping[str, Array]) -> None:
+            for path, array in gradients.items():
+                parameters[path].grad = self._tensor(array)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+        return step
+
     def manifest(self) -> dict[str, str]:
         """Return what changes torch's arithmetic."""
         return {

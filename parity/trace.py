@@ -294,7 +294,7 @@ def bare_run(subject: Subject, run: Run) -> Trace:
 
 
 def _load(subject: Subject, run: Run) -> None:
-    subject.load({p: run.given(v, f"weight {p}") for p, v in run.weights.items()}, run.precision)
+    subject.load(run.weights, run.precision, run.given)
 
 
 def _input(run: Run, name: str) -> Array:

@@ -126,3 +126,37 @@ def test_past_the_horizon_there_is_no_verdict() -> None:
 def test_a_side_that_raises_is_named_with_its_step() -> None:
     with pytest.raises(CannotCompare, match="the candidate raised at step 3 in float32: Runtime"):
         check_course(course("raises"))
+
+
+class Walk:
+    """A chain x <- x / 2 + step whose last image may be a little off."""
+
+    def __init__(self, precision: str, off: float = 0.0) -> None:
+        self.x, self.off = np.zeros((2, 3), precision), off
+
+    def state(self) -> dict[str, Any]:
+        return {"x": self.x}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        self.x = state["x"]
+
+    def step(self, number: int) -> dict[str, Any]:
+        targets = np.linspace(-0.9, 0.9, 6).reshape(2, 3).astype(self.x.dtype)
+        self.x = targets + (self.off * np.eye(2, 3, dtype=self.x.dtype) if number == 3 else 0)
+        return {"x": self.x}
+
+
+@pytest.mark.parametrize(
+    ("off", "text"),
+    [
+        (0.0, "100.0000% of 6 equal, largest difference 0 of 255"),
+        (2 / 127.5, "66.6667% of 6 equal, largest difference 2 of 255"),
+    ],
+)
+def test_final_images_are_compared_in_pixels(off: float, text: str) -> None:
+    walk = Course(
+        name="walk", phase="sampling", reference=Walk, candidate=partial(Walk, off=off),
+        steps=1, free=4,
+    )  # fmt: skip
+    (note,) = check_course(walk).notes
+    assert text in note
