@@ -73,7 +73,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
-    """Build both sides, match their names, and draw the inputs.
+    """Build both sides, match their names, draw the inputs, and see what is called.
 
     Raises:
         CannotCompare: as `check`.
@@ -89,6 +89,9 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
         weights=moved_off(state, reference.parameters, seed),
         seed=seed,
     )
+    sides, uncalled = _called_alike(sides)
+    if uncalled:
+        notes.append(f"called on one side only, judged as part of more: {uncalled}")
     return Prepared(sides, initial, [*around.notes, *notes], around.sides)
 
 
@@ -132,6 +135,21 @@ def _worst(sides: Sides) -> list[tuple[Place, Finding]]:
         (place, finding_of(place, probe, judgement, sides.pair.allow))
         for place, probe, judgement in found
     ]
+
+
+def _called_alike(sides: Sides) -> tuple[Sides, str]:
+    """Watch no module that one side calls more often than the other.
+
+    A port may spell a layer out, or apply its weight by hand. What such a module computes is then
+    part of what its caller computes.
+
+    Returns:
+        The sides, and the paths of the modules.
+    """
+    lead, other = sides.rerun(sides.pair.probes[0])
+    calls = [{tap for tap in trace.arrived if tap.port == "output"} for trace in (lead, other)]
+    uncalled = {tap.path for tap in calls[0] ^ calls[1]} - {""}
+    return sides.without(uncalled) if uncalled else sides, ", ".join(sorted(uncalled))
 
 
 def _divided_alike(

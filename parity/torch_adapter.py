@@ -80,7 +80,10 @@ class TorchAdapter:
 
     @contextmanager
     def dropping(self, source: DropoutSource) -> Iterator[None]:
-        """Replace `F.dropout` and the channel dropouts, through which every dropout layer goes."""
+        """Replace `F.dropout` and its like, through which every dropout layer goes.
+
+        Fused attention drops inside its kernel; where it does, it is written out.
+        """
 
         def dropout(
             input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
@@ -95,6 +98,7 @@ class TorchAdapter:
 
         names = {"dropout": dropout, "dropout1d": channels, "dropout2d": channels}
         names["dropout3d"] = channels
+        names["scaled_dot_product_attention"] = _attention(source, F.scaled_dot_product_attention)
         before = {name: getattr(F, name) for name in names}
         for name, function in names.items():
             setattr(F, name, function)
@@ -212,6 +216,32 @@ def _watched(
         return leave(path, forward(*bound.args, **bound.kwargs))
 
     return watched
+
+
+def _attention(source: DropoutSource, fused: Callable[..., torch.Tensor]) -> Callable[..., Any]:
+    def attention(
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attn_mask: torch.Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        **options: Any,
+    ) -> torch.Tensor:
+        if dropout_p == 0:
+            return fused(query, key, value, attn_mask, 0.0, is_causal, scale=scale, **options)
+        scores = query @ key.transpose(-2, -1) * (scale or query.shape[-1] ** -0.5)
+        if is_causal:
+            attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            scores = scores.masked_fill(~attn_mask, -torch.inf)
+        elif attn_mask is not None:
+            scores = scores + attn_mask
+        weights = torch.softmax(scores, -1)
+        return _dropped(weights, tuple(weights.shape), dropout_p, True, source) @ value
+
+    return attention
 
 
 def _dropped(
