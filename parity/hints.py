@@ -17,7 +17,6 @@ from parity.errors import CannotCompare
 from parity.framework import Array
 from parity.noise import is_float
 from parity.places import Place, places
-from parity.report import Finding
 from parity.sides import Sides
 from parity.signatures import resembles, signature
 from parity.trace import Tap, Trace
@@ -42,9 +41,15 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def hint(place: Place, finding: Finding, sides: Sides) -> str:
-    """Return what the candidate's tensor at a place most resembles, or `""`."""
-    lead, other = sides.rerun(finding.probe)
+def hint(place: Place, sides: Sides, lead: Trace, other: Trace) -> str:
+    """Return what the candidate's tensor at a place most resembles, or `""`.
+
+    Args:
+        place: where the two part.
+        sides: the pair, to run variants of the reference.
+        lead: the reference in float64, cut, under the probe where they part.
+        other: the candidate, fed with the same.
+    """
     reference, candidate = places(lead).get(place), places(other).get(place)
     if reference is None or candidate is None or reference.shape != candidate.shape:
         return ""

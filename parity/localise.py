@@ -36,9 +36,30 @@ def confirm(findings: Sequence[tuple[Place | None, Finding]], sides: Sides) -> l
         confirmed = _fails_again(place, first, sides)
     else:
         confirmed = _is_alone(_faulty_taps(findings), sides)
-    guess = hint(place, first, sides)
-    result[faults[0]] = replace(first, confirmed=confirmed, hint=guess)
+    lead, other = sides.rerun(first.probe)
+    result[faults[0]] = replace(
+        first,
+        confirmed=confirmed,
+        gap=gap(place, lead),
+        hint=hint(place, sides, lead, other),
+    )
     return result
+
+
+def gap(place: Place, lead: Trace) -> str:
+    """Say between which two taps a fault lies that is in no module, but in code between modules."""
+    tap = place.tap
+    if tap is None:
+        return ""
+    own = tap.path or "the model"
+    if place.phase == "forward":
+        inside = tap.port == "output" and lead.between[tap] == f"input of {own}"
+        return "" if inside else f"{lead.between[tap]} and {tap.port} of {own}"
+    if tap.port == "input":
+        return ""
+    after = [other for other in lead.between if lead.between[other] == f"output of {own}"]
+    reader = next((f"{t.port} of {t.path or 'the model'}" for t in after), "the end")
+    return f"output of {own} and {reader}"
 
 
 def _faulty_taps(findings: Sequence[tuple[Place | None, Finding]]) -> list[Tap]:

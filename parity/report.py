@@ -25,6 +25,7 @@ class Finding:
         tensor: which tensor of the module.
         probe: under which probe, the worst of them.
         reason: why, where the word alone does not say.
+        gap: the two taps between which the fault lies, where it is in code between modules.
         hint: what it most resembles; a guess.
     """
 
@@ -37,6 +38,7 @@ class Finding:
     tensor: str = ""
     probe: str = "plain"
     reason: str = ""
+    gap: str = ""
     hint: str = ""
     allowed: bool = False
 

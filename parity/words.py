@@ -66,6 +66,8 @@ def _weakest(report: Report) -> Finding | None:
 
 def _place(finding: Finding) -> list[str]:
     lines = [f"  at {where(finding)}", f"     {amount(finding)}; probe: {finding.probe}"]
+    if finding.gap:
+        lines.append(f"     in the code between {finding.gap}")
     if finding.confirmed is not None:
         lines.append(
             "     confirmed: with the reference's tensor put in after it, everything later agrees"

@@ -32,20 +32,29 @@ def test_every_phase_of_a_model_is_judged(models: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "path", "phase", "tensor"),
+    ("fault", "path", "phase", "tensor", "gap"),
     [
-        ("glue", "", "forward", "input of batch"),
-        ("residual", "", "forward", "input of dropout"),
-        ("transposed", "", "forward", "output 0"),
-        ("cut", "", "backward", "gradient of output of act"),
-        ("gradient", "", "backward", "gradient of output of act"),
+        ("glue", "", "forward", "input of batch", "output of norm and input of batch"),
+        ("residual", "", "forward", "input of dropout", "output of act and input of dropout"),
+        ("transposed", "", "forward", "output 0", "output of dropout and output of the model"),
+        ("cut", "", "backward", "gradient of output of act", "output of act and input of dropout"),
+        (
+            "gradient",
+            "",
+            "backward",
+            "gradient of output of act",
+            "output of act and input of drop",
+        ),
     ],
 )
 def test_a_fault_is_found_where_it_is(
-    fault: str, path: str, phase: str, tensor: str, models: ModuleType
+    fault: str, path: str, phase: str, tensor: str, gap: str, models: ModuleType
 ) -> None:
-    first = check(models.faulty(fault)).first_divergence
+    report = check(models.faulty(fault))
+    first = report.first_divergence
     assert first is not None
+    assert first.gap.startswith(gap), first.gap
+    assert f"in the code between {first.gap}" in str(report)
     assert (first.path, first.phase, first.verdict.name) == (path, phase, "SEMANTIC_DIFFERENCE")
     assert tensor in first.tensor or fault == "transposed"
     assert first.confirmed
