@@ -8,6 +8,7 @@ from pathlib import Path
 
 from parity.atomic import write_text
 from parity.report import Finding, Report
+from parity.verdict import Verdict
 from parity.words import amount, describe, headline, where
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}
@@ -16,6 +17,14 @@ td,th{text-align:left;padding:.15em .8em;border-bottom:1px solid #ddd}svg{width:
 .SEMANTIC_DIFFERENCE,.ERROR{color:#b00020}.ABSTAIN{color:#8a5a00}.NUMERICALLY_WEAKER{color:#8a5a00}
 """
 _WIDTH, _HEIGHT, _LOWEST = 900, 260, -20
+_TICKS = (0, -5, -10, -15)
+_LEFT = 40
+_COLOURS = {
+    Verdict.NUMERICALLY_WEAKER: "#c77700",
+    Verdict.ABSTAIN: "#c77700",
+    Verdict.SEMANTIC_DIFFERENCE: "#b00020",
+    Verdict.ERROR: "#b00020",
+}
 
 
 def write_page(report: Report, path: Path) -> None:
@@ -54,17 +63,28 @@ def _height(value: float) -> float:
 
 def _chart(report: Report) -> str:
     shown = [f for f in report.findings if not math.isnan(f.error)]
-    step = _WIDTH / max(1, len(shown))
-    line = " ".join(f"{i * step:.1f},{_height(f.noise):.1f}" for i, f in enumerate(shown))
-    dots = "".join(
-        f'<circle cx="{i * step:.1f}" cy="{_height(f.error):.1f}" r="2.5" '
-        f'fill="{"#2a6" if f.passes() else "#b00020"}"><title>{html.escape(where(f))}: '
-        f"{html.escape(amount(f))}</title></circle>"
-        for i, f in enumerate(shown)
+    step = (_WIDTH - _LEFT) / max(1, len(shown))
+    across = [_LEFT + i * step for i in range(len(shown))]
+    line = " ".join(f"{x:.1f},{_height(f.noise):.1f}" for x, f in zip(across, shown, strict=True))
+    dots = "".join(_dot(x, f) for x, f in zip(across, shown, strict=True))
+    ticks = "".join(
+        f'<line x1="{_LEFT - 6}" x2="{_WIDTH}" y1="{_height(10.0**t):.1f}" '
+        f'y2="{_height(10.0**t):.1f}" stroke="#e4e4e4"/>'
+        f'<text x="0" y="{_height(10.0**t) + 4:.1f}" font-size="11" fill="#666">1e{t}</text>'
+        for t in _TICKS
     )
     return (
         f'<svg viewBox="0 -5 {_WIDTH} {_HEIGHT + 10}" role="img" aria-label="error by depth">'
+        f'{ticks}<text x="0" y="{_HEIGHT + 2}" font-size="11" fill="#666">none</text>'
         f'<polyline points="{line}" fill="none" stroke="#888"/>{dots}</svg>'
+    )
+
+
+def _dot(x: float, finding: Finding) -> str:
+    colour = _COLOURS.get(finding.verdict, "#2a6")
+    return (
+        f'<circle cx="{x:.1f}" cy="{_height(finding.error):.1f}" r="2.5" fill="{colour}">'
+        f"<title>{html.escape(where(finding))}: {html.escape(amount(finding))}</title></circle>"
     )
 
 
