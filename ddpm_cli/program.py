@@ -48,6 +48,11 @@ class Program(click.Group):
         except (InputError, JittorEnvError) as error:
             click.echo(f"ddpm: {error}", err=True)
             sys.exit(2)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "ddpm"
+            text = " ".join(error.format_message().split())
+            click.echo(f"{path}: {text} See {path} --help", err=True)
+            sys.exit(2)
 
 
 @click.group(

@@ -99,6 +99,24 @@ def test_a_bad_training_run_gets_one_line(trained, words, line):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
+        (("train",), "train: Missing option '--dataset' (or give --resume). See"),
+        (("train", "--framework", "caffe"), "'caffe' is not one of 'torch', 'jittor'. See"),
+        (("train", "--epochs", "many"), "'many' is not a valid integer. See"),
+        (("sample", "--nothing"), "No such option '--nothing'. See"),
+        (("fly",), "No such command 'fly'. See"),
+    ],
+)
+def test_wrong_usage_gets_one_line(words, line):
+    run = ddpm(*words)
+    assert run.exit_code == 2, run.output
+    assert line in run.output
+    assert run.output.rstrip().endswith("--help")
+    assert len(run.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
         (("--num-samples", 0), "num_samples = 0 cannot be used"),
         (("--size", 32), "--size 32, but the checkpoint was trained on 28"),
         (("--ckpt", "none.safetensors"), "none.safetensors cannot be read"),

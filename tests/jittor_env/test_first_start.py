@@ -32,10 +32,9 @@ def test_two_processes_on_an_empty_cache(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_start_does_not_hang_the_next(tmp_path):
-    first = start(tmp_path)
-    assert first.stderr is not None
-    assert "this happens once" in first.stderr.readline()
-    first.kill()
-    first.wait()
+    with start(tmp_path) as first:
+        assert first.stderr is not None
+        assert "this happens once" in first.stderr.readline()
+        first.kill()
     out, err = start(tmp_path).communicate()
     assert out.strip() == "[2.]", err

@@ -73,6 +73,25 @@ def test_what_cannot_be_compared_is_2_and_one_line(
     assert text in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "parity: the following arguments are required: COMMAND; see parity --help"),
+        (["check"], "parity check: the following arguments are required: MODULE:ATTRIBUTE; see"),
+        (["check", "a:b", "--seed", "x"], "argument --seed: invalid int value: 'x'; see parity"),
+    ],
+)
+def test_wrong_usage_is_2_and_one_line(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    shown = capsys.readouterr().err
+    assert line in shown
+    assert len(shown.splitlines()) == 1
+
+
 def test_a_crash_in_one_pair_does_not_stop_the_others(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
