@@ -126,6 +126,7 @@ def _import() -> ModuleType:
     try:
         with _unchanged_process():
             utils: Any = importlib.import_module("jittor_utils")
+            signals.shield_workers(utils)
             folder = Path(utils.cache_path)
             if any(folder.rglob("jittor_core*.so")):
                 return importlib.import_module("jittor")

@@ -36,3 +36,31 @@ def test_a_signal_is_python_s_again(run, deed):
 def test_it_would_end_the_process_otherwise(run, deed):
     fault = "signals.give_back = lambda: None"
     assert run(CODE.format(fault=fault, deed=deed)).stdout == ""
+
+
+# A terminal's Ctrl-C goes to the whole group; a worker that dies is replaced by another one.
+PRESS_CTRL_C_IN_THE_GROUP = """
+os.setpgrp()
+import jittor_utils
+pool = jittor_utils.Pool(1, initializer=jittor_utils.pool_initializer)
+before = pool.apply(os.getpid)
+try:
+    os.killpg(0, signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    pass
+print("same" if pool.apply_async(os.getpid).get(15) == before else "another", flush=True)
+pool.terminate()
+print("ended")
+"""
+
+
+def test_ctrl_c_leaves_the_compiling_processes_alone(run):
+    code = CODE.format(fault="", deed=PRESS_CTRL_C_IN_THE_GROUP)
+    assert run(code).stdout == "same\nended\n"
+
+
+def test_it_would_end_them_otherwise(run):
+    fault = "signals.shield_workers = lambda utils: None"
+    deed = PRESS_CTRL_C_IN_THE_GROUP.replace("pool.terminate()", "os._exit(0)  # it may hang")
+    assert "same" not in run(CODE.format(fault=fault, deed=deed)).stdout
