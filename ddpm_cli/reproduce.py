@@ -28,6 +28,7 @@ from reports import plots, tables
 from reports.agreement import Gap, largest_gap, pixel_agreement, relative_gap, steered
 
 PROBE_STEPS = 20  # free-running steps in both precisions
+PROBE_BATCH = 8  # float64 has no fast convolution in Jittor
 PROBE_IMAGES = 2
 TAIL = 50
 TIMED_STEPS = 10
@@ -87,6 +88,7 @@ def command(
         "config": config.to_dict(),
         "agree": all(gap.is_rounding for gap in gaps),
         "probe_steps": PROBE_STEPS,
+        "probe_batch": min(PROBE_BATCH, config.train.batch_size),
         "gaps": [gap.to_dict() for gap in gaps],
         "tail": TAIL,
         "runs": {f: _run(finals[f], losses[f]) for f in FRAMEWORKS},
@@ -133,6 +135,7 @@ def _sample(framework: str, final: Checkpoint, device: str, folder: Path) -> Sam
 
 def _probe(config: RunConfig, images: np.ndarray, final: Checkpoint, device: str) -> list[Gap]:
     """Run some steps and a few images on both sides in both precisions; compare."""
+    config = config.with_(train={"batch_size": min(PROBE_BATCH, config.train.batch_size)})
     few = {"num_samples": PROBE_IMAGES, "batch_size": PROBE_IMAGES}
     final = Checkpoint(**{**vars(final), "config": final.config.with_(sample=few)})
     measured: dict[str, list[float]] = {}

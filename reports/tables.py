@@ -42,7 +42,8 @@ def text(record: dict[str, Any]) -> str:
     parts = (gap_table(record), run_table(record))
     verdict = "agree" if record["agree"] else "DIFFER"
     heading = f"PyTorch and Jittor {verdict}: preset {record['preset']}, seed {record['seed']}"
-    probe = f"largest relative gap over {record['probe_steps']} training steps"
+    steps, batch = record["probe_steps"], record["probe_batch"]
+    probe = f"largest relative gap over {steps} training steps of {batch} images"
     return "\n\n".join([heading, f"{probe}:", *(part.to_string() for part in parts)])
 
 

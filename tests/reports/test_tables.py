@@ -7,6 +7,7 @@ RECORD = {
     "seed": 7,
     "agree": False,
     "probe_steps": 20,
+    "probe_batch": 8,
     "tail": 50,
     "gaps": [
         {"quantity": "loss", "float32": 3e-6, "float64": 2e-14, "is_rounding": True},
@@ -24,6 +25,7 @@ RECORD = {
 def test_the_text_names_the_verdict_and_each_figure():
     text = tables.text(RECORD)
     assert text.startswith("PyTorch and Jittor DIFFER: preset tiny, seed 7\n")
+    assert "over 20 training steps of 8 images:" in text
     for words in ("3.0e-06  2.0e-14   rounding", "DIFFERENT", "99.984%", "2.50 (2.25 to 3.00)"):
         assert words in text
 
