@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from parity.initial import compare_initial
 from parity.localise import FAULTS, confirm, finding_of
 from parity.manifest import environment
+from parity.memory import older_objects_left_alone
 from parity.noise import keyed
 from parity.pair import Pair
 from parity.places import Place
@@ -36,6 +38,12 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
         CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit.
     """
     started = time.perf_counter()
+    with older_objects_left_alone():
+        report = _check(pair, seed)
+    return dataclasses.replace(report, seconds=time.perf_counter() - started)
+
+
+def _check(pair: Pair, seed: int) -> Report:
     ready = prepare(pair, seed=seed)
     sides, notes = ready.sides, list(ready.notes)
     found, divided = _divided_alike(sides, _worst(sides))
@@ -48,7 +56,6 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
         findings=(*confirm(findings, sides), *_judge_training(sides)),
         notes=notes,
         environment=ready.environment,
-        seconds=time.perf_counter() - started,
     )
 
 

@@ -60,15 +60,20 @@ def shifted(array: Array, precision: Precision, *key: object) -> Array:
     return moved
 
 
-def cotangent(shape: tuple[int, ...], dtype: Any, *key: object) -> Array:
-    """Draw the fixed weights of a tensor in the sum that is differentiated.
+def draw_cotangent(shape: tuple[int, ...], *key: object) -> Array:
+    """Draw a tensor's fixed weights in the sum that is differentiated, as int8; see `cotangent`."""
+    drawn: Array = random_bytes(int(np.prod(shape)), "cotangent", *key).view(np.int8)
+    return drawn.reshape(shape)
+
+
+def cotangent(drawn: Array, dtype: Any) -> Array:
+    """Return drawn weights as floats.
 
     Multiples of 1/128 between -2 and 2, never 0, standard deviation 1.15: the same numbers in every
     precision.
     """
-    drawn = random_bytes(int(np.prod(shape)), "cotangent", *key).view(np.int8)
     weights: Array = np.divide(np.add(drawn, 0.5, dtype=dtype), 64, dtype=dtype)
-    return weights.reshape(shape)
+    return weights
 
 
 def rounded(array: Array) -> Array:

@@ -19,7 +19,7 @@ import numpy as np
 
 from parity.containers import replaced, substituted, tensors
 from parity.framework import Adapter, Array, Precision, Tensor
-from parity.noise import Probe, cotangent, is_float, keyed, rounded
+from parity.noise import Probe, cotangent, draw_cotangent, is_float, keyed, rounded
 from parity.shelf import Shelf
 from parity.subject import Subject
 
@@ -43,6 +43,7 @@ class Trace:
     Attributes:
         arrived: what came to each tap, in order of execution.
         passed: what went on from it, floats as float32; kept by the leading run only.
+        drawn: the weight of each tap in the sum that is differentiated, as drawn; kept likewise.
         gradients: gradient by each tap's value, of the gaps that read it; zeros where none flows.
         parameters: gradient by each parameter.
         buffers: each buffer after the run.
@@ -52,6 +53,7 @@ class Trace:
 
     arrived: Shelf[Tap] = field(default_factory=Shelf)
     passed: Shelf[Tap] = field(default_factory=Shelf)
+    drawn: Shelf[Tap] = field(default_factory=Shelf)
     gradients: Shelf[Tap] = field(default_factory=Shelf)
     parameters: Shelf[str] = field(default_factory=Shelf)
     buffers: Shelf[str] = field(default_factory=Shelf)
@@ -158,13 +160,22 @@ class _Recorder:
         if self.lead is not None and tap not in self.lead.passed:
             return tensor
         if is_float(arrived):
-            weight = cotangent(arrived.shape, arrived.dtype, self.run.seed, *tap)
-            self.heads.append((tensor, weight))
+            self.heads.append((tensor, cotangent(self._drawn(tap, arrived), arrived.dtype)))
         passed = self._passed(tap, arrived)
         if not is_float(passed):
             return self.adapter.constant(passed)
         self.sources[tap], passing = self.adapter.variable(passed)
         return passing
+
+    def _drawn(self, tap: Tap, arrived: Array) -> Array:
+        if self.lead is not None and tap in self.lead.drawn:
+            drawn = self.lead.drawn[tap]
+            if drawn.size == arrived.size:
+                return drawn.reshape(arrived.shape)
+        drawn = draw_cotangent(arrived.shape, self.run.seed, *tap)
+        if self.lead is None:
+            self.trace.drawn[tap] = drawn
+        return drawn
 
     def _passed(self, tap: Tap, arrived: Array) -> Array:
         if self.lead is not None:
@@ -322,8 +333,8 @@ def _bare_heads(
         tap = Tap("", 0, "output", label)
         trace.arrived[tap] = array = adapter.to_numpy(tensor)
         if run.loss is None and is_float(array):
-            weight = cotangent(array.shape, run.precision, run.seed, "bare", label)
-            heads.append((tensor, weight))
+            drawn = draw_cotangent(array.shape, run.seed, "bare", label)
+            heads.append((tensor, cotangent(drawn, run.precision)))
     if run.loss is not None:
         loss = run.loss(outputs)
         trace.arrived[Tap("", 0, "loss", "")] = adapter.to_numpy(loss)
