@@ -72,7 +72,10 @@ def cotangent(drawn: Array, dtype: Any) -> Array:
     Multiples of 1/128 between -2 and 2, never 0, standard deviation 1.15: the same numbers in every
     precision.
     """
-    weights: Array = np.divide(np.add(drawn, 0.5, dtype=dtype), 64, dtype=dtype)
+    # NumPy makes a number of a zero-dimensional array unless it is told where to put it.
+    weights: Array = drawn.astype(dtype)
+    weights += 0.5
+    weights /= 64
     return weights
 
 

@@ -58,6 +58,17 @@ def test_cotangents_are_the_same_numbers_in_every_precision() -> None:
     assert wide.std() == pytest.approx(1.155, abs=0.05)
 
 
+def test_arrays_without_dimensions_stay_arrays() -> None:
+    scalar = np.array(3.0)
+    for found in (
+        cotangent(draw_cotangent((), "key"), "float32"),
+        shifted(scalar, "float32", 0),
+        rounded(scalar),
+    ):
+        assert isinstance(found, np.ndarray)
+        assert found.shape == ()
+
+
 def test_a_shift_leaves_integers_alone() -> None:
     x = np.arange(5)
     assert shifted(x, "float32", 0) is x
