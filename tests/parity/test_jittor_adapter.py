@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from parity import Pair, Verdict, check, convert
+from parity.framework import adapt
 
 jittor_env = pytest.importorskip("jittor_env")
 jt = jittor_env.load()
@@ -107,3 +108,26 @@ def test_nothing_is_left_changed_behind() -> None:
     assert before == (jt.Var.__mul__, jt.mean, jt.nn.Dropout.execute, before[3])
     assert jt.flags.auto_convert_64_to_32 == before[3]
     assert "execute" not in vars(module)
+
+
+@pytest.mark.parametrize(
+    ("change", "output", "gradient"),
+    [
+        (lambda x: x.__iadd__(1.0), [2, 3, 4], [1, 1, 1]),
+        (lambda x: (x.__setitem__(0, 0.0), x)[1], [0, 2, 3], [0, 1, 1]),
+        (lambda x: (x.__setitem__(0, x[1] * 3), x)[1], [6, 2, 3], [0, 4, 1]),
+        (lambda x: (x.assign(x * 2), x)[1], [2, 4, 6], [2, 2, 2]),
+    ],
+)
+def test_what_a_model_changes_in_place_does_not_reach_the_source(
+    change: Any, output: list[float], gradient: list[float]
+) -> None:
+    adapter = adapt(jt.nn.Linear(1, 1))
+    source, passed = adapter.variable(np.array([1.0, 2.0, 3.0], np.float32))
+    source.sync()
+    changed = change(passed)
+    (slope,) = adapter.vjp(((changed, np.ones(3, np.float32)),), [source])
+    assert changed.numpy().tolist() == output
+    assert source.numpy().tolist() == [1, 2, 3]
+    assert slope is not None
+    assert slope.tolist() == gradient
