@@ -19,7 +19,16 @@ Shape = tuple[int, ...]
 
 def available() -> bool:
     """Tell whether the kernels can be built and used now: on a CPU, with oneDNN."""
-    return not jt.flags.use_cuda and platform.machine() == "x86_64" and onednn.is_linked()
+    return not jt.flags.use_cuda and _link_flags() is not None
+
+
+@cache
+def _link_flags() -> str | None:
+    """Return what links a kernel with oneDNN, or None where there is none; looked up once."""
+    if platform.machine() != "x86_64" or not onednn.is_linked():
+        return None
+    folder = onednn.target() / "lib"
+    return f"FLAGS: -L{folder} -lmkldnn -Wl,-rpath,{folder} "
 
 
 @cache
@@ -30,13 +39,11 @@ def _source() -> str:
 def _run(call: str, shapes: list[Shape], inputs: list[jt.Var]) -> list[jt.Var]:
     """Run one C++ statement; `in0_p`, `in0_shape0`, `out0_p`, … are Jittor's names in it."""
     dtype = str(inputs[0].dtype)
-    folder = onednn.target() / "lib"
     outputs: list[jt.Var] = jt.code(
         shapes, [dtype] * len(shapes), inputs, cpu_header=_source(), cpu_src=call
     )
-    flags = f"FLAGS: -L{folder} -lmkldnn -Wl,-rpath,{folder} "
     for output in outputs:
-        output.compile_options = {flags: 1}
+        output.compile_options = {_link_flags(): 1}
     return outputs
 
 

@@ -7,7 +7,7 @@ changed, and only what gives the candidate's tensor is said.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from parity.errors import CannotCompare
 from parity.framework import Array
 from parity.noise import is_float
-from parity.places import Place, places
+from parity.places import Place, places, tap_name
 from parity.sides import Sides
 from parity.signatures import resembles, signature
 from parity.trace import Tap, Trace
@@ -69,7 +69,8 @@ def _nearby(place: Place, trace: Trace) -> dict[str, Array]:
         return {}
     at = taps.index(place.tap)
     before = {tap: _as_used(tap, place, trace) for tap in taps[max(0, at - NEARBY) : at]}
-    return {_named(tap): x.astype(np.float64) for tap, x in before.items() if is_float(x)}
+    named = {f"the {tap_name(t)} of {t.path or 'the model'}": x for t, x in before.items()}
+    return {name: x.astype(np.float64) for name, x in named.items() if is_float(x)}
 
 
 def _as_used(tap: Tap, place: Place, trace: Trace) -> Array:
@@ -79,11 +80,6 @@ def _as_used(tap: Tap, place: Place, trace: Trace) -> Array:
     """
     inside = tap.path == place.path or tap.port == "output"
     return trace.passed[tap] if inside else trace.arrived[tap]
-
-
-def _named(tap: Tap) -> str:
-    label = f" {tap.label}" if tap.label not in ("", tap.port) else ""
-    return f"the {tap.port}{label} of {tap.path or 'the model'}"
 
 
 def _explained(place: Place, candidate: Array, sides: Sides, lead: Trace) -> str:
@@ -114,7 +110,7 @@ def _changes(place: Place, sides: Sides) -> Iterator[tuple[str, Any]]:
         owner, _, name = path.rpartition(".")
         if owner == place.path:
             for words, other in _other_weights(path, name, array):
-                yield words, _given(replace(sides, weights={**sides.weights, path: other}))
+                yield words, nullcontext(replace(sides, weights={**sides.weights, path: other}))
 
 
 def _other_weights(path: str, name: str, array: Array) -> Iterator[tuple[str, Array]]:
@@ -138,8 +134,3 @@ def _setting(module: Any, name: str, value: Any, sides: Sides) -> Iterator[Sides
         yield sides
     finally:
         setattr(module, name, before)
-
-
-@contextmanager
-def _given(sides: Sides) -> Iterator[Sides]:
-    yield sides

@@ -99,7 +99,7 @@ def _agrees(expected: Array, found: Array | None, *rounded: Array | None) -> boo
 
 
 def _fails_again(place: Place, finding: Finding, sides: Sides) -> bool:
-    a, b = (places(trace).get(place) for trace in sides.rerun("plain", sides.seed + 1))
+    a, b = (places(trace).get(place) for trace in sides.rerun("plain", seed=sides.seed + 1))
     if a is None or b is None or a.shape != b.shape:
         return True
     return not distance(a, b) <= K * finding.noise * magnitude(a)

@@ -76,7 +76,8 @@ def places(trace: Trace) -> Values:
     return Values(found)
 
 
-def _name(tap: Tap) -> str:
+def tap_name(tap: Tap) -> str:
+    """Return what a tap is called beside its module's path."""
     label = f" {tap.label}" if tap.label not in ("", tap.port) else ""
     again = f" (call {tap.call + 1})" if tap.call else ""
     return f"{tap.port}{label}{again}"
@@ -86,14 +87,14 @@ def _forward(trace: Trace, tap: Tap) -> Place:
     if tap.port == "loss":
         return Place("loss", "", "loss", tap)
     if tap.port == "output" or tap.path == "":
-        return Place("forward", tap.path, _name(tap), tap)
-    return Place("forward", trace.caller[tap], f"{_name(tap)} of {tap.path}", tap)
+        return Place("forward", tap.path, tap_name(tap), tap)
+    return Place("forward", trace.caller[tap], f"{tap_name(tap)} of {tap.path}", tap)
 
 
 def _backward(trace: Trace, tap: Tap) -> Place:
     if tap.port == "input" or tap.path == "":
-        return Place("backward", tap.path, f"gradient of {_name(tap)}", tap)
-    return Place("backward", trace.caller[tap], f"gradient of {_name(tap)} of {tap.path}", tap)
+        return Place("backward", tap.path, f"gradient of {tap_name(tap)}", tap)
+    return Place("backward", trace.caller[tap], f"gradient of {tap_name(tap)} of {tap.path}", tap)
 
 
 def _parameters(trace: Trace, paths: list[str]) -> dict[Place, tuple[Shelf[Any], Any]]:

@@ -12,11 +12,13 @@ from parity.checking import prepare
 from parity.errors import CannotCompare
 from parity.framework import Array, Precision
 from parity.measure import Values
+from parity.noise import PROBES
+from parity.optimizing import courses
 from parity.pair import Pair
-from parity.places import Place
+from parity.places import Place, places
 from parity.report import Finding, Report
 from parity.subject import build
-from parity.trajectory import Course, values_of_step
+from parity.trajectory import FREE_RUN, Course, values_of_step
 from parity.verdict import K
 from parity.words import where
 
@@ -67,7 +69,7 @@ def replay(
         path: of the finding, as are phase, tensor and probe.
         phase: see path.
         tensor: see path.
-        probe: see path; `step N` or `free run` in a course.
+        probe: see path; `step N` or `free run` in a course, or of a pair's optimizer.
         seed: of the comparison; a course draws its own numbers.
         precision: of the candidate's run.
 
@@ -81,10 +83,14 @@ def replay(
         runs = values_of_step(subject, probe, precision)
     elif phase == "init":
         runs = _initial(subject)
+    elif probe not in PROBES:
+        of_pair = courses(prepare(subject, seed=seed).sides)
+        runs = values_of_step(of_pair[probe == FREE_RUN], probe, precision)
     elif tensor.endswith("end to end"):
         runs = prepare(subject, seed=seed).sides.whole(precision)
     else:
-        runs = prepare(subject, seed=seed).sides.cut(probe, precision)
+        lead, other = prepare(subject, seed=seed).sides.rerun(probe, precision=precision)
+        runs = places(lead), places(other)
     expected, found = (_at(values, path, phase, tensor) for values in runs)
     return expected, found
 

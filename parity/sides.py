@@ -104,22 +104,19 @@ class Sides:
             candidate=_unwatched(self.candidate, modules),
         )
 
-    def cut(self, probe: str, precision: Precision) -> tuple[Values, Values]:
-        """Return the reference's values in float64 and the candidate's in a precision, run cut."""
-        lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe))
-        return places(lead), self._follower(self.candidate, lead)(precision, None)
-
     def whole(self, precision: Precision) -> tuple[Values, Values]:
-        """Return the same of both sides run whole."""
+        """Run the reference in float64 and the candidate in a precision, whole, once each."""
         return (
             self._whole(self.reference)("float64", None),
             self._whole(self.candidate)(precision, None),
         )
 
-    def rerun(self, probe: str, seed: int | None = None) -> tuple[Trace, Trace]:
-        """Run the reference and the candidate cut, once each, in float64; return what they left."""
+    def rerun(
+        self, probe: str, *, precision: Precision = "float64", seed: int | None = None
+    ) -> tuple[Trace, Trace]:
+        """Run the reference in float64 and the candidate in a precision, cut, once each."""
         lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe, seed=seed))
-        return lead, cut_run(self.candidate, self.run(self.candidate, "float64", seed=seed), lead)
+        return lead, cut_run(self.candidate, self.run(self.candidate, precision, seed=seed), lead)
 
     def rerun_reference(self, lead: Trace) -> Trace:
         """Run the reference cut, in float64, on what the leading run passed on."""

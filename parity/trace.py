@@ -255,14 +255,7 @@ def cut_run(subject: Subject, run: Run, lead: Trace | None = None) -> Trace:
     """
     recorder = _Recorder(subject, run, lead)
     with subject.running(run.precision, training=run.training):
-        _load(subject, run)
-        inputs = {name: subject.adapter.constant(_input(run, name)) for name in run.inputs}
-        with (
-            subject.adapter.dropping(recorder.drop),
-            subject.adapter.watching(recorder.enter, recorder.leave),
-        ):
-            outputs = subject.adapter.call(inputs)
-        return recorder.finish(outputs)
+        return recorder.finish(_called(subject, run, recorder))
 
 
 def observed_run(subject: Subject, run: Run, lead: Trace, inject: Mapping[Tap, Array]) -> Trace:
@@ -274,14 +267,19 @@ def observed_run(subject: Subject, run: Run, lead: Trace, inject: Mapping[Tap, A
     recorder = _Recorder(subject, run, lead)
     recorder.inject = inject
     with subject.running(run.precision, training=run.training):
-        _load(subject, run)
-        inputs = {name: subject.adapter.constant(_input(run, name)) for name in run.inputs}
-        with (
-            subject.adapter.dropping(recorder.drop),
-            subject.adapter.watching(recorder.enter, recorder.leave),
-        ):
-            subject.adapter.call(inputs)
+        _called(subject, run, recorder)
     return recorder.trace
+
+
+def _called(subject: Subject, run: Run, recorder: _Recorder) -> Any:
+    """Load and call a side, recorded; return its outputs."""
+    _load(subject, run)
+    inputs = {name: subject.adapter.constant(_input(run, name)) for name in run.inputs}
+    with (
+        subject.adapter.dropping(recorder.drop),
+        subject.adapter.watching(recorder.enter, recorder.leave),
+    ):
+        return subject.adapter.call(inputs)
 
 
 def bare_run(subject: Subject, run: Run) -> Trace:

@@ -25,6 +25,8 @@ from parity.report import Finding, Report
 from parity.verdict import HORIZON, PRECISION_RATIO, Judgement, Verdict
 
 State = Mapping[str, Array]
+# The probe of a free run's findings, in the place of a probe's name or of `step N`.
+FREE_RUN = "free run"
 
 
 class Stepper(Protocol):
@@ -123,7 +125,7 @@ def values_of_step(course: Course, probe: str, precision: Precision) -> tuple[Va
         CannotCompare: a side cannot be built, or raises.
     """
     sides, state = _ready(course)
-    if probe == "free run":
+    if probe == FREE_RUN:
         return (
             _free_runner(course, sides, state, "reference")("float64", None),
             _free_runner(course, sides, state, "candidate")(precision, None),
@@ -259,13 +261,13 @@ def _within_horizon(course: Course, judged: Mapping[Place, Judgement]) -> list[F
         noise = judgement.noise / PRECISION_RATIO if in_float64 else judgement.noise
         past = past or noise > HORIZON
         reason = "past the horizon: rounding alone has grown to the size of the result"
-        finding = finding_of(place, "free run", judgement, {})
+        finding = finding_of(place, FREE_RUN, judgement, {})
         if past:
             allowed = "horizon" in (course.allow or {})
             reason += f"; allowed: {course.allow['horizon']}" if course.allow and allowed else ""
             finding = Finding(
                 path="", phase=place.phase, verdict=Verdict.ABSTAIN, error=judgement.error,
-                noise=judgement.noise, tensor=place.tensor, probe="free run", reason=reason,
+                noise=judgement.noise, tensor=place.tensor, probe=FREE_RUN, reason=reason,
                 allowed=allowed,
             )  # fmt: skip
         elif course.gain > 1:

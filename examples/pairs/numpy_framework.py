@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -190,10 +191,8 @@ pair = Pair(
     inputs=inputs,
     rename={"2": "1", "0": "0"},
 )
-wrong = Pair(
+wrong = replace(
+    pair,
     name="NumPy against PyTorch, without its tanh",
-    reference=reference,
     candidate=lambda: Chain(Layer(3, 5, tanh=False), Layer(5, 2, tanh=False)),
-    inputs=inputs,
-    rename={"2": "1", "0": "0"},
 )

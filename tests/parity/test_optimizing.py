@@ -12,6 +12,7 @@ from torch import nn
 
 import jittor_env
 from parity import CannotCompare, Pair, Report, check
+from parity.replay import replay
 
 jt = jittor_env.load()
 
@@ -186,3 +187,22 @@ def test_an_optimizer_that_is_missing_is_said() -> None:
     )  # fmt: skip
     with pytest.raises(CannotCompare, match="`optimizer` names torch, but not jittor"):
         check(pair)
+
+
+@pytest.mark.parametrize("probe", ["step 0", "free run"])
+def test_a_step_of_a_pairs_optimizer_can_be_replayed(probe: str) -> None:
+    optimizer = {
+        "torch": lambda p: torch.optim.AdamW(p, lr=0.1),
+        "jittor": lambda p: jt.optim.AdamW(p, lr=0.1),
+    }
+    pair = Pair(
+        name="net", reference=seeded, candidate=JittorNet, inputs=inputs, probes=("plain",),
+        loss=lambda y: (y * y).sum(), optimizer=optimizer,
+    )  # fmt: skip
+    failing = [f for f in check(pair).findings if not f.passes() and f.probe == probe]
+    found = failing[0]
+    reference, candidate = replay(
+        pair, path=found.path, phase=found.phase, tensor=found.tensor, probe=found.probe
+    )
+    error = np.abs(candidate - reference).max() / np.abs(reference).max()
+    assert error == pytest.approx(found.error, rel=1e-9)
