@@ -15,6 +15,7 @@ from ddpm.atomic import cannot_write, make_folder, write_text
 from ddpm.errors import InputError
 
 _LINE = re.compile(r"epoch (\d+) step (\d+) loss (\S+)")
+_EPOCH = re.compile(r"epoch (\d+) time (\S+) s speed (\S+) images/s(?: peak memory (\S+) MiB)?")
 
 
 class RunLog:
@@ -97,13 +98,45 @@ def read_losses(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.float64
     return steps, np.array([loss for _, _, loss in rows], np.float64)
 
 
+def read_epochs(path: Path | str) -> list[dict[str, float]]:
+    """Read a `performance_log.txt`, of an epoch that a resumed run did again the last line.
+
+    Returns:
+        For each epoch its number `epoch`, `seconds`, `images_per_second` and, where it is there,
+        `peak_mebibytes`.
+
+    Raises:
+        InputError: the file cannot be read, or a line is none of such a log.
+    """
+    found: dict[int, dict[str, float]] = {}
+    for number, line in enumerate(_lines(Path(path)), 1):
+        match = _EPOCH.fullmatch(line)
+        if match is None:
+            raise InputError(
+                f"{path}, line {number}: {line[:60]!r} is not 'epoch E time S s speed V images/s';"
+                " give a performance_log.txt of ddpm train"
+            )
+        epoch, seconds, speed, memory = match.groups()
+        found[int(epoch)] = {
+            "epoch": int(epoch),
+            "seconds": float(seconds),
+            "images_per_second": float(speed),
+            **({} if memory is None else {"peak_mebibytes": float(memory)}),
+        }
+    return [found[epoch] for epoch in sorted(found)]
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines that have an end."""
+    try:
+        return path.read_text(encoding="utf-8").split("\n")[:-1]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}; give a log of ddpm train") from error
+
+
 def _parse(path: Path) -> Iterable[tuple[str, int, float]]:
     """Yield each whole line with its step and loss."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}; give a train_log.txt") from error
-    for number, line in enumerate(text.split("\n")[:-1], 1):
+    for number, line in enumerate(_lines(path), 1):
         match = _LINE.fullmatch(line)
         try:
             if match is None:

@@ -15,14 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from tqdm import tqdm
 
+from ddpm.atomic import replacing
 from ddpm.checkpoint import Checkpoint, path_for
 from ddpm.config import RunConfig
 from ddpm.data import steps_per_epoch
+from ddpm.errors import InputError
 from ddpm.loss_curve import path_for as loss_curve_path
 from ddpm.loss_curve import save_loss_curve
 from ddpm.runlog import RunLog, read_losses
@@ -124,9 +127,42 @@ class SamplingOutcome:
     images: Images
     frames: dict[int, Images]
 
+    def save(self, path: Path) -> None:
+        """Write it whole, as an .npz of `images` and `frame_T` … `frame_0`.
+
+        Raises:
+            InputError: the path cannot be written.
+        """
+        frames: dict[str, Any] = {f"frame_{t}": x for t, x in self.frames.items()}
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, images=self.images, **frames)
+
+    @classmethod
+    def load(cls, path: Path) -> SamplingOutcome:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            images = arrays.pop("images")
+            frames = {int(name.removeprefix("frame_")): x for name, x in arrays.items()}
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise InputError(
+                f"{path} holds no samples ({error}); remove it and draw anew"
+            ) from None
+        return cls(images, frames)
+
 
 def sample(
-    chain: Chain, config: RunConfig, *, frame_count: int = 10, label: str = "sampling"
+    chain: Chain,
+    config: RunConfig,
+    *,
+    frame_count: int = 10,
+    label: str = "sampling",
+    parts: Path | None = None,
 ) -> SamplingOutcome:
     """Draw the configured number of images in batches, with a progress bar.
 
@@ -135,21 +171,39 @@ def sample(
         config: says how many images, in which batches, and T.
         frame_count: how many states of the first batch to keep, evenly spaced from T to 0.
         label: stands before the progress bar.
+        parts: a folder that keeps each finished batch; those that are there already are taken from
+            it, so that a run broken off goes on where it was. It must belong to this run alone.
+
+    Raises:
+        InputError: a part cannot be written or read.
     """
     options, T = config.sample, config.diffusion.T
     kept = {round(t) for t in np.linspace(T, 0, min(frame_count, T + 1))}
     numbers = range(options.num_samples)
     rows = [numbers[i : i + options.batch_size] for i in range(0, len(numbers), options.batch_size)]
-    frames: dict[int, Images] = {}
-    images = []
+    done = []
     with tqdm(total=T * len(rows), desc=label, unit="step", file=sys.stderr) as bar:
-        for row in rows:
-            for t, x in chain(row):
-                if row is rows[0] and t in kept:
-                    frames[t] = x
-                bar.update(t < T)
-            images.append(x)
-    return SamplingOutcome(np.concatenate(images), frames)
+        for i, row in enumerate(rows):
+            path = None if parts is None else parts / f"part_{i:04d}.npz"
+            part = SamplingOutcome.load(path) if path is not None and path.exists() else None
+            if part is None:
+                part = _draw(chain(row), kept if i == 0 else set(), bar)
+                if path is not None:
+                    part.save(path)
+            else:
+                bar.update(T)
+            done.append(part)
+    return SamplingOutcome(np.concatenate([part.images for part in done]), done[0].frames)
+
+
+def _draw(states: Iterator[tuple[int, Images]], kept: set[int], bar: Any) -> SamplingOutcome:
+    """Run one batch's chain to its end."""
+    frames: dict[int, Images] = {}
+    for i, (t, x) in enumerate(states):
+        if t in kept:
+            frames[t] = x
+        bar.update(i > 0)
+    return SamplingOutcome(x, frames)
 
 
 def peak_memory() -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddpm.runlog import RunLog, read_losses
+from ddpm.runlog import RunLog, read_epochs, read_losses
 
 
 def log_steps(log, losses, first=0, per_epoch=4):
@@ -106,3 +106,20 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, refuses):
     (tmp_path / "file").write_text("in the way")
     with refuses(tmp_path / "file", "cannot be written"):
         RunLog(tmp_path / "file" / "logs")
+
+
+def test_epochs_are_read_back_and_of_one_done_twice_the_last(tmp_path):
+    with RunLog(tmp_path) as log:
+        log.epoch(epoch=1, seconds=2.0, images=100, peak_memory=2**30)
+        log.epoch(epoch=2, seconds=9.0, images=100)
+        log.epoch(epoch=2, seconds=4.0, images=100)
+    assert read_epochs(tmp_path / "performance_log.txt") == [
+        {"epoch": 1, "seconds": 2.0, "images_per_second": 50.0, "peak_mebibytes": 1024.0},
+        {"epoch": 2, "seconds": 4.0, "images_per_second": 25.0},
+    ]
+
+
+def test_a_line_that_is_no_epoch_is_named(tmp_path, refuses):
+    (tmp_path / "performance_log.txt").write_text("epoch 1 time s\n")
+    with refuses("line 1: 'epoch 1 time s' is not"):
+        read_epochs(tmp_path / "performance_log.txt")

@@ -93,3 +93,33 @@ def test_samples_come_in_batches_and_frames_from_the_first():
     assert {t: x.shape for t, x in outcome.frames.items()} == dict.fromkeys(
         (100, 50, 0), (2, 1, 1, 1)
     )
+
+
+def test_a_sampling_broken_off_goes_on_with_the_next_batch(tmp_path):
+    config = preset("tiny").with_(diffusion={"T": 2}, sample={"num_samples": 5, "batch_size": 2})
+    drawn = []
+
+    def chain(numbers):
+        drawn.append(list(numbers))
+        for t in (2, 1, 0):
+            if 4 in numbers and len(drawn) == 3:
+                raise KeyboardInterrupt
+            yield t, np.array([[[[n + t]]] for n in numbers], np.float32)
+
+    with pytest.raises(KeyboardInterrupt):
+        session.sample(chain, config, parts=tmp_path)
+    outcome = session.sample(chain, config, parts=tmp_path)
+    assert drawn == [[0, 1], [2, 3], [4], [4]]
+    assert outcome.images.ravel().tolist() == [0, 1, 2, 3, 4]
+    assert {t: x.ravel().tolist() for t, x in outcome.frames.items()} == {
+        2: [2, 3],
+        1: [1, 2],
+        0: [0, 1],
+    }
+
+
+def test_samples_that_are_damaged_are_named(tmp_path):
+    path = tmp_path / "samples.npz"
+    path.write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"samples.npz holds no samples"):
+        session.SamplingOutcome.load(path)
