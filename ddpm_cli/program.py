@@ -15,12 +15,16 @@ from jittor_env import JittorEnvError
 # the time of those that work. Read when a framework is imported, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+MODULES = {"is": "inception"}  # a command that Python has taken the name of
 COMMANDS = {
     "prepare": "Make a training set: mnist, cifar10, or a folder of class folders.",
     "train": "Train a model in PyTorch or in Jittor.",
     "sample": "Draw images from a checkpoint, in either framework.",
+    "fid": "Score samples against real images: FID, KID, precision, recall.",
+    "is": "Score how distinct and varied samples are: Inception Score.",
     "convert": "Make a checkpoint of bare weights, safetensors or .pth.",
-    "reproduce": "Run the whole comparison: prepare, train both, sample both, show the difference.",
+    "reproduce": "Run the whole comparison: judge, train, sample, score, time; write one page.",
+    "report": "Write the page about a run anew, or two runs side by side.",
     "doctor": "Say what Jittor needs here, and what was found.",
 }
 
@@ -36,7 +40,7 @@ class Program(click.Group):
         """Import one command; the list above names its file."""
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"ddpm_cli.{name}").command
+        command: click.Command = import_module(f"ddpm_cli.{MODULES.get(name, name)}").command
         command.name = name
         command.short_help = COMMANDS[name]
         return command

@@ -11,7 +11,9 @@ import click
 from ddpm import images, session
 from ddpm.checkpoint import Checkpoint
 from ddpm.errors import InputError
-from ddpm_cli.frameworks import TITLES, chain, device_option, framework_choice
+from ddpm_cli.options import device_option, framework_choice
+from reproduction.frameworks import TITLES, chain
+from reproduction.sampling import write_pictures
 
 
 @click.command()
@@ -55,14 +57,6 @@ def command(
     images.save_samples(outcome.images, out / "fid")
     write_pictures(outcome, out / "samples")
     click.echo(f"{out / 'samples' / 'sample_grid.png'}: {num_samples} images")
-
-
-def write_pictures(outcome: session.SamplingOutcome, folder: Path) -> None:
-    """Write the grid, the states on the way and the denoising strip of a sampling run."""
-    images.save_grid(outcome.images, folder / "sample_grid.png")
-    images.save_steps(outcome.frames, folder)
-    strip = {t: x[:8] for t, x in outcome.frames.items()}
-    images.save_strip(strip, folder / "denoising_strip.png", scale=2)
 
 
 def _require_shape(checkpoint: Checkpoint, shape: dict[str, Any]) -> None:

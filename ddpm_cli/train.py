@@ -12,7 +12,8 @@ from ddpm import data, session
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import PRESETS, RunConfig, preset
 from ddpm.errors import InputError
-from ddpm_cli.frameworks import TITLES, device_option, framework_choice, trainer
+from ddpm_cli.options import device_option, framework_choice
+from reproduction.frameworks import TITLES, trainer
 
 
 @click.command()

@@ -53,7 +53,8 @@ def _normal(rng: np.random.Generator, *shape: int) -> Array:
     return rng.standard_normal(shape, np.float32)
 
 
-def _unet(name: str, config: UNetConfig, batch: int, **options: Any) -> Pair:
+def unet_pair(name: str, config: UNetConfig, batch: int, **options: Any) -> Pair:
+    """Pair both whole U-Nets of a configuration, on `batch` images; options are those of `Pair`."""
     shape = (batch, config.image_channels, config.image_size, config.image_size)
     return Pair(
         name=name,
@@ -96,15 +97,15 @@ def pairs() -> list[Pair]:
         ),
         _pair("downsample", "Downsample", channels, inputs=lambda rng: {"x": _normal(rng, *image)}),
         _pair("upsample", "Upsample", channels, inputs=lambda rng: {"x": _normal(rng, *image)}),
-        _unet("U-Net, tiny", config, 2),
+        unet_pair("U-Net, tiny", config, 2),
     ]
 
 
 def large_pairs() -> list[Pair]:
     """Return the whole U-Nets of the presets mnist and cifar10 (the paper's)."""
     return [
-        _unet("U-Net, mnist", preset("mnist").unet, 2, probes=("plain",)),
-        _unet("U-Net, cifar10", preset("cifar10").unet, 2, probes=("plain",)),
+        unet_pair("U-Net, mnist", preset("mnist").unet, 2, probes=("plain",)),
+        unet_pair("U-Net, cifar10", preset("cifar10").unet, 2, probes=("plain",)),
     ]
 
 

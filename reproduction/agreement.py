@@ -84,14 +84,20 @@ class PixelAgreement:
 
     Attributes:
         equal: share of equal pixels.
+        within_one: share of pixels that differ by 1 of 255 at most.
         largest: largest difference, in steps of 1/255.
     """
 
     equal: float
+    within_one: float
     largest: int
 
 
 def pixel_agreement(a: np.ndarray, b: np.ndarray) -> PixelAgreement:
     """Compare 8-bit images of the same shape."""
     difference = np.abs(a.astype(int) - b.astype(int))
-    return PixelAgreement(float((difference == 0).mean()), int(difference.max(initial=0)))
+    return PixelAgreement(
+        equal=float((difference == 0).mean()),
+        within_one=float((difference <= 1).mean()),
+        largest=int(difference.max(initial=0)),
+    )

@@ -5,19 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import click
-
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
+from ddpm.errors import InputError
 from ddpm.session import Chain, Trainer
 
 FRAMEWORKS = ("torch", "jittor")
 TITLES = {"torch": "PyTorch", "jittor": "Jittor"}
-
-framework_choice = click.Choice(FRAMEWORKS)
-device_option = click.option(
-    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute."
-)
 
 
 def trainer(
@@ -58,4 +52,4 @@ def _require_cuda(device: str) -> None:
     import torch
 
     if device == "cuda" and not torch.cuda.is_available():
-        raise click.UsageError("PyTorch sees no CUDA device here: leave --device cuda out")
+        raise InputError("PyTorch sees no CUDA device here: leave --device cuda out")

@@ -13,15 +13,31 @@ ALLOWED = {
     "impl_torch": {"ddpm"},
     "impl_jittor": {"ddpm", "jittor_env"},
     "parity": {"ddpm", "impl_torch", "impl_jittor", "jittor_env"},
-    "reports": {"ddpm", "parity"},
-    "ddpm_cli": {"jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "reports"},
+    "measuring": {"jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity"},
+    "ddpm_metrics": {"ddpm"},
+    "reproduction": {
+        *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "measuring", "ddpm_metrics"),
+    },
+    "reports": {"ddpm", "parity", "reproduction"},
+    "ddpm_cli": {
+        *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "measuring", "ddpm_metrics"),
+        *("reproduction", "reports"),
+    },
 }
 KNOW_DDPM = {"ddpm_pairs.py"}  # in parity, besides the test files
-BY_CHOICE = {"ddpm_cli/frameworks.py", "ddpm_cli/convert.py"}  # inside a function, when asked for
+BY_CHOICE = {
+    "reproduction/frameworks.py",
+    "reproduction/speed.py",
+    "ddpm_cli/convert.py",
+}  # inside a function, when asked for
 FRAMEWORKS = {
-    "torch": re.compile(r"impl_torch/|parity/torch_\w+\.py|parity/ddpm_pairs\.py|parity/test_"),
+    "torch": re.compile(
+        r"impl_torch/|parity/torch_\w+\.py|parity/ddpm_pairs\.py|parity/test_"
+        r"|measuring/on_torch\.py|ddpm_metrics/"
+    ),
     "jittor": re.compile(
         r"impl_jittor/|jittor_env/|parity/jittor_\w+\.py|parity/ddpm_pairs\.py|parity/test_"
+        r"|measuring/on_jittor\.py"
     ),
 }
 

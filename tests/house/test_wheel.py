@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "reports", "ddpm_cli")
+ROOMS = (
+    *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "measuring", "ddpm_metrics"),
+    *("reproduction", "reports", "ddpm_cli"),
+)
 
 
 def run(*command: object, **options: object) -> str:
@@ -59,3 +62,6 @@ def test_the_programs_start_from_elsewhere(module: str, installed: Path, tmp_pat
 def test_what_is_no_python_is_there_too(installed: Path) -> None:
     assert (installed / "impl_jittor" / "kernels.h").is_file()
     assert (installed / "parity" / "report.schema.json").is_file()
+    assert (installed / "ddpm_metrics" / "digits.safetensors").is_file()
+    for name in ("page.html", "page.css", "page.js"):
+        assert (installed / "reports" / "template" / name).is_file()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reports.agreement import Gap, largest_gap, pixel_agreement, relative_gap, steered
+from reproduction.agreement import Gap, largest_gap, pixel_agreement, relative_gap, steered
 
 
 def _sums(scale: float) -> Gap:
@@ -52,4 +52,5 @@ def test_pixels_are_counted():
     a = np.array([0, 1, 255, 7], np.uint8)
     b = np.array([0, 2, 250, 7], np.uint8)
     assert pixel_agreement(a, b).equal == 0.5
+    assert pixel_agreement(a, b).within_one == 0.75
     assert pixel_agreement(a, b).largest == 5

@@ -1,0 +1,49 @@
+"""`ddpm report`: the page about a run, from its records alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ddpm.atomic import write_text
+from reports import tables
+from reports.page import write_page
+from reports.run import Run
+from reproduction.records import RunFolder
+
+AGREE, DIFFER = 0, 1
+
+
+@click.command()
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("reports/out"),
+    help="A folder of ddpm reproduce.",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    help="Another such folder, to be laid beside it figure by figure.",
+)
+def command(folder: Path, against: Path | None) -> None:
+    """Write the page and its pictures anew from the records of a run; nothing is computed.
+
+    Exit status as of ddpm reproduce: 0 if the two sides agree, 1 if they differ, 2 if there is no
+    run, or a record is missing, damaged or older.
+    """
+    sys.exit(publish(RunFolder(folder), against))
+
+
+def publish(folder: RunFolder, against: Path | None = None) -> int:
+    """Write the page and the text of a run; print the text; return the exit status."""
+    run = Run.load(folder.path)
+    page = write_page(run, against=None if against is None else Run.load(against))
+    text = tables.text(run)
+    write_text(folder.path / "table.txt", text + "\n")
+    click.echo(text)
+    click.echo(f"\npage: {page}; pictures: {folder.path / 'pictures'}")
+    return DIFFER if run.failures else AGREE

@@ -1,0 +1,184 @@
+"""The stages in their order, which of them a run does, and the doing."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ddpm.errors import InputError
+from reproduction import ensemble, judging, probing, sampling, scoring, seeds, timing, training
+from reproduction.environment import environment
+from reproduction.frameworks import TITLES
+from reproduction.records import Record
+from reproduction.speed import Speed
+from reproduction.stage import Context, Stage
+
+
+def _prepare(context: Context) -> dict[str, Any]:
+    prepared = context.prepared
+    if not context.data_path.exists():
+        prepared.save(context.data_path)
+    counts = np.bincount(prepared.labels, minlength=len(prepared.classes))
+    return {
+        "path": str(context.data_path.relative_to(context.folder.path)),
+        "images": len(prepared.images),
+        "shape": list(prepared.images.shape[1:]),
+        "classes": dict(zip(prepared.classes, counts.tolist(), strict=True)),
+    }
+
+
+def _own(context: Context, framework: str) -> dict[str, Any]:
+    return sampling.draw(context, framework, framework, context.final(f"train-{framework}"))
+
+
+def _same(context: Context) -> dict[str, Any]:
+    return sampling.draw(context, "jittor-from-torch", "jittor", context.final("train-torch"))
+
+
+_DRAWN = ("sample-torch", "sample-jittor", "sample-same")
+STAGES = (
+    Stage("prepare", "keep the training set", (), _prepare, lambda c, s: 1, ()),
+    Stage(
+        "parity", "compare both U-Nets layer by layer, forward and backward", (),
+        judging.judge, lambda c, s: s.judgement, ("parity.json",),
+    ),
+    Stage(
+        "schedule", "compare both schedules with exact arithmetic", (),
+        judging.judge_schedule, lambda c, s: 2 + c.config.diffusion.T / 300, (),
+    ),
+    *(
+        Stage(
+            f"train-{f}", f"train {title}", ("prepare",),
+            partial(training.train, framework=f), lambda c, s: s.training(c),
+            (f"{f}/logs", f"{f}/checkpoints"),
+        )
+        for f, title in TITLES.items()
+    ),
+    Stage(
+        "ensemble", "train again from weights moved by one ulp", ("train-torch", "train-jittor"),
+        ensemble.train_ensemble, lambda c, s: s.ensemble(c), (),
+    ),
+    *(
+        Stage(
+            f"sample-{f}", f"sample {title} from its own weights", (f"train-{f}",),
+            partial(_own, framework=f), lambda c, s: s.sampling(c),
+            (f"{f}/samples.npz", f"{f}/samples", f"{f}/parts"),
+        )
+        for f, title in TITLES.items()
+    ),
+    Stage(
+        "sample-same", "sample Jittor from PyTorch's weights", ("train-torch",),
+        _same, lambda c, s: s.sampling(c), ("jittor-from-torch",),
+    ),
+    Stage("pixels", "compare the images pixel by pixel", _DRAWN, sampling.compare,
+          lambda c, s: 1, ()),
+    Stage(
+        "probe", "a few steps and images in float32 and float64", ("prepare", "train-torch"),
+        probing.probe, lambda c, s: s.probe(c), (),
+    ),
+    Stage(
+        "seeds", "train and sample PyTorch from other seeds", ("prepare",),
+        seeds.train_and_sample, lambda c, s: c.scale.seeds * (s.training(c) + s.sampling(c)),
+        ("torch-seed-*",),
+    ),
+    Stage("scores", "score the images", ("prepare", *_DRAWN), scoring.score_all,
+          lambda c, s: s.scoring(c), ()),
+    Stage("timing", "time both, step by step in turn", (), timing.measure,
+          lambda c, s: s.timing(c), ()),
+)  # fmt: skip
+NAMES = tuple(stage.name for stage in STAGES)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage in a plan.
+
+    Attributes:
+        stage: what to do.
+        done: whether it is done already.
+        seconds: how long it will take, roughly; 0 if done.
+    """
+
+    stage: Stage
+    done: bool
+    seconds: float
+
+
+def make(context: Context, *, only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[Step]:
+    """Choose the stages of a run.
+
+    Args:
+        context: of the run.
+        only: names of stages; none for all.
+        skip: names of stages to leave out.
+
+    Raises:
+        InputError: a name is no stage's, or a chosen stage needs one that is neither chosen before
+            it nor done.
+    """
+    only, skip = tuple(only), tuple(skip)
+    for name in (*only, *skip):
+        if name not in NAMES:
+            raise InputError(f"there is no stage {name!r}: choose from {', '.join(NAMES)}")
+    chosen = [s for s in STAGES if (not only or s.name in only) and s.name not in skip]
+    done = {name for name in NAMES if context.folder.record(name) is not None}
+    available = set(done)
+    for stage in chosen:
+        missing = [name for name in stage.needs if name not in available]
+        if missing and stage.name not in done:
+            raise InputError(
+                f"the stage {stage.name!r} needs {missing[0]!r}, which is not done in"
+                f" {context.folder.path}; run it too, or leave out {stage.name!r} with --skip"
+            )
+        available.add(stage.name)
+    if all(stage.name in done for stage in chosen):
+        return [Step(stage, True, 0.0) for stage in chosen]
+    speed = Speed.measure(context.config)
+    return [
+        Step(s, s.name in done, 0.0 if s.name in done else s.seconds(context, speed))
+        for s in chosen
+    ]
+
+
+def run(context: Context, steps: Iterable[Step]) -> Iterator[tuple[Step, float]]:
+    """Do what is not done; before each stage yield it and the seconds left from there on.
+
+    What is left is corrected by how the stages so far compare with what was expected of them.
+    """
+    todo = [step for step in steps if not step.done]
+    spent = expected = 0.0
+    for i, step in enumerate(todo):
+        pace = spent / expected if expected > 30 else 1.0
+        yield step, pace * sum(other.seconds for other in todo[i:])
+        begun = time.perf_counter()
+        result = step.stage.run(context)
+        seconds = time.perf_counter() - begun
+        context.folder.write_record(
+            Record(
+                stage=step.stage.name,
+                finished=datetime.now().astimezone().isoformat(timespec="seconds"),
+                seconds=round(seconds, 3),
+                environment=environment(),
+                result=result,
+            )
+        )
+        spent, expected = spent + seconds, expected + step.seconds
+
+
+def forget(context: Context, names: Iterable[str]) -> None:
+    """Remove what stages left, and what those left that were built on it."""
+    gone: set[str] = set()
+    for stage in STAGES:
+        if stage.name in names or gone.intersection(stage.needs):
+            gone.add(stage.name)
+            context.folder.forget(stage.name)
+            for pattern in stage.outputs:
+                for path in context.folder.path.glob(pattern):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,166 @@
+"""What a run leaves behind: one head, and one record for each stage that is done.
+
+Everything that people are shown later comes from these files and from the arrays beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddpm.atomic import write_text
+from ddpm.config import RunConfig
+from ddpm.errors import InputError
+
+SCHEMA = "ddpm-run/2"
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a run is about.
+
+    Attributes:
+        preset: the name that it was started by.
+        dataset: the name of the set.
+        images: digest of the set's pixels.
+        config: every option that decides its numbers.
+        scale: how much of everything, as `reproduction.scale.Scale` says.
+        skipped: names of stages that were left out on purpose.
+    """
+
+    preset: str
+    dataset: str
+    images: str
+    config: dict[str, Any]
+    scale: dict[str, Any]
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def run_config(self) -> RunConfig:
+        """The configuration as an object."""
+        return RunConfig.from_dict(self.config)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One stage that is done.
+
+    Attributes:
+        stage: its name.
+        finished: when, ISO 8601 with the zone.
+        seconds: wall time that it took, the last time that it was begun.
+        environment: versions, threads and processor, as they were then.
+        result: what it found, plain JSON values.
+    """
+
+    stage: str
+    finished: str
+    seconds: float
+    environment: dict[str, str]
+    result: dict[str, Any]
+
+
+class RunFolder:
+    """A folder that holds one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def head(self) -> Head | None:
+        """Return what the run is about, or None where there is no run.
+
+        Raises:
+            InputError: the file is damaged, or of another schema.
+        """
+        values = _read(self.path / "run.json")
+        return None if values is None else _build(Head, values, self.path / "run.json")
+
+    def write_head(self, head: Head) -> None:
+        """Write what the run is about.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        _write(self.path / "run.json", asdict(head))
+
+    def record(self, stage: str) -> Record | None:
+        """Return a stage's record, or None where it is not done.
+
+        Raises:
+            InputError: the file is damaged, or of another schema.
+        """
+        values = _read(self._record(stage))
+        return None if values is None else _build(Record, values, self._record(stage))
+
+    def write_record(self, record: Record) -> None:
+        """Write a stage's record: from then on it is done.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        _write(self._record(record.stage), asdict(record))
+
+    def forget(self, stage: str) -> None:
+        """Remove a stage's record: it is not done any more."""
+        self._record(stage).unlink(missing_ok=True)
+
+    def result(self, stage: str) -> dict[str, Any]:
+        """Return what a stage found.
+
+        Raises:
+            InputError: it is not done.
+        """
+        record = self.record(stage)
+        if record is None:
+            raise InputError(
+                f"{self.path} has no record of the stage {stage!r}; run ddpm reproduce --out"
+                f" {self.path} --only {stage}"
+            )
+        return record.result
+
+    def _record(self, stage: str) -> Path:
+        return self.path / "records" / f"{stage}.json"
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    text = json.dumps({"schema": SCHEMA, **_plain(values)}, indent=1, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON values: NumPy's numbers as Python's, what is not finite as null."""
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}; run the stage again") from None
+    schema = values.pop("schema", None) if isinstance(values, dict) else None
+    if schema != SCHEMA:
+        raise InputError(
+            f"{path} is of schema {schema!r}, and this version reads {SCHEMA!r}; run ddpm reproduce"
+            " anew into another folder"
+        )
+    return dict(values)
+
+
+def _build(kind: Any, values: dict[str, Any], path: Path) -> Any:
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise InputError(f"{path} is not complete ({error}); run the stage again") from None
