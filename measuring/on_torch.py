@@ -14,6 +14,12 @@ def wait() -> None:
         torch.cuda.synchronize()
 
 
+def tune(trainer: Any) -> None:
+    """Choose PyTorch's own fastest settings on a CPU: channels last, and Adam in one kernel."""
+    trainer.model.to(memory_format=torch.channels_last)
+    trainer.optimizer.param_groups[0].update(fused=True, foreach=False)
+
+
 def forward(work: Any) -> Callable[[], None]:
     """Run the U-Net on a batch, without gradients."""
     model, batch = work.trainer.model.eval(), work.trainer.tensor(work.batch)

@@ -78,12 +78,10 @@ def _unknown_of_parity(rest: list[str], options: set[str]) -> str | None:
 
 @pytest.fixture
 def pytest_options(request: pytest.FixtureRequest) -> set[str]:
-    return {
-        name
-        for group in request.config._parser._groups
-        for option in group.options
-        for name in option.names()
-    }
+    ours = re.findall(r'"(--[a-z-]+)"', (ROOT / "bench" / "conftest.py").read_text())
+    groups = request.config._parser._groups
+    known = {name for group in groups for option in group.options for name in option.names()}
+    return {*known, *ours, "--benchmark-json"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

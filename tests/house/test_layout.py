@@ -19,6 +19,7 @@ ALLOWED = {
         *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "measuring", "ddpm_metrics"),
     },
     "reports": {"ddpm", "parity", "reproduction"},
+    "bench": {"ddpm", "measuring", "reproduction"},
     "ddpm_cli": {
         *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "measuring", "ddpm_metrics"),
         *("reproduction", "reports"),
@@ -33,7 +34,7 @@ BY_CHOICE = {
 FRAMEWORKS = {
     "torch": re.compile(
         r"impl_torch/|parity/torch_\w+\.py|parity/ddpm_pairs\.py|parity/test_"
-        r"|measuring/on_torch\.py|ddpm_metrics/"
+        r"|measuring/(on_torch|judging|machine)\.py|bench/peers\.py|ddpm_metrics/"
     ),
     "jittor": re.compile(
         r"impl_jittor/|jittor_env/|parity/jittor_\w+\.py|parity/ddpm_pairs\.py|parity/test_"

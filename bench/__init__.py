@@ -1,0 +1,1 @@
+"""What `pytest bench` runs: both frameworks and their peers, timed in turn."""

@@ -1,0 +1,68 @@
+"""Options of `pytest bench`, and the fixtures that its subjects share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bench.replay import record
+from bench.subjects import SUBJECTS, Subject
+from ddpm.config import PRESETS, RunConfig, preset
+from measuring import Timing, alternate
+
+Measured = Callable[[Any, str, str], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("bench", "benchmarks of both frameworks and their peers")
+    group.addoption("--preset", default="tiny", choices=list(PRESETS), help="model and batch")
+    group.addoption("--batch-size", type=int, help="images in a step; default: the preset's")
+    group.addoption("--rounds", type=int, default=15, help="alternated rounds of each subject")
+    group.addoption("--threads", type=int, help="of each process; default: as many as cores")
+
+
+@pytest.fixture(scope="session")
+def config(request: pytest.FixtureRequest) -> RunConfig:
+    """Return the configuration that is timed."""
+    chosen = preset(request.config.getoption("preset"))
+    size = request.config.getoption("batch_size") or chosen.train.batch_size
+    return chosen.with_(train={"batch_size": size}, sample={"batch_size": size})
+
+
+@pytest.fixture(scope="session")
+def timings(request: pytest.FixtureRequest, config: RunConfig) -> Callable[..., Timing]:
+    """Return a function that times all sides of a subject in turn, once."""
+    option = request.config.getoption
+    threads = {} if option("threads") is None else {"OMP_NUM_THREADS": str(option("threads"))}
+    environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"), **threads}
+    done: dict[str, Timing] = {}
+
+    def time(subject: Subject) -> Timing:
+        if subject.name not in done:
+            done[subject.name] = alternate(
+                subject.sides(config, environment),
+                rounds=min(option("rounds"), subject.most_rounds),
+                warmup=subject.warmup,
+                progress=subject.name,
+            )
+        return done[subject.name]
+
+    return time
+
+
+@pytest.fixture
+def measured(
+    request: pytest.FixtureRequest, config: RunConfig, timings: Callable[..., Timing]
+) -> Measured:
+    """Return a function that puts one side's share of a subject into pytest-benchmark's record."""
+
+    def measure(benchmark: Any, name: str, side: str) -> None:
+        subject = SUBJECTS[name]
+        record(
+            benchmark, subject, side, timings(subject), request.config.getoption("preset"), config
+        )
+
+    return measure

@@ -1,0 +1,75 @@
+"""A slower contender is flagged, noise is not, and a record that cannot be used is one line."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bench.__main__ import main
+
+
+def record(path, **ratios):
+    benchmarks = [
+        {
+            "extra_info": {
+                "subject": "training_step",
+                "side": side,
+                "over": "torch",
+                "preset": "tiny",
+                "batch_size": 32,
+                "ratio": {"low": low, "median": median, "high": high, "count": 15},
+            }
+        }
+        for side, (low, median, high) in {"torch": (1, 1, 1), **ratios}.items()
+    ]
+    path.write_text(json.dumps({"benchmarks": benchmarks}))
+    return str(path)
+
+
+def compare(*paths):
+    return CliRunner().invoke(main, ["compare", *map(str, paths)])
+
+
+def test_a_fifth_slower_is_flagged(tmp_path):
+    old = record(tmp_path / "old", jittor=(0.97, 1.0, 1.03), diffusers=(1.1, 1.2, 1.3))
+    new = record(tmp_path / "new", jittor=(1.17, 1.2, 1.23), diffusers=(1.1, 1.2, 1.3))
+    run = compare(old, new)
+    assert run.exit_code == 1
+    assert "jittor       / torch        1.00 (0.97 to 1.03) -> 1.20 (1.17 to 1.23)  SLOWER" in (
+        run.output
+    )
+    assert "as before" in run.output
+    assert run.output.endswith("1 of 2 ratios slower\n")
+    back = compare(new, old)
+    assert back.exit_code == 0
+    assert "faster" in back.output
+
+
+def test_noise_is_not(tmp_path):
+    old = record(tmp_path / "old", jittor=(0.8, 1.0, 1.25))
+    new = record(tmp_path / "new", jittor=(0.95, 1.2, 1.5))
+    run = compare(old, new)
+    assert run.exit_code == 0
+    assert run.output.endswith("0 of 1 ratios slower\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, "cannot be read"),
+        ("{", "cannot be read"),
+        ("[]", "is no record of pytest bench"),
+        ('{"benchmarks": [{"extra_info": {}}]}', "it lacks 'subject'"),
+        ('{"benchmarks": []}', "no subject, side, preset and batch in common"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(tmp_path, text, line):
+    good = record(tmp_path / "good", jittor=(1, 1, 1))
+    bad = tmp_path / "bad"
+    if text is not None:
+        bad.write_text(text)
+    run = compare(good, bad)
+    assert run.exit_code == 2
+    assert line in run.output
+    assert run.output.startswith("bench: ")
+    assert run.output.count("\n") == 1

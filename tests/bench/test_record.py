@@ -1,0 +1,85 @@
+"""What is counted, and what comes into pytest-benchmark's record of times measured elsewhere."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from bench import peers
+from bench.subjects import SUBJECTS
+from ddpm.config import preset
+from impl_torch.unet import UNet
+from measuring.machine import gemm_peak, operations, unet_operations
+
+pytest_plugins = ["pytester"]
+
+
+def test_operations_are_the_closed_form():
+    x = torch.zeros(2, 3, 8, 8)
+    convolution = nn.Conv2d(3, 5, 3, padding=1)
+    assert operations(lambda: convolution(x)) == 2 * 2 * 5 * 3 * 9 * 64
+    linear = nn.Linear(7, 11)
+    assert operations(lambda: linear(torch.zeros(13, 7))) == 2 * 13 * 7 * 11
+
+
+def test_a_training_step_takes_about_three_forward_passes():
+    counted = unet_operations(preset("tiny").with_(train={"batch_size": 2}))
+    assert counted["parameters"] == 44969
+    assert 2.5 < counted["training_step"] / counted["forward"] < 3.1
+    assert gemm_peak() > 1e9
+
+
+@pytest.mark.parametrize("name", ["tiny", "mnist"])
+def test_the_peer_has_the_same_layers(name):
+    config = preset(name).unet
+    ours, theirs = UNet(config), peers.unet_of_diffusers(config)
+    one, other = (sorted(tuple(p.shape) for p in m.parameters()) for m in (ours, theirs))
+    assert one == other
+
+
+def test_every_contender_of_a_subject_has_a_process():
+    config = preset("tiny")
+    for subject in SUBJECTS.values():
+        sides = subject.sides(config, {})
+        assert subject.base in sides
+        assert set(sides) <= set(subject.contenders)
+
+
+CONFTEST = """
+import pytest
+from bench.replay import CLOCK, record
+from bench.subjects import SUBJECTS
+from ddpm.config import preset
+from measuring import Timing
+"""
+TEST = (
+    CONFTEST
+    + """
+@pytest.mark.benchmark(timer=CLOCK)
+@pytest.mark.parametrize("side", ["torch", "jittor"])
+def test_time(benchmark, side):
+    seconds = {"torch": [1.0, 2.0, 4.0], "jittor": [2.0, 4.0, 8.0]}
+    timing = Timing(seconds, {"torch": 7, "jittor": 9})
+    record(benchmark, SUBJECTS["backward"], side, timing, "tiny", preset("tiny"))
+"""
+)
+
+
+def test_times_measured_in_turn_are_recorded_as_they_were(pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(peers.__file__).parents[1]))
+    pytester.makepyfile(TEST)
+    run = pytester.runpytest_subprocess("-p", "pytest_benchmark.plugin", "--benchmark-json=out.json")
+    run.assert_outcomes(passed=2)
+    torch_side, jittor = json.loads((pytester.path / "out.json").read_text())["benchmarks"]
+    assert jittor["stats"]["data"] == [2.0, 4.0, 8.0]
+    assert torch_side["stats"]["median"] == 2.0
+    assert jittor["group"] == "backward"
+    facts = jittor["extra_info"]
+    assert facts["ratio"] == {"median": 2.0, "low": 2.0, "high": 2.0, "count": 3}
+    assert (facts["side"], facts["over"], facts["preset"]) == ("jittor", "torch", "tiny")
+    assert facts["peak_memory"] == 9
+    assert facts["parameters"] == 44969
+    assert {"torch", "jittor", "processor", "threads"} <= facts["environment"].keys()
