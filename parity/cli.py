@@ -1,4 +1,4 @@
-"""The program `parity`: check pairs, explain a report."""
+"""The program `parity`: check pairs, explain a report, compare two frameworks' operators."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("report", type=Path, metavar="PARITY.JSON")
     explain.add_argument("--html", type=Path, metavar="FILE", help="write it as a page as well")
     explain.set_defaults(command=_explain)
+    atlas = commands.add_parser("atlas", help="compare Jittor's operators with PyTorch's, all")
+    atlas.add_argument(
+        "--only", action="append", default=[], metavar="GROUP", help="one group; may be repeated"
+    )
+    atlas.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON")
+    atlas.add_argument("--markdown", type=Path, metavar="FILE", help="write it as a page")
+    atlas.set_defaults(command=_atlas)
     return parser
 
 
@@ -105,6 +112,24 @@ def _explain(options: argparse.Namespace) -> int:
     options.json = None
     _write(report, options)
     return AGREE if report.passed else DISAGREE
+
+
+def _atlas(options: argparse.Namespace) -> int:
+    """A survey has no wrong outcome: divergences are what it is for."""
+    from parity.atlas import document
+    from parity.atlas.survey import survey
+
+    for path in (options.json, options.markdown):
+        # Asked for before minutes of work, not after.
+        if path and not path.absolute().parent.is_dir():
+            raise CannotCompare(f"{path} cannot be written: {path.parent} is no folder")
+    atlas = survey(options.only)
+    print(document.summary(atlas))
+    if options.json:
+        atlas.save(options.json)
+    if options.markdown:
+        document.write(atlas, options.markdown)
+    return AGREE
 
 
 def _write(report: Report, options: argparse.Namespace) -> None:

@@ -1,0 +1,28 @@
+"""What is compared, one file a group; `GROUPS` maps a group's name to its entries."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from parity.atlas.entry import Entry
+
+
+def _load() -> dict[str, tuple[Entry, ...]]:
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    return {n: importlib.import_module(f"{__name__}.{n}").ENTRIES for n in names}
+
+
+GROUPS: dict[str, tuple[Entry, ...]] = _load()
+
+
+def find(group: str, name: str) -> Entry:
+    """Return an entry.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    for entry in GROUPS[group]:
+        if entry.name == name:
+            return entry
+    raise KeyError(f"{group}: {name}")

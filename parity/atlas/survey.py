@@ -1,0 +1,116 @@
+"""Goes through the catalogue, entry by entry, and gathers what the worker finds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from parity.atlas.cases import ORDINARY, cases
+from parity.atlas.catalogue import GROUPS
+from parity.atlas.entry import Entry
+from parity.atlas.judge import Finding
+from parity.atlas.record import Atlas, Line
+from parity.atlas.remote import Worker, WorkerDied
+from parity.errors import CannotCompare
+from parity.verdict import Verdict
+
+Found = Mapping[str, Any]
+
+
+def survey(groups: Sequence[str] = ()) -> Atlas:
+    """Judge every entry of some groups, or of all, with a progress bar.
+
+    Raises:
+        CannotCompare: there is no such group, or the worker cannot start.
+    """
+    for group in groups:
+        if group not in GROUPS:
+            raise CannotCompare(f"no group {group!r} in the atlas; its groups: {', '.join(GROUPS)}")
+    wanted = [(g, entry) for g in groups or GROUPS for entry in GROUPS[g]]
+    with Worker() as worker, tqdm(total=len(wanted), unit="entry", file=sys.stderr) as bar:
+        try:
+            versions = worker.ask({"do": "versions"})
+        except WorkerDied as error:
+            raise CannotCompare(f"Jittor or PyTorch cannot be started: {error}") from error
+        lines = []
+        for group, entry in wanted:
+            bar.set_description(f"{group}: {entry.name}"[:40].ljust(40))
+            lines.append(survey_entry(worker, group, entry))
+            bar.update()
+    return Atlas(versions=versions, lines=lines)
+
+
+def survey_entry(worker: Worker, group: str, entry: Entry) -> Line:
+    """Judge one entry on all its cases, its mend too, and have its first finding shown."""
+    names = cases(entry) if entry.kind == "numeric" else ("",)
+    found = _judge(worker, group, entry, names, mend=False)
+    failing = sorted((f for f in found if not _passes(f)), key=_order)
+    verdict = max((Verdict[f["verdict"]] for f in found), key=lambda v: v.rank)
+    shown: Mapping[str, Any] = {}
+    mend: Mapping[str, Any] = {}
+    if failing:
+        shown = _show(worker, group, entry, failing[0])
+        if entry.mend:
+            mended = _judge(worker, group, entry, names, mend=True)
+            mend = _mend(entry, failing[0], found, mended)
+    return Line(
+        group=group, name=entry.name, torch=entry.torch, jittor=entry.jittor, note=entry.note,
+        verdict=verdict.name, cases=len(names), findings=failing, shown=shown, mend=mend,
+    )  # fmt: skip
+
+
+def _judge(
+    worker: Worker, group: str, entry: Entry, names: Sequence[str], *, mend: bool
+) -> list[Found]:
+    found: list[Found] = []
+    for case in names:
+        task = {"do": "judge", "group": group, "entry": entry.name, "case": case, "mend": mend}
+        try:
+            found += worker.ask(task)["findings"]
+        except WorkerDied as error:
+            death = Finding(case=case, place="output", verdict=Verdict.ERROR, reason=str(error))
+            found.append(death.as_json())
+    return found
+
+
+def _passes(finding: Found) -> bool:
+    return Verdict[finding["verdict"]].passes(strict=True)
+
+
+def _order(finding: Found) -> tuple[bool, bool, int]:
+    """What is met on ordinary inputs first, then wrong results before lost digits."""
+    weaker = finding["verdict"] == Verdict.NUMERICALLY_WEAKER.name
+    return weaker, finding["case"] not in (ORDINARY, ""), -Verdict[finding["verdict"]].rank
+
+
+def _show(worker: Worker, group: str, entry: Entry, finding: Found) -> Mapping[str, Any]:
+    where = {"case": finding["case"], "place": finding["place"]}
+    try:
+        return worker.ask({"do": "show", "group": group, "entry": entry.name, **where})
+    except WorkerDied as error:
+        return {
+            "torch": {"program": entry.torch, "prints": ""},
+            "jittor": {"program": entry.jittor, "prints": str(error)},
+        }
+
+
+def _mend(
+    entry: Entry, shown: Found, found: Sequence[Found], mended: Sequence[Found]
+) -> dict[str, Any]:
+    """Tell what a mend does where the finding was made, what it leaves, and what it breaks."""
+
+    def key(finding: Found) -> tuple[str, str]:
+        return finding["case"], finding["place"]
+
+    passed = {key(f) for f in found if _passes(f)}
+    here = [Verdict[f["verdict"]] for f in mended if f["case"] == shown["case"]]
+    left = [f for f in mended if not _passes(f)]
+    return {
+        "source": entry.mend,
+        "verdict": max(here, key=lambda v: v.rank).name,
+        "leaves": sorted({f["case"] for f in left if key(f) not in passed}),
+        "breaks": sorted({f["case"] for f in left if key(f) in passed}),
+    }
