@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from parity.atlas.judge import HIDDEN
 from parity.atlas.program import PREAMBLE
 from parity.atlas.record import Atlas, Line
 from parity.atomic import write_text
@@ -26,8 +27,8 @@ with `-Ofast`: then denormal numbers become 0 in the whole process, and what is 
 infinity does not hold.
 
 {entries} operators, layers and rules are compared, on {cases} inputs: ordinary ones, zeros,
-constants, large offsets and magnitudes, ties, infinities, NaN, one row, none. Each is run in float32
-and in float64, forward and backward, and judged by the rule that judges models
+constants, large offsets and magnitudes, ties, infinities, NaN, one row, none. Each is run in
+float32 and in float64, forward and backward, and judged by the rule that judges models
 ([README](../README.md#how-to-read-a-verdict)); no tolerance is typed in. An entry's verdict is its
 worst. Rules and random numbers are compared by equality and by distribution.
 
@@ -47,12 +48,18 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Line], bool]], ...] = (
     (
         "Different on ordinary inputs",
         "What a port meets whatever it computes.",
-        lambda line: _fails(line) and line.ordinary,
+        lambda line: _fails(line) and line.ordinary and not _is_hidden(line),
     ),
     (
         "Different on nasty inputs only",
         "NaN, infinity, ties, saturation, nothing at all: what training meets on a bad day.",
-        lambda line: _fails(line) and not line.ordinary,
+        lambda line: _fails(line) and not line.ordinary and not _is_hidden(line),
+    ),
+    (
+        "Different, but too little for float32 to show",
+        "Another formula, or a float32 number inside of a float64 calculation. A training in "
+        "float32 does not see it; whoever checks a port in float64 does.",
+        lambda line: _fails(line) and _is_hidden(line),
     ),
     (
         "The same function, with fewer digits",
@@ -97,7 +104,7 @@ def page(atlas: Atlas) -> str:
 def summary(atlas: Atlas) -> str:
     """Return what does not pass, one line each, and the counts, for a terminal."""
     rows = [
-        f"{line.group}: {line.name}: {line.verdict}{_where(line.findings[0])}"
+        f"{line.group}: {line.name}: {line.findings[0]['verdict']}{_where(line.findings[0])}"
         f"{_size(line.findings[0])}"
         for line in atlas.lines
         if line.findings
@@ -106,6 +113,10 @@ def summary(atlas: Atlas) -> str:
         f"{sum(line.verdict == v.name for line in atlas.lines)} {v.name}" for v in Verdict
     )
     return "\n".join([*rows, f"{len(atlas.lines)} entries: {counted}"])
+
+
+def _is_hidden(line: Line) -> bool:
+    return bool(line.findings[0]["reason"] == HIDDEN)
 
 
 def _fails(line: Line) -> bool:
@@ -174,8 +185,7 @@ def _quoted(text: str) -> str:
 def _mend(mend: Mapping[str, Any]) -> str:
     if not mend:
         return ""
-    kept = Verdict[mend["verdict"]].passes(strict=True) and not mend["breaks"]
-    if not kept:
+    if not mend["mends"] or mend["breaks"]:
         return ""
     left = f"; it leaves: {', '.join(mend['leaves'])}" if mend["leaves"] else ""
     return f"\nMend (`{mend['verdict']}`{left}):\n\n```python\n{mend['source']}\n```\n"

@@ -69,8 +69,6 @@ class Entry:
             exactly; `random`: a sample of at least 1,000 numbers, judged by its distribution.
         cases: which inputs, by name (`parity.atlas.cases`); None: all that suit the inputs.
         gradient: whether gradients are judged as well.
-        pointwise: whether each element of the result depends on one of the input alone. Then a
-            gradient has no neighbours whose rounding could explain it.
         mend: Jittor's source, mended; judged as the original is.
         note: what a porter should know besides, one or two sentences.
     """
@@ -82,7 +80,6 @@ class Entry:
     kind: Kind = "numeric"
     cases: tuple[str, ...] | None = None
     gradient: bool = True
-    pointwise: bool = False
     mend: str = ""
     note: str = ""
 

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity.atlas.entry import Entry, parts
-from parity.atlas.sides import Framework, Side
-from parity.errors import one_line
+from parity.atlas.sides import Framework, Side, said
 from parity.framework import Array, Precision
 
 PREAMBLE = """\
@@ -53,22 +52,25 @@ def program(
     elif wanted:
         lines += _gradient(framework, expression, wanted)
     elif place == "output":
-        lines += [f"y = {expression}", "print(y.detach().numpy() if hasattr(y, 'detach') else y)"]
+        shown = "result.detach().numpy() if hasattr(result, 'detach') else result"
+        lines += [f"result = {expression}", f"print({shown})"]
     else:
         lines.append(f"print(({expression})[{place.split()[-1]}].detach().numpy())")
     return "\n".join(lines)
 
 
 def _gradient(framework: Framework, expression: str, wanted: str) -> list[str]:
-    weights = (
-        "torch.arange(y.numel())" if framework == "torch" else "jt.arange(y.numel()).float32()"
+    """Weigh each element of the result by the cosine of its number, as `sides.cotangent` does."""
+    numbers = (
+        "torch.arange({0}.numel())" if framework == "torch" else "jt.arange({0}.numel()).float()"
     )
-    total = f"total = sum((y * {weights}.cos().reshape(y.shape)).sum() for y in ys)"
+    weighed = f"({{0}} * {numbers}.cos().reshape({{0}}.shape)).sum()"
     take = "torch.autograd.grad(total, {})[0]" if framework == "torch" else "jt.grad(total, {})"
-    several = expression.startswith(("(", "["))
+    several = expression.startswith(("(", "[", "torch.chunk", "torch.split", "torch.unbind"))
+    total = f"sum({weighed.format('r')} for r in result)" if several else weighed.format("result")
     return [
-        f"ys = {expression}" if several else f"y = {expression}",
-        total if several else f"total = {total[len('total = sum(') :].split(' for y in ys')[0]}",
+        f"result = {expression}",
+        f"total = {total}",
         f"print({take.format(wanted)}.numpy())",
     ]
 
@@ -107,7 +109,7 @@ def printed(text: str, side: Side) -> str:
         try:
             exec(compile(text, "<atlas>", "exec"), dict(side.names))
         except Exception as error:  # whatever a framework may raise is what it says
-            ending = one_line(error)[:200]
+            ending = said(error)
         finally:
             if side.framework == "jittor":
                 side.names["jt"].flags.auto_convert_64_to_32 = 1

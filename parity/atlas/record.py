@@ -26,8 +26,8 @@ class Line:
         cases: how many inputs it was judged on.
         findings: what does not pass strictly, as `Finding.as_json` gives it, the shown one first.
         shown: side -> {program, prints} of the first finding, empty where all agrees.
-        mend: empty, or {source, verdict, leaves}; `verdict` is the mend's own at the shown
-            finding, `leaves` names the cases that it does not mend.
+        mend: empty, or {source, verdict, mends, leaves, breaks}: the cases that it mends and its
+            worst verdict there, the cases that still fail, and those that only it fails.
     """
 
     group: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class Side:
             with self._casting(precision), self._adapter.probing(precision, training=False):
                 return Outcome(values=self._run(source, inputs, precision, gradient))
         except Exception as error:  # whatever a framework may raise is an outcome
-            return Outcome(raised=one_line(error)[:300])
+            return Outcome(raised=said(error))
 
     def value(self, source: str) -> Any:
         """Run a source as a user would, no precision imposed.
@@ -86,7 +87,7 @@ class Side:
             ]
             pulled = self._adapter.vjp(joined, list(sources.values()))
             for name, found in zip(list(sources), pulled, strict=True):
-                empty = np.zeros_like(inputs[name])
+                empty = np.zeros(inputs[name].shape, precision)
                 values[f"gradient of {name}"] = empty if found is None else found
         return values
 
@@ -95,8 +96,18 @@ class Side:
         return _modules_in_float64(self.names["jt"]) if jittor else nullcontext()
 
 
+def said(error: BaseException) -> str:
+    """Return an exception in one line; of a kernel that failed, what the compiler or it said."""
+    text = re.sub(r"\x1b\[[\d;]*m", "", str(error))
+    reasons = re.findall(r"error: (.*)|\[Reason\]: (?:\[f [^\]]*\] ?)?(.*)", text)
+    if "fused operator" in text or "compile" in text.lower():
+        told = [part for pair in reasons for part in pair if part]
+        return f"{type(error).__name__}: the kernel fails: {told[0] if told else text[:200]}"[:300]
+    return one_line(error)[:300]
+
+
 def cotangent(shape: tuple[int, ...]) -> Array:
-    """Return the fixed weights of the sum that is differentiated: the cosines of 0, 1, 2 and so on."""
+    """Return the fixed weights of the sum that is differentiated: the cosines of 0, 1, 2, …."""
     size = int(np.prod(shape))
     weights: Array = np.cos(np.arange(size)).astype(np.float32).astype(np.float64)
     return weights.reshape(shape)

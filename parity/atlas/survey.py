@@ -11,7 +11,7 @@ from tqdm import tqdm
 from parity.atlas.cases import ORDINARY, cases
 from parity.atlas.catalogue import GROUPS
 from parity.atlas.entry import Entry
-from parity.atlas.judge import Finding
+from parity.atlas.judge import HIDDEN, Finding
 from parity.atlas.record import Atlas, Line
 from parity.atlas.remote import Worker, WorkerDied
 from parity.errors import CannotCompare
@@ -55,7 +55,7 @@ def survey_entry(worker: Worker, group: str, entry: Entry) -> Line:
         shown = _show(worker, group, entry, failing[0])
         if entry.mend:
             mended = _judge(worker, group, entry, names, mend=True)
-            mend = _mend(entry, failing[0], found, mended)
+            mend = _mend(entry, found, mended)
     return Line(
         group=group, name=entry.name, torch=entry.torch, jittor=entry.jittor, note=entry.note,
         verdict=verdict.name, cases=len(names), findings=failing, shown=shown, mend=mend,
@@ -80,10 +80,12 @@ def _passes(finding: Found) -> bool:
     return Verdict[finding["verdict"]].passes(strict=True)
 
 
-def _order(finding: Found) -> tuple[bool, bool, int]:
-    """What is met on ordinary inputs first, then wrong results before lost digits."""
+def _order(finding: Found) -> tuple[bool, bool, bool, int]:
+    """Wrong results before lost digits, what shows before what does not, ordinary inputs first."""
     weaker = finding["verdict"] == Verdict.NUMERICALLY_WEAKER.name
-    return weaker, finding["case"] not in (ORDINARY, ""), -Verdict[finding["verdict"]].rank
+    hidden = finding["reason"] == HIDDEN
+    rank = -Verdict[finding["verdict"]].rank
+    return weaker, hidden, finding["case"] not in (ORDINARY, ""), rank
 
 
 def _show(worker: Worker, group: str, entry: Entry, finding: Found) -> Mapping[str, Any]:
@@ -97,20 +99,19 @@ def _show(worker: Worker, group: str, entry: Entry, finding: Found) -> Mapping[s
         }
 
 
-def _mend(
-    entry: Entry, shown: Found, found: Sequence[Found], mended: Sequence[Found]
-) -> dict[str, Any]:
-    """Tell what a mend does where the finding was made, what it leaves, and what it breaks."""
+def _mend(entry: Entry, found: Sequence[Found], mended: Sequence[Found]) -> dict[str, Any]:
+    """Tell which cases a mend mends, which it leaves, and whether it breaks any."""
 
-    def key(finding: Found) -> tuple[str, str]:
-        return finding["case"], finding["place"]
+    def failing(findings: Sequence[Found]) -> set[tuple[str, str]]:
+        return {(f["case"], f["place"]) for f in findings if not _passes(f)}
 
-    passed = {key(f) for f in found if _passes(f)}
-    here = [Verdict[f["verdict"]] for f in mended if f["case"] == shown["case"]]
-    left = [f for f in mended if not _passes(f)]
+    before, left = failing(found), failing(mended)
+    cases = {case for case, _ in before} - {case for case, _ in left}
+    here = [Verdict[f["verdict"]] for f in mended if f["case"] in cases]
     return {
         "source": entry.mend,
-        "verdict": max(here, key=lambda v: v.rank).name,
-        "leaves": sorted({f["case"] for f in left if key(f) not in passed}),
-        "breaks": sorted({f["case"] for f in left if key(f) in passed}),
+        "verdict": max(here, key=lambda v: v.rank, default=Verdict.ERROR).name,
+        "mends": sorted(cases),
+        "leaves": sorted({case for case, _ in left & before}),
+        "breaks": sorted({case for case, _ in left - before}),
     }

@@ -1,22 +1,123 @@
 """Functions of one number, and softmax."""
 
-from parity.atlas.entry import Entry, real
+from parity.atlas.entry import Entry, positive, real, unit, weight
 
 
 def _pointwise(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
     return Entry(
-        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, pointwise=True, mend=mend,
+        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, mend=mend,
         note=note,
     )  # fmt: skip
 
 
+def _same(name: str, inputs: str = "real") -> Entry:
+    drawn = {"real": real, "positive": positive, "unit": unit}[inputs](3, 4)
+    return Entry(
+        name=name, torch=f"torch.{name}(x)", jittor=f"jt.{name}(x)", inputs={"x": drawn},
+    )  # fmt: skip
+
+
+def _along(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
+    return Entry(
+        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, mend=mend, note=note
+    )
+
+
 ENTRIES = (
-    _pointwise("relu", "F.relu(x)", "jt.nn.relu(x)"),
+    _pointwise("relu", "F.relu(x)", "jt.nn.relu(x)", note="A NaN becomes 0 and is never seen."),
+    _pointwise("leaky_relu", "F.leaky_relu(x, 0.2)", "jt.nn.leaky_relu(x, 0.2)"),
+    _pointwise("relu6", "F.relu6(x)", "jt.nn.relu6(x)"),
     _pointwise(
-        "silu", "F.silu(x)", "jt.nn.silu(x)",
-        mend="x / (jt.exp(-x) + 1)",
-        note="`sigmoid` holds its argument at -30, so the tail never decays.",
+        "elu", "F.elu(x, 0.5)", "jt.nn.elu(x, 0.5)",
+        "jt.maximum(x, 0) + 0.5 * (jt.exp(jt.minimum(x, 0)) - 1)",
+        "exp(x) is taken of positive numbers too: where it overflows, the gradient is NaN.",
     ),
-    _pointwise("softplus", "F.softplus(x)", "jt.nn.softplus(x)"),
-    _pointwise("gelu", "F.gelu(x)", "jt.nn.gelu(x)"),
+    _pointwise(
+        "silu", "F.silu(x)", "jt.nn.silu(x)", "x / (jt.exp(-jt.maximum(x, -80)) + 1)",
+        "`sigmoid` holds its argument at -30 in float32, so the tail never decays.",
+    ),
+    _pointwise(
+        "sigmoid", "torch.sigmoid(x)", "jt.sigmoid(x)", "1 / (jt.exp(-jt.maximum(x, -80)) + 1)",
+        "Its argument is held at -30 in float32.",
+    ),
+    _pointwise(
+        "log_sigmoid", "F.logsigmoid(x)", "jt.nn.log_sigmoid(x)",
+        "jt.minimum(x, 0) - jt.log(1 + jt.exp(-jt.abs(x)))",
+        "The logarithm of a sigmoid that is held at -30.",
+    ),
+    _pointwise(
+        "softplus", "F.softplus(x)", "jt.nn.softplus(x)",
+        note="log(1 + exp(x)) without log1p; above the threshold 2e-9 too large.",
+    ),
+    _pointwise(
+        "gelu", "F.gelu(x)", "jt.nn.gelu(x)", note="The exact form; there is no `approximate`."
+    ),
+    _pointwise("mish", "F.mish(x)", "jt.nn.mish(x)", note="log(1 + exp(x)) without log1p."),
+    _pointwise("hardtanh", "F.hardtanh(x)", "jt.nn.hardtanh(x)"),
+    _pointwise("sign", "torch.sign(x)", "jt.nn.sign(x)"),
+    _pointwise("ELU module", "torch.nn.ELU()(x)", "jt.nn.ELU()(x)"),
+    _pointwise("LeakyReLU module", "torch.nn.LeakyReLU()(x)", "jt.nn.LeakyReLU()(x)"),
+    Entry(
+        name="PReLU", torch="torch.nn.PReLU(4)(x)", jittor="jt.nn.PReLU(4)(x)",
+        inputs={"x": real(2, 4, 3, 2)},
+    ),
+    Entry(
+        name="PReLU of two dimensions", torch="torch.nn.PReLU(4)(x)", jittor="jt.nn.PReLU(4)(x)",
+        inputs={"x": real(3, 4)}, cases=("ordinary",),
+    ),
+    _along("softmax", "torch.softmax(x, 1)", "jt.nn.softmax(x, dim=1)"),
+    _along("log_softmax", "F.log_softmax(x, 1)", "jt.nn.log_softmax(x, dim=1)"),
+    Entry(
+        name="softmax without dim", torch="F.softmax(x, dim=None)", jittor="jt.nn.softmax(x)",
+        inputs={"x": real(3, 4)}, cases=("ordinary",), mend="jt.nn.softmax(x, dim=1)",
+        note="Jittor normalises over the whole tensor, PyTorch over a dimension that it guesses.",
+    ),
+    _same("exp"), _same("sin"), _same("cos"), _same("tanh"), _same("atan"), _same("erf"),
+    _same("abs"), _same("floor"), _same("ceil"), _same("round"), _same("sinh"), _same("cosh"),
+    _same("log", "positive"), _same("sqrt", "positive"), _same("rsqrt", "positive"),
+    _same("log2", "positive"), _same("expm1"), _same("asin", "unit"), _same("acos", "unit"),
+    _same("erfinv", "unit"),
+    _pointwise("asinh", "torch.asinh(x)", "jt.asinh(x)"),
+    Entry(
+        name="atan2", note="Pi enters as a float32 number, and atan2(0, y) is another value.", torch="torch.atan2(x, y)", jittor="jt.arctan2(x, y)",
+        inputs={"x": real(3, 4), "y": weight(3, 4)},
+    ),
+    Entry(
+        name="pow of a negative base", torch="x ** 3", jittor="x ** 3",
+        inputs={"x": real(3, 4)},
+    ),
+    Entry(
+        name="pow of a tensor", torch="x ** y", jittor="x ** y",
+        inputs={"x": positive(3, 4), "y": weight(3, 4)},
+    ),
+    Entry(
+        name="remainder", torch="x % 0.75", jittor="x % 0.75", inputs={"x": real(3, 4)},
+        note="The sign is the divisor's, on both.",
+    ),
+    Entry(
+        name="floor division", note="Floats are divided as whole numbers: a divisor below 1 is 0 then.",
+        mend="jt.floor(x / 0.75)", torch="x // 0.75", jittor="x // 0.75", inputs={"x": real(3, 4)},
+        gradient=False, cases=("ordinary", "zeros", "large offset"),
+    ),
+    Entry(
+        name="clamp", torch="torch.clamp(x, -0.5, 0.5)", jittor="jt.clamp(x, -0.5, 0.5)",
+        inputs={"x": real(3, 4)},
+    ),
+    Entry(
+        name="clamp, at its ends", torch="torch.clamp(x, -1.0, 1.0)",
+        jittor="jt.clamp(x, -1.0, 1.0)", inputs={"x": real(3, 4)}, cases=("ties",),
+    ),
+    Entry(
+        name="maximum", torch="torch.maximum(x, y)", jittor="jt.maximum(x, y)",
+        inputs={"x": real(3, 4), "y": weight(3, 4)},
+    ),
+    Entry(
+        name="maximum of equal numbers", torch="torch.maximum(x, x * 1)",
+        jittor="jt.maximum(x, x * 1)", inputs={"x": real(3, 4)},
+        cases=("ordinary",),
+    ),
+    Entry(
+        name="where", torch="torch.where(x > 0, x, y)", jittor="jt.where(x > 0, x, y)",
+        inputs={"x": real(3, 4), "y": weight(3, 4)},
+    ),
 )  # fmt: skip

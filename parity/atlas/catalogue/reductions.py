@@ -1,0 +1,125 @@
+"""Sums, means, variances, extremes and order."""
+
+from parity.atlas.entry import Entry, positive, real
+
+_CASES = (
+    "ordinary", "zeros", "constant", "large offset", "ties", "infinity", "nan", "one row", "empty",
+)  # fmt: skip
+
+
+# A slope of 0 where the variance is 0, as PyTorch has it.
+_ROOT = "v = {}\njt.ternary(v > 0, jt.sqrt(jt.maximum(v, 1e-38)), v * 0)"
+
+
+def _reduced(
+    name: str, torch: str, jittor: str, mend: str = "", note: str = "", gradient: bool = True
+) -> Entry:
+    return Entry(
+        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, mend=mend,
+        cases=_CASES[:-1] if name.startswith(("var", "std")) else _CASES,  # no variance of nothing
+        note=note, gradient=gradient,
+    )  # fmt: skip
+
+
+ENTRIES = (
+    _reduced("sum", "x.sum()", "x.sum()"),
+    _reduced("sum along", "x.sum(1)", "x.sum(1)"),
+    _reduced("sum of several, kept", "x.sum((0, 1), keepdim=True)", "x.sum((0, 1), keepdims=True)"),
+    _reduced("mean", "x.mean()", "x.mean()"),
+    _reduced("mean along", "x.mean(0)", "x.mean(0)"),
+    _reduced(
+        "var", "x.var()", "x.var()", "x.var(unbiased=True)",
+        "Jittor divides by n, PyTorch by n - 1, unless told.",
+    ),
+    _reduced("var, unbiased", "x.var(1, unbiased=True)", "x.var(1, unbiased=True)"),
+    _reduced("var, biased", "x.var(1, unbiased=False)", "x.var(1, unbiased=False)"),
+    _reduced(
+        "std", "x.std()", "x.std()", _ROOT.format("x.var(unbiased=True)"),
+        "Never below 1e-3: the variance is held at 1e-6.",
+    ),
+    Entry(
+        name="std of small numbers", torch="(x * 1e-4).std()", jittor="(x * 1e-4).std()",
+        inputs={"x": real(3, 4)}, cases=("ordinary",),
+        mend=_ROOT.format("(x * 1e-4).var(unbiased=True)"),
+        note="Never below 1e-3, and then without a gradient: the variance is held at 1e-6.",
+    ),
+    _reduced("std along", "x.std(1)", "x.std(1)", _ROOT.format("x.var(1, unbiased=True)")),
+    _reduced(
+        "logsumexp", "torch.logsumexp(x, 1)", "jt.nn.logsumexp(x, 1)",
+        "m = jt.clamp(x.max(1, keepdims=True).detach(), -1e30, 1e30)\n((x - m).exp().sum(1, keepdims=True).log() + m)"
+        ".squeeze(1)",
+        "The largest is not taken off first: beyond 88 it is infinite.",
+    ),
+    Entry(
+        name="logsumexp of large numbers", torch="torch.logsumexp(x * 100, 1)",
+        jittor="jt.nn.logsumexp(x * 100, 1)", inputs={"x": real(3, 4)}, cases=("ordinary",),
+        mend="y = x * 100\nm = y.max(1, keepdims=True).detach()\n"
+        "((y - m).exp().sum(1, keepdims=True).log() + m).squeeze(1)",
+        note="The largest is not taken off first: beyond 88 it is infinite.",
+    ),
+    Entry(
+        name="prod", torch="x.prod(1)", jittor="x.prod(1)", inputs={"x": real(3, 4)},
+        cases=("ordinary", "zeros", "ties", "large magnitude", "empty"),
+    ),
+    _reduced("max", "x.max()", "x.max()", note="How the gradient is shared among equals."),
+    _reduced("max along", "x.max(1)[0]", "x.max(1)", note="How the gradient falls on equals."),
+    _reduced("amax along", "x.amax(1)", "x.max(1)", note="How the gradient is shared by equals."),
+    _reduced("min along", "x.min(1)[0]", "x.min(1)"),
+    _reduced(
+        "argmax along", "x.argmax(1)", "x.argmax(1)[0]", gradient=False,
+        note="Jittor returns a pair, index and value.",
+    ),
+    _reduced("argmin along", "x.argmin(1)", "x.argmin(1)[0]", gradient=False),
+    _reduced(
+        "median", "x.median()", "x.median()", note="The lower of the two in the middle, on both."
+    ),
+    _reduced(
+        "median along 1", "x.median(1)[0]", "jt.median(x, 1)",
+        "index, y = jt.argsort(x, dim=1)\ny[:, (x.shape[1] - 1) // 2]",
+        "Jittor builds one slice too few and takes a whole row.",
+    ),
+    _reduced("median along 0", "x.median(0)[0]", "jt.median(x, 0)"),
+    _reduced("sort", "torch.sort(x, 1)[0]", "jt.sort(x, 1)[0]"),
+    _reduced("sort, indices", "torch.sort(x, dim=1, stable=True)[1]", "jt.sort(x, 1)[1]", gradient=False),
+    _reduced("argsort", "torch.argsort(x, dim=1, stable=True)", "jt.argsort(x, 1)[0]", gradient=False,
+             note="Jittor returns a pair, index and value."),
+    _reduced("topk", "torch.topk(x, 2, 1)[0]", "jt.topk(x, 2, 1)[0]"),
+    _reduced("kthvalue", "torch.kthvalue(x, 2, 1)[0]", "jt.kthvalue(x, 2, 1)[0]"),
+    _reduced("cumsum", "torch.cumsum(x, 1)", "jt.cumsum(x, 1)"),
+    _reduced(
+        "cumprod", "torch.cumprod(x, 1)", "jt.cumprod(x, 1)",
+        "ys = [x[:, 0]]\nfor i in range(1, x.shape[1]):\n    ys.append(ys[-1] * x[:, i])\n"
+        "jt.stack(ys, 1)",
+        "exp(cumsum(log x)): NaN for every negative number.",
+    ),
+    Entry(
+        name="cumprod of positive numbers", torch="torch.cumprod(x, 1)", jittor="jt.cumprod(x, 1)",
+        inputs={"x": positive(3, 4)}, cases=("ordinary", "zeros", "large offset"),
+    ),
+    _reduced("any", "(x > 0).any(1)", "(x > 0).any(1)", gradient=False),
+    _reduced("all", "(x > 0).all(1)", "(x > 0).all(1)", gradient=False),
+    _reduced("isnan", "torch.isnan(x)", "jt.isnan(x)", gradient=False),
+    _reduced("isfinite", "torch.isfinite(x)", "jt.isfinite(x)", gradient=False),
+    _reduced("x != x", "x != x", "x != x", gradient=False),
+    _reduced("x < 0", "x < 0", "x < 0", gradient=False),
+    Entry(
+        name="sum of a million numbers", torch="(x.reshape(-1, 1) * 0 + 0.1).expand(-1, 250000).sum()",
+        jittor="(x.reshape(-1, 1) * 0 + 0.1).expand(-1, 250000).sum()", inputs={"x": real(4)},
+        cases=("ordinary",), gradient=False,
+        mend="(x.reshape(-1, 1) * 0 + 0.1).expand(-1, 250000).reshape(1000, 1000).sum(1).sum()",
+        note="Jittor adds one after the other, PyTorch in pairs.",
+    ),
+    Entry(
+        name="histogram", torch="torch.histc(x, 4, -2.0, 2.0)", jittor="jt.histc(x, 4, -2.0, 2.0)",
+        inputs={"x": real(3, 4)}, cases=("ordinary", "large offset"), gradient=False,
+    ),
+    Entry(
+        name="searchsorted", torch="torch.searchsorted(torch.sort(y.reshape(-1))[0], x)",
+        jittor="jt.searchsorted(jt.sort(y.reshape(-1))[0], x)",
+        inputs={"x": real(3), "y": real(3, 4)}, cases=("ordinary", "ties"), gradient=False,
+    ),
+    Entry(
+        name="unique", note="PyTorch sorts.", mend="jt.sort(jt.unique(x))[0]", torch="torch.unique(x)", jittor="jt.unique(x)", inputs={"x": real(3, 4)},
+        cases=("ordinary", "ties", "zeros"), gradient=False,
+    ),
+)  # fmt: skip

@@ -1,0 +1,79 @@
+"""Learning rates over fifty steps, as the optimizer sees them before each."""
+
+from parity.atlas.entry import Entry
+
+_TORCH = """p = torch.nn.Parameter(torch.zeros(1))
+o = torch.optim.SGD([p], 0.1)
+s = torch.optim.lr_scheduler.{}
+rates = []
+for step in range(50):
+    rates.append(o.param_groups[0]['lr'])
+    o.step()
+    s.step({})
+rates"""
+_JITTOR = """o = jt.optim.SGD([jt.zeros(1)], 0.1)
+s = {}
+rates = []
+for step in range(50):
+    rates.append(o.param_groups[0].get('lr', o.lr))
+    s.step({})
+rates"""
+_LATE = "The first step of the schedule is step 0 again, so that every rate comes one step late."
+
+
+def _rates(
+    name: str, torch: str, jittor: str = "", loss: str = "", mend: str = "", note: str = ""
+) -> Entry:
+    return Entry(
+        name=name, torch=_TORCH.format(torch, loss),
+        jittor=_JITTOR.format(jittor or f"jt.lr_scheduler.{torch}", loss),
+        gradient=False, mend=mend, note=note,
+    )  # fmt: skip
+
+
+def _primed(jittor: str) -> str:
+    return _JITTOR.format(f"jt.lr_scheduler.{jittor}\ns.step()", "")
+
+
+_LOSS = "max(0.5, 1 - 0.1 * step)"
+ENTRIES = (
+    _rates("StepLR", "StepLR(o, 10, 0.5)", mend=_primed("StepLR(o, 10, 0.5)")),
+    _rates(
+        "MultiStepLR", "MultiStepLR(o, [5, 20], 0.1)", note=_LATE,
+        mend=_primed("MultiStepLR(o, [5, 20], 0.1)"),
+    ),
+    _rates(
+        "ExponentialLR", "ExponentialLR(o, 0.9)", note=_LATE,
+        mend=_primed("ExponentialLR(o, 0.9)"),
+    ),
+    _rates(
+        "CosineAnnealingLR", "CosineAnnealingLR(o, 20)", note=_LATE,
+        mend=_primed("CosineAnnealingLR(o, 20)"),
+    ),
+    _rates(
+        "CosineAnnealingLR with a floor", "CosineAnnealingLR(o, 50, 1e-3)", note=_LATE,
+        mend=_primed("CosineAnnealingLR(o, 50, 1e-3)"),
+    ),
+    _rates(
+        "LambdaLR", "LambdaLR(o, lambda n: 1 / (1 + n))",
+        "jt.optim.LambdaLR(o, lambda n: 1 / (1 + n))",
+    ),
+    _rates("ReduceLROnPlateau", "ReduceLROnPlateau(o, patience=3)", loss=_LOSS),
+    _rates(
+        "ReduceLROnPlateau, absolute, cooldown",
+        "ReduceLROnPlateau(o, patience=2, threshold_mode='abs', threshold=0.2, cooldown=4)",
+        loss=_LOSS,
+    ),
+    _rates(
+        "ReduceLROnPlateau, mode max, relative, below zero",
+        "ReduceLROnPlateau(o, 'max', patience=3)", loss=f"-{_LOSS}",
+    ),
+    Entry(
+        name="asking for the rate", kind="rule",
+        torch="p = torch.nn.Parameter(torch.zeros(1))\no = torch.optim.SGD([p], 0.1)\n"
+        "s = torch.optim.lr_scheduler.StepLR(o, 2)\ns.get_last_lr()",
+        jittor="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n"
+        "s.get_last_lr()",
+        mend="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n[s.get_lr()]",
+    ),
+)  # fmt: skip

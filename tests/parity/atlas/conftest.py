@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from parity.atlas.sides import Side, torch_side
+from parity.framework import adapt
+
+
+@pytest.fixture(scope="session")
+def reference() -> Side:
+    return torch_side()
+
+
+@pytest.fixture(scope="session")
+def candidate() -> Side:
+    """PyTorch again, in the candidate's place: what is planted in its source is the only fault."""
+    names = {"torch": torch, "F": torch.nn.functional}
+    return Side("torch", adapt(torch.nn.Identity()), names)

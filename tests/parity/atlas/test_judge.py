@@ -1,0 +1,131 @@
+"""Planted faults: PyTorch against PyTorch, so that the fault in the source is the only one."""
+
+from __future__ import annotations
+
+import pytest
+
+from parity.atlas.cases import ORDINARY, draw
+from parity.atlas.entry import Draw, Entry, real
+from parity.atlas.judge import Finding, judge_numeric, judge_random, judge_rule
+from parity.atlas.sides import Side
+from parity.verdict import Verdict
+
+ONE_PASS = """m = x.mean(1, keepdim=True)
+v = ((x * x).mean(1, keepdim=True) - m * m).clamp(min=0)
+(x - m) / (v + 1e-5).sqrt()"""
+TWO_PASS = """m = x.mean(1, keepdim=True)
+v = (x - m).square().mean(1, keepdim=True)
+(x - m) / (v + 1e-5).sqrt()"""
+
+
+def found(
+    reference: Side, candidate: Side, torch: str, other: str, case: str = ORDINARY,
+    shape: Draw = real(3, 6),
+) -> dict[str, Finding]:  # fmt: skip
+    entry = Entry(name="planted", torch=torch, jittor=other, inputs={"x": shape})
+    findings = judge_numeric(entry, other, case, draw(entry, case), reference, candidate)
+    return {finding.place: finding for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("torch", "other", "case", "verdict"),
+    [
+        ("x.exp()", "x.exp()", ORDINARY, Verdict.IDENTICAL),
+        ("F.layer_norm(x, (6,))", TWO_PASS, ORDINARY, Verdict.WITHIN_NOISE),
+        ("F.layer_norm(x, (6,))", ONE_PASS, ORDINARY, Verdict.WITHIN_NOISE),
+        ("F.layer_norm(x, (6,))", ONE_PASS, "large offset", Verdict.NUMERICALLY_WEAKER),
+        ("F.layer_norm(x, (6,))", TWO_PASS, "large offset", Verdict.WITHIN_NOISE),
+        ("F.layer_norm(x, (6,))", TWO_PASS, "constant", Verdict.IDENTICAL),
+        (
+            "F.layer_norm(x, (6,))",
+            TWO_PASS.replace("1e-5", "1e-6"),
+            ORDINARY,
+            Verdict.SEMANTIC_DIFFERENCE,
+        ),
+        ("F.silu(x)", "x * torch.sigmoid(x.clamp(min=-30))", ORDINARY, Verdict.WITHIN_NOISE),
+        (
+            "F.silu(x)",
+            "x * torch.sigmoid(x.clamp(min=-30))",
+            "saturated below",
+            Verdict.SEMANTIC_DIFFERENCE,
+        ),
+        ("F.softplus(x)", "(1 + x.exp()).log()", "saturated below", Verdict.NUMERICALLY_WEAKER),
+        ("F.relu(x)", "torch.where(x > 0, x, 0 * x.nan_to_num())", "nan", Verdict.ERROR),
+        ("x.logsumexp(1)", "x.exp().sum(1).log()", "large offset", Verdict.ERROR),
+        ("x.argmax(1)", "x.argmin(1)", ORDINARY, Verdict.SEMANTIC_DIFFERENCE),
+        ("x.argmax(1)", "x.argmax(1).float()", ORDINARY, Verdict.ERROR),
+        ("x.sum(1)", "x.sum(1, keepdim=True)", ORDINARY, Verdict.ERROR),
+        ("x.sum()", "x.sum().reshape(1)", ORDINARY, Verdict.IDENTICAL),
+        ("x * 2", "(x * 2).float()", ORDINARY, Verdict.ERROR),
+        ("x.max(1)[0]", "x.max(1)[0]", "ties", Verdict.IDENTICAL),
+    ],
+)
+def test_a_planted_difference_gets_its_word(
+    torch: str, other: str, case: str, verdict: Verdict, reference: Side, candidate: Side
+) -> None:
+    assert found(reference, candidate, torch, other, case)["output"].verdict is verdict
+
+
+def test_a_gradient_alone_may_differ(reference: Side, candidate: Side) -> None:
+    findings = found(reference, candidate, "x.abs()", "x * torch.sign(x).detach()")
+    assert {f.verdict for f in findings.values()} == {Verdict.IDENTICAL}
+    findings = found(reference, candidate, "x * x", "x * x.detach()")
+    assert findings["output"].verdict is Verdict.IDENTICAL
+    assert findings["gradient of x"].verdict is Verdict.SEMANTIC_DIFFERENCE
+
+
+def test_who_receives_the_gradient_of_equals_is_seen(reference: Side, candidate: Side) -> None:
+    findings = found(reference, candidate, "x.max(1)[0]", "x.amax(1)", "ties")
+    assert findings["output"].verdict is Verdict.IDENTICAL
+    assert findings["gradient of x"].verdict is Verdict.SEMANTIC_DIFFERENCE
+
+
+def test_exceptions_are_outcomes(reference: Side, candidate: Side) -> None:
+    both = found(reference, candidate, "x @ x", "x.reshape(5)")["output"]
+    assert both.verdict is Verdict.IDENTICAL
+    assert "both raise" in both.reason
+    one = found(reference, candidate, "x @ x", "x")["output"]
+    assert one.verdict is Verdict.ERROR
+    assert one.reason.startswith("PyTorch raises RuntimeError")
+    other = found(reference, candidate, "x", "x.absent()")["output"]
+    assert other.reason.startswith("Jittor raises AttributeError")
+
+
+def test_the_reason_names_the_first_wrong_number(reference: Side, candidate: Side) -> None:
+    finding = found(reference, candidate, "F.relu(x)", "x.nan_to_num().clamp(min=0)", "nan")
+    assert finding["output"].reason == "0 where PyTorch has nan"
+
+
+@pytest.mark.parametrize(
+    ("torch", "other", "verdict"),
+    [
+        ("torch.ones(2).dtype", "torch.ones(2).dtype", Verdict.IDENTICAL),
+        ("[1, 2]", "[1, 3]", Verdict.SEMANTIC_DIFFERENCE),
+        ("torch.ones(2)[5]", "torch.ones(2)[1]", Verdict.ERROR),
+        ("torch.ones(2)[5]", "1 / 0", Verdict.IDENTICAL),
+    ],
+)
+def test_rules_are_compared_by_equality(
+    torch: str, other: str, verdict: Verdict, reference: Side, candidate: Side
+) -> None:
+    entry = Entry(name="planted", torch=torch, jittor=other, kind="rule")
+    assert judge_rule(entry, other, reference, candidate)[0].verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        ("torch.manual_seed(7)\ntorch.randn(20000)", Verdict.WITHIN_NOISE),
+        ("torch.manual_seed(7)\n1.15 * torch.randn(20000)", Verdict.SEMANTIC_DIFFERENCE),
+        ("torch.manual_seed(7)\n0.1 + torch.randn(20000)", Verdict.SEMANTIC_DIFFERENCE),
+        ("torch.manual_seed(7)\n3 ** 0.5 * (2 * torch.rand(20000) - 1)", Verdict.SEMANTIC_DIFFERENCE),
+        ("torch.zeros(20000)", Verdict.SEMANTIC_DIFFERENCE),
+        ("torch.randn(20000)", Verdict.IDENTICAL),
+        ("torch.randn(200, 100)", Verdict.ERROR),
+    ],
+)  # fmt: skip
+def test_samples_are_compared_by_distribution(
+    other: str, verdict: Verdict, reference: Side, candidate: Side
+) -> None:
+    entry = Entry(name="planted", torch="torch.randn(20000)", jittor=other, kind="random")
+    assert judge_random(entry, other, reference, candidate)[0].verdict is verdict

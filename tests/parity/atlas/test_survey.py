@@ -1,0 +1,63 @@
+"""The command, and the atlas against the real Jittor."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parity.atlas.program import PREAMBLE
+from parity.atlas.record import read
+from parity.atlas.survey import survey
+from parity.cli import main
+
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "docs" / "jittor-divergences.json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--only", "nothing"], "no group 'nothing' in the atlas; its groups: activations, "),
+        (["--json", "no/where.json"], "no/where.json cannot be written: no is no folder"),
+        (["--markdown", "no/where.md"], "no/where.md cannot be written"),
+    ],
+)
+def test_bad_input_is_2_and_one_line(
+    arguments: list[str], text: str, capsys: pytest.CaptureFixture[str], monkeypatch, tmp_path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["atlas", *arguments]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"parity: {text}")
+    assert not list(tmp_path.iterdir())
+
+
+def run(programs: list[str]) -> str:
+    """Run programs one after the other in one fresh process."""
+    text = PREAMBLE + "".join(
+        f"\ntry:\n    exec({program!r}, globals())\nexcept Exception as e:\n    print(type(e).__name__)"
+        for program in programs
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "key", [("activations", "relu"), ("dtypes", "shape of a scalar"), ("reductions", "var")]
+)
+def test_a_program_of_the_page_prints_what_the_page_says(key: tuple[str, str]) -> None:
+    line = next(o for o in read(DATA).lines if (o.group, o.name) == key)
+    for side in ("torch", "jittor"):
+        assert run([line.shown[side]["program"]]).strip() == line.shown[side]["prints"]
+
+
+@pytest.mark.slow
+def test_the_atlas_is_what_a_new_survey_finds() -> None:
+    committed = {(o.group, o.name): o.verdict for o in read(DATA).lines}
+    assert {(o.group, o.name): o.verdict for o in survey().lines} == committed
