@@ -139,7 +139,9 @@ def _judge_place(
 
     # What flows into the backward pass is of order 1; smaller gradients are rounded beside it.
     flow = 1.0 if place.startswith("gradient") else SMALLEST
-    r32, c32, r64, c64 = map(_finite, (r32, c32, r64, c64))
+    arrays = (r32, c32, r64, c64)
+    finite = np.logical_and.reduce([np.isfinite(array) for array in arrays])
+    r32, c32, r64, c64 = (np.where(finite, array, 0) for array in arrays)
     measured = Measured(
         scale=magnitude(r64),
         semantic=distance(c64, r64),
@@ -161,16 +163,28 @@ def _judge_place(
             case=case, place=place, verdict=Verdict.NUMERICALLY_WEAKER, error=result.error,
             noise=result.noise, reason="Jittor loses digits to larger numbers on the way",
         )  # fmt: skip
+    verdict = result.verdict
+    if verdict is Verdict.SEMANTIC_DIFFERENCE:
+        verdict, reason = _qualified(measured)
     return Finding(
-        case=case, place=place, verdict=result.verdict, error=result.error, noise=result.noise,
-        reason=reason or (HIDDEN if _is_hidden(measured, result.verdict) else ""),
+        case=case, place=place, verdict=verdict, error=result.error, noise=result.noise,
+        reason=reason,
     )  # fmt: skip
 
 
-def _is_hidden(measured: Measured, verdict: Verdict) -> bool:
-    """Tell whether a difference is smaller than what PyTorch itself rounds off in float32."""
+def _qualified(measured: Measured) -> tuple[Verdict, str]:
+    """Tell which precision shows a difference in float64."""
     rounding = max(measured.floor, measured.reference_error, measured.reference_spread)
-    return verdict is Verdict.SEMANTIC_DIFFERENCE and measured.semantic <= K * rounding
+    if (
+        measured.reference_error > measured.scale / 2
+        and measured.reference_error > measured.semantic / 2
+    ):
+        return Verdict.ABSTAIN, "PyTorch in float32 is as far from PyTorch in float64"
+    if measured.semantic <= K * rounding:
+        return Verdict.SEMANTIC_DIFFERENCE, HIDDEN
+    if measured.candidate_error <= K * rounding:
+        return Verdict.SEMANTIC_DIFFERENCE, "in float64 only; float32 agrees"
+    return Verdict.SEMANTIC_DIFFERENCE, ""
 
 
 def _is_rounding_of(passing: float, measured: Measured, verdict: Verdict) -> bool:

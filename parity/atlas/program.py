@@ -41,6 +41,8 @@ def program(
     lines = ["jt.flags.auto_convert_64_to_32 = 0"] * (
         framework == "jittor" and precision == "float64"
     )
+    if precision == "float64":
+        lines.append("np.set_printoptions(precision=17)")
     for name, array in inputs.items():
         lines.append(f"{name} = {_tensor(framework, array, precision, name == wanted)}")
     lines += statements.splitlines()
@@ -52,7 +54,8 @@ def program(
     elif wanted:
         lines += _gradient(framework, expression, wanted)
     elif place == "output":
-        shown = "result.detach().numpy() if hasattr(result, 'detach') else result"
+        # A schedule takes no tensors and gives none.
+        shown = "result.detach().numpy()" if inputs else "result"
         lines += [f"result = {expression}", f"print({shown})"]
     else:
         lines.append(f"print(({expression})[{place.split()[-1]}].detach().numpy())")
@@ -111,6 +114,7 @@ def printed(text: str, side: Side) -> str:
         except Exception as error:  # whatever a framework may raise is what it says
             ending = said(error)
         finally:
+            np.set_printoptions(precision=8)
             if side.framework == "jittor":
                 side.names["jt"].flags.auto_convert_64_to_32 = 1
     return _joined([out.getvalue().strip(), ending])

@@ -16,7 +16,7 @@ PATIENCE = 300.0
 COMMAND = (sys.executable, "-m", "parity.atlas.worker")
 
 
-class WorkerDied(Exception):
+class WorkerDied(Exception):  # noqa: N818 - an event, and recorded as a finding
     """The worker ended, or did not answer; its text says how."""
 
 
@@ -84,7 +84,10 @@ class Worker:
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
-            self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+            # Lives as long as the process does, and `close` closes both.
+            self._errors = tempfile.TemporaryFile(  # noqa: SIM115
+                "w+", encoding="utf-8", errors="replace"
+            )
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,

@@ -102,7 +102,8 @@ def said(error: BaseException) -> str:
     reasons = re.findall(r"error: (.*)|\[Reason\]: (?:\[f [^\]]*\] ?)?(.*)", text)
     if "fused operator" in text or "compile" in text.lower():
         told = [part for pair in reasons for part in pair if part]
-        return f"{type(error).__name__}: the kernel fails: {told[0] if told else text[:200]}"[:300]
+        what = f"the kernel fails: {told[0]}" if told else "the kernel does not compile"
+        return f"{type(error).__name__}: {' '.join(what.split())[:200]}"
     return one_line(error)[:300]
 
 

@@ -101,17 +101,14 @@ def _show(worker: Worker, group: str, entry: Entry, finding: Found) -> Mapping[s
 
 def _mend(entry: Entry, found: Sequence[Found], mended: Sequence[Found]) -> dict[str, Any]:
     """Tell which cases a mend mends, which it leaves, and whether it breaks any."""
-
-    def failing(findings: Sequence[Found]) -> set[tuple[str, str]]:
-        return {(f["case"], f["place"]) for f in findings if not _passes(f)}
-
-    before, left = failing(found), failing(mended)
-    cases = {case for case, _ in before} - {case for case, _ in left}
+    before = {f["case"] for f in found if not _passes(f)}
+    left = {f["case"] for f in mended if not _passes(f)}
+    cases = before - left
     here = [Verdict[f["verdict"]] for f in mended if f["case"] in cases]
     return {
         "source": entry.mend,
         "verdict": max(here, key=lambda v: v.rank, default=Verdict.ERROR).name,
         "mends": sorted(cases),
-        "leaves": sorted({case for case, _ in left & before}),
-        "breaks": sorted({case for case, _ in left - before}),
+        "leaves": sorted(left & before),
+        "breaks": sorted(left - before),
     }

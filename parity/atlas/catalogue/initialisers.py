@@ -13,41 +13,49 @@ def _init(
     other = jittor or name
     return _drawn(
         f"init.{name}{f'({arguments})' if arguments else ''}",
-        f"w = torch.empty(128, 64, 3, 3)\ntorch.nn.init.{name}(w{', ' * bool(arguments)}{arguments})",
+        f"w = torch.empty(128, 64, 3, 3)\n"
+        f"torch.nn.init.{name}(w{', ' * bool(arguments)}{arguments})",
         f"w = jt.zeros((128, 64, 3, 3))\njt.init.{other}(w{', ' * bool(arguments)}{arguments})\nw",
         note=note, mend=mend,
     )  # fmt: skip
 
 
 ENTRIES = (
-    _init("kaiming_uniform_"), _init("kaiming_normal_"),
+    _init("kaiming_uniform_"),
+    _init("kaiming_normal_"),
     _init("kaiming_normal_", "mode='fan_out', nonlinearity='relu'"),
     _init("kaiming_uniform_", "a=5 ** 0.5"),
-    _init("xavier_uniform_"), _init("xavier_uniform_", "gain=0.5"),
+    _init("xavier_uniform_"),
+    _init("xavier_uniform_", "gain=0.5"),
     _init("xavier_normal_", jittor="xavier_gauss_", note="Named `xavier_gauss_` in Jittor."),
-    _init("uniform_"), _init("normal_", jittor="gauss_", note="Named `gauss_` in Jittor."),
+    _init("uniform_"),
+    _init("normal_", jittor="gauss_", note="Named `gauss_` in Jittor."),
     _init(
-        "trunc_normal_", "std=0.02",
+        "trunc_normal_",
+        "std=0.02",
         note="Both redraw by the inverse distribution function and cut at -2 and 2.",
     ),
     _init("trunc_normal_", "std=1.0"),
     _drawn("Linear's weight", "torch.nn.Linear(200, 300).weight", "jt.nn.Linear(200, 300).weight"),
     _drawn("Linear's bias", "torch.nn.Linear(16, 8192).bias", "jt.nn.Linear(16, 8192).bias"),
-    _drawn(
-        "Conv2d's weight", "torch.nn.Conv2d(32, 64, 3).weight", "jt.nn.Conv(32, 64, 3).weight"
-    ),
+    _drawn("Conv2d's weight", "torch.nn.Conv2d(32, 64, 3).weight", "jt.nn.Conv(32, 64, 3).weight"),
     _drawn("Conv2d's bias", "torch.nn.Conv2d(2, 4096, 3).bias", "jt.nn.Conv(2, 4096, 3).bias"),
     _drawn(
-        "Conv2d's weight, groups", "torch.nn.Conv2d(64, 128, 3, groups=8).weight",
+        "Conv2d's weight, groups",
+        "torch.nn.Conv2d(64, 128, 3, groups=8).weight",
         "jt.nn.Conv(64, 128, 3, groups=8).weight",
     ),
     _drawn(
-        "ConvTranspose2d's weight", "torch.nn.ConvTranspose2d(64, 32, 3).weight",
+        "ConvTranspose2d's weight",
+        "torch.nn.ConvTranspose2d(64, 32, 3).weight",
         "jt.nn.ConvTranspose(64, 32, 3).weight",
     ),
-    _drawn("Conv1d's weight", "torch.nn.Conv1d(32, 64, 5).weight", "jt.nn.Conv1d(32, 64, 5).weight"),
     _drawn(
-        "Embedding's weight", "torch.nn.Embedding(100, 200).weight",
+        "Conv1d's weight", "torch.nn.Conv1d(32, 64, 5).weight", "jt.nn.Conv1d(32, 64, 5).weight"
+    ),
+    _drawn(
+        "Embedding's weight",
+        "torch.nn.Embedding(100, 200).weight",
         "jt.nn.Embedding(100, 200).weight",
     ),
     _drawn(
@@ -59,10 +67,11 @@ ENTRIES = (
     _drawn("GroupNorm's weight", "torch.nn.GroupNorm(2, 8).weight", "jt.nn.GroupNorm(2, 8).weight"),
     _drawn("BatchNorm's bias", "torch.nn.BatchNorm2d(8).bias", "jt.nn.BatchNorm(8).bias"),
     Entry(
-        name="calculate_gain", kind="rule",
+        name="calculate_gain",
+        kind="rule",
         torch="[torch.nn.init.calculate_gain(n) for n in ('relu', 'tanh', 'sigmoid', 'selu', "
         "'leaky_relu')]",
         jittor="[jt.init.calculate_gain(n) for n in ('relu', 'tanh', 'sigmoid', 'selu', "
         "'leaky_relu')]",
     ),
-)  # fmt: skip
+)

@@ -1,15 +1,12 @@
 """Products, decompositions, attention."""
 
-from parity.atlas.entry import Entry, real, weight
+from parity.atlas.entry import Draw, Entry, real, weight
 
 _CASES = ("ordinary", "zeros", "large offset", "large magnitude", "infinity", "nan", "empty")
-_SQUARE = "a = x + 3 * {}.{}\n"
 
 
-def _of(name: str, torch: str, jittor: str, mend: str = "", note: str = "", **inputs) -> Entry:  # type: ignore[no-untyped-def]
-    return Entry(
-        name=name, torch=torch, jittor=jittor, inputs=inputs, cases=_CASES, mend=mend, note=note
-    )
+def _of(name: str, torch: str, jittor: str, mend: str = "", **inputs: Draw) -> Entry:
+    return Entry(name=name, torch=torch, jittor=jittor, inputs=inputs, cases=_CASES, mend=mend)
 
 
 def _square(name: str, torch: str, jittor: str, gradient: bool = True, note: str = "") -> Entry:
@@ -28,39 +25,85 @@ ENTRIES = (
     _of("matrix by vector", "x @ y", "x @ y", x=real(3, 4), y=weight(4)),
     _of("vector by vector", "x @ y", "x @ y", "(x * y).sum()", x=real(4), y=weight(4)),
     _of("bmm", "torch.bmm(x, y)", "jt.nn.bmm(x, y)", x=real(2, 3, 4), y=weight(2, 4, 2)),
-    _of("baddbmm", "torch.baddbmm(z, x, y, beta=0.5, alpha=2)",
-        "jt.nn.baddbmm(z, x, y, beta=0.5, alpha=2)", x=real(2, 3, 4), y=weight(2, 4, 2),
-        z=weight(2, 3, 2)),
-    _of("linear", "F.linear(x, w, b)", "jt.nn.linear(x, w, b)", x=real(3, 4), w=weight(2, 4),
-        b=weight(2)),
-    _of("bilinear", "F.bilinear(x, y, w, b)", "jt.nn.bilinear(x, y, w, b)", x=real(3, 4),
-        y=weight(3, 2), w=weight(5, 4, 2), b=weight(5)),
-    _of("einsum", "torch.einsum('bij,bjk->ik', x, y)", "jt.linalg.einsum('bij,bjk->ik', x, y)",
-        x=real(2, 3, 4), y=weight(2, 4, 2)),
+    _of(
+        "baddbmm",
+        "torch.baddbmm(z, x, y, beta=0.5, alpha=2)",
+        "jt.nn.baddbmm(z, x, y, beta=0.5, alpha=2)",
+        x=real(2, 3, 4),
+        y=weight(2, 4, 2),
+        z=weight(2, 3, 2),
+    ),
+    _of(
+        "linear",
+        "F.linear(x, w, b)",
+        "jt.nn.linear(x, w, b)",
+        x=real(3, 4),
+        w=weight(2, 4),
+        b=weight(2),
+    ),
+    _of(
+        "bilinear",
+        "F.bilinear(x, y, w, b)",
+        "jt.nn.bilinear(x, y, w, b)",
+        x=real(3, 4),
+        y=weight(3, 2),
+        w=weight(5, 4, 2),
+        b=weight(5),
+    ),
+    _of(
+        "einsum",
+        "torch.einsum('bij,bjk->ik', x, y)",
+        "jt.linalg.einsum('bij,bjk->ik', x, y)",
+        x=real(2, 3, 4),
+        y=weight(2, 4, 2),
+    ),
     _of("outer", "torch.outer(x, y)", "jt.outer(x, y)", x=real(3), y=weight(4)),
     _of("kron", "torch.kron(x, y)", "jt.nn.kron(x, y)", x=real(2, 3), y=weight(3, 2)),
-    _of("tensordot", "torch.tensordot(x, y, 1)", "jt.nn.tensordot(x, y, 1)", x=real(2, 3),
-        y=weight(3, 4)),
+    _of(
+        "tensordot",
+        "torch.tensordot(x, y, 1)",
+        "jt.nn.tensordot(x, y, 1)",
+        x=real(2, 3),
+        y=weight(3, 4),
+    ),
     Entry(
-        name="cross", torch="torch.cross(x, y, dim=1)", jittor="jt.cross(x, y, 1)",
-        inputs={"x": real(4, 3), "y": weight(4, 3)}, cases=("ordinary", "large offset", "nan"),
+        name="cross",
+        torch="torch.cross(x, y, dim=1)",
+        jittor="jt.cross(x, y, 1)",
+        inputs={"x": real(4, 3), "y": weight(4, 3)},
+        cases=("ordinary", "large offset", "nan"),
     ),
     _square("inverse", "torch.linalg.inv(a)", "jt.linalg.inv(a)"),
     _square("determinant", "torch.linalg.det(a)", "jt.linalg.det(a)"),
-    _square("solve", "torch.linalg.solve(a, x)", "jt.linalg.solve(a, x)", note="The value is right, its gradient is not."),
+    _square(
+        "solve",
+        "torch.linalg.solve(a, x)",
+        "jt.linalg.solve(a, x)",
+        note="The value is right, its gradient is not.",
+    ),
     _square("cholesky", "torch.linalg.cholesky(a @ a.T)", "jt.linalg.cholesky(a @ a.t())"),
     _square("singular values", "torch.linalg.svd(a)[1]", "jt.linalg.svd(a)[1]"),
-    _square("eigenvalues of a symmetric matrix", "torch.linalg.eigh(a + a.T)[0]",
-            "jt.linalg.eigh(a + a.t())[0]"),
-    _square("triangle of qr", "torch.abs(torch.linalg.qr(a)[1])", "jt.abs(jt.linalg.qr(a)[1])",
-            gradient=False),
+    _square(
+        "eigenvalues of a symmetric matrix",
+        "torch.linalg.eigh(a + a.T)[0]",
+        "jt.linalg.eigh(a + a.t())[0]",
+    ),
+    _square(
+        "triangle of qr",
+        "torch.abs(torch.linalg.qr(a)[1])",
+        "jt.abs(jt.linalg.qr(a)[1])",
+        gradient=False,
+    ),
     Entry(
-        name="attention", torch="F.scaled_dot_product_attention(x, k, v)",
-        jittor="jt.attention.scaled_dot_product_attention(x, k, v)", inputs=_QKV,
+        name="attention",
+        torch="F.scaled_dot_product_attention(x, k, v)",
+        jittor="jt.attention.scaled_dot_product_attention(x, k, v)",
+        inputs=_QKV,
         cases=("ordinary", "zeros", "large magnitude", "nan"),
     ),
     Entry(
-        name="attention, causal", torch="F.scaled_dot_product_attention(x, k, v, is_causal=True)",
+        name="attention, causal",
+        torch="F.scaled_dot_product_attention(x, k, v, is_causal=True)",
         jittor="jt.attention.scaled_dot_product_attention(x, k, v, is_causal=True)",
         inputs={"x": real(2, 4, 3), "k": weight(2, 4, 3), "v": weight(2, 4, 3)},
         cases=("ordinary", "large magnitude"),
@@ -71,9 +114,10 @@ ENTRIES = (
         "F.scaled_dot_product_attention(x, k, v, attn_mask=m)",
         jittor="m = jt.tril(jt.ones((3, 5))).bool()\n"
         "jt.attention.scaled_dot_product_attention(x, k, v, attn_mask=m)",
-        inputs=_QKV, cases=("ordinary", "large magnitude"),
+        inputs=_QKV,
+        cases=("ordinary", "large magnitude"),
         mend="m = (jt.tril(jt.ones((3, 5))) - 1) * 1e9\n"
         "jt.attention.scaled_dot_product_attention(x, k, v, attn_mask=m.cast(x.dtype))",
         note="A mask of booleans is never read: give one of numbers that are added.",
     ),
-)  # fmt: skip
+)

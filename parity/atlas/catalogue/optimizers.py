@@ -33,66 +33,93 @@ def _after(
 _HAT = "Jittor adds epsilon before it corrects the bias, PyTorch after."
 ENTRIES = (
     _after("SGD", "SGD([p], 0.1)", "SGD([p], 0.1)"),
-    _after("SGD, momentum, one step", "SGD([p], 0.1, momentum=0.9)",
-           "SGD([p], 0.1, momentum=0.9)", 1),
+    _after(
+        "SGD, momentum, one step", "SGD([p], 0.1, momentum=0.9)", "SGD([p], 0.1, momentum=0.9)", 1
+    ),
     _after("SGD, momentum", "SGD([p], 0.1, momentum=0.9)", "SGD([p], 0.1, momentum=0.9)"),
     _after(
-        "SGD, Nesterov", "SGD([p], 0.1, momentum=0.9, nesterov=True)",
+        "SGD, Nesterov",
+        "SGD([p], 0.1, momentum=0.9, nesterov=True)",
         "SGD([p], 0.1, momentum=0.9, nesterov=True)",
     ),
     _after(
-        "SGD, dampening, one step", "SGD([p], 0.1, momentum=0.9, dampening=0.5)",
-        "SGD([p], 0.1, momentum=0.9, dampening=0.5)", 1,
+        "SGD, dampening, one step",
+        "SGD([p], 0.1, momentum=0.9, dampening=0.5)",
+        "SGD([p], 0.1, momentum=0.9, dampening=0.5)",
+        1,
         note="PyTorch starts its momentum with the whole first gradient, Jittor with the damped.",
     ),
     _after(
-        "SGD, weight decay", "SGD([p], 0.1, momentum=0.9, weight_decay=0.1)",
+        "SGD, weight decay",
+        "SGD([p], 0.1, momentum=0.9, weight_decay=0.1)",
         "SGD([p], 0.1, momentum=0.9, weight_decay=0.1)",
     ),
     _after(
-        "Adam, defaults, one step", "Adam([p], 1e-3)", "Adam([p], 1e-3)", 1,
-        mend="AdamW([p], 1e-3, weight_decay=0)", note=_HAT,
+        "Adam, defaults, one step",
+        "Adam([p], 1e-3)",
+        "Adam([p], 1e-3)",
+        1,
+        mend="AdamW([p], 1e-3, weight_decay=0)",
+        note=_HAT,
     ),
     _after(
-        "Adam, defaults, two steps", "Adam([p], 1e-3)", "Adam([p], 1e-3)", 2,
-        mend="AdamW([p], 1e-3, weight_decay=0)", note=_HAT,
+        "Adam, defaults, two steps",
+        "Adam([p], 1e-3)",
+        "Adam([p], 1e-3)",
+        2,
+        mend="AdamW([p], 1e-3, weight_decay=0)",
+        note=_HAT,
     ),
     _after(
-        "Adam, defaults, ten steps", "Adam([p], 1e-3)", "Adam([p], 1e-3)",
-        mend="AdamW([p], 1e-3, weight_decay=0)", note=_HAT,
+        "Adam, defaults, ten steps",
+        "Adam([p], 1e-3)",
+        "Adam([p], 1e-3)",
+        mend="AdamW([p], 1e-3, weight_decay=0)",
+        note=_HAT,
     ),
     _after(
-        "Adam, matched epsilon 1e-3", "Adam([p], 1e-3, eps=1e-3)", "Adam([p], 1e-3, eps=1e-3)",
+        "Adam, matched epsilon 1e-3",
+        "Adam([p], 1e-3, eps=1e-3)",
+        "Adam([p], 1e-3, eps=1e-3)",
         mend="AdamW([p], 1e-3, eps=1e-3, weight_decay=0)",
         note=f"The form differs, whatever the arguments. {_HAT}",
     ),
     _after(
-        "Adam, weight decay", "Adam([p], 1e-3, eps=1e-12, weight_decay=0.1)",
+        "Adam, weight decay",
+        "Adam([p], 1e-3, eps=1e-12, weight_decay=0.1)",
         "Adam([p], 1e-3, eps=1e-12, weight_decay=0.1)",
         note="Decay enters the gradient on both sides; epsilon is small enough not to show.",
     ),
     _after(
-        "AdamW, defaults", "AdamW([p], 1e-3)", "AdamW([p], 1e-3)",
+        "AdamW, defaults",
+        "AdamW([p], 1e-3)",
+        "AdamW([p], 1e-3)",
         mend="AdamW([p], 1e-3, weight_decay=0.01)",
         note="Jittor decays by 0 unless told, PyTorch by 0.01: the defaults differ.",
     ),
     _after(
-        "AdamW, matched decay", "AdamW([p], 1e-3, weight_decay=0.1)",
-        "AdamW([p], 1e-3, weight_decay=0.1)", note="The form is PyTorch's.",
+        "AdamW, matched decay",
+        "AdamW([p], 1e-3, weight_decay=0.1)",
+        "AdamW([p], 1e-3, weight_decay=0.1)",
+        note="The form is PyTorch's.",
     ),
     _after("RMSprop, matched", "RMSprop([p], 1e-2)", "RMSprop([p], 1e-2)"),
     _after(
-        "RMSprop, matched epsilon 0.1", "RMSprop([p], 1e-2, eps=0.1, alpha=0.9)",
+        "RMSprop, matched epsilon 0.1",
+        "RMSprop([p], 1e-2, eps=0.1, alpha=0.9)",
         "RMSprop([p], 1e-2, eps=0.1, alpha=0.9)",
     ),
     Entry(
-        name="default learning rate of Adam", kind="rule",
+        name="default learning rate of Adam",
+        kind="rule",
         torch="p = torch.nn.Parameter(torch.zeros(1))\ntorch.optim.Adam([p]).param_groups[0]['lr']",
-        jittor="p = jt.zeros(1)\njt.optim.Adam([p]).lr", note="Jittor has none: say it.",
+        jittor="p = jt.zeros(1)\njt.optim.Adam([p]).lr",
+        note="Jittor has none: say it.",
         mend="p = jt.zeros(1)\njt.optim.Adam([p], 0.001).lr",
     ),
     Entry(
-        name="parameters without a gradient", kind="rule",
+        name="parameters without a gradient",
+        kind="rule",
         torch="p = torch.nn.Parameter(torch.ones(1))\nq = torch.nn.Parameter(torch.ones(1))\n"
         "o = torch.optim.AdamW([p, q], 0.1, weight_decay=0.5)\np.sum().backward()\no.step()\n"
         "round(q.item(), 4)",
@@ -102,7 +129,8 @@ ENTRIES = (
         "so that it decays.",
     ),
     Entry(
-        name="gradients accumulate", kind="rule",
+        name="gradients accumulate",
+        kind="rule",
         torch="p = torch.nn.Parameter(torch.zeros(1))\no = torch.optim.SGD([p], 1.0)\n"
         "p.sum().backward()\no.step()\np.sum().backward()\no.step()\np.tolist()",
         jittor="p = jt.zeros(1)\no = jt.optim.SGD([p], 1.0)\no.step(p.sum())\no.step(p.sum())\n"
@@ -113,11 +141,15 @@ ENTRIES = (
         "`Optimizer.step(loss)` of Jittor starts anew.",
     ),
     Entry(
-        name="clip_grad_norm", kind="numeric", gradient=False, cases=_CASES,
+        name="clip_grad_norm",
+        kind="numeric",
+        gradient=False,
+        cases=_CASES,
         torch="p = torch.nn.Parameter(w.detach().clone())\no = torch.optim.SGD([p], 0.1)\n"
-        "(p * x[0]).sum().backward()\ntorch.nn.utils.clip_grad_norm_([p], 0.5)\no.step()\np.detach()",
+        "(p * x[0]).sum().backward()\ntorch.nn.utils.clip_grad_norm_([p], 0.5)\n"
+        "o.step()\np.detach()",
         jittor="p = w.clone()\no = jt.optim.SGD([p], 0.1)\no.backward((p * x[0].detach()).sum())\n"
         "o.clip_grad_norm(0.5, 2)\no.step()\np",
         inputs={"x": real(2, 3), "w": weight(3)},
     ),
-)  # fmt: skip
+)

@@ -13,36 +13,47 @@ def _pad(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> 
 
 
 ENTRIES = (
-    _pad("constant", "F.pad(x, (1, 2, 0, 1), value=0.5)", "jt.nn.pad(x, (1, 2, 0, 1), value=0.5)",
-         "jt.nn.pad(x - 0.5, (1, 2, 0, 1)) + 0.5",
-         "The kernel does not compile for a value that is no whole number."),
-    _pad("negative", "F.pad(x, (-1, 0, 1, -1))", "jt.nn.pad(x, (-1, 0, 1, -1))",
-         "jt.nn.pad(x[:, :, :-1, 1:], (0, 0, 1, 0))", "The kernel does not compile."),
     _pad(
-        "reflect", "F.pad(x, (1, 2, 1, 0), mode='reflect')",
+        "constant",
+        "F.pad(x, (1, 2, 0, 1), value=0.5)",
+        "jt.nn.pad(x, (1, 2, 0, 1), value=0.5)",
+        "jt.nn.pad(x - 0.5, (1, 2, 0, 1)) + 0.5",
+        "The kernel does not compile for a value that is no whole number.",
+    ),
+    _pad(
+        "negative",
+        "F.pad(x, (-1, 0, 1, -1))",
+        "jt.nn.pad(x, (-1, 0, 1, -1))",
+        "jt.nn.pad(x[:, :, :-1, 1:], (0, 0, 1, 0))",
+        "The kernel does not compile.",
+    ),
+    _pad(
+        "reflect",
+        "F.pad(x, (1, 2, 1, 0), mode='reflect')",
         "jt.nn.pad(x, (1, 2, 1, 0), mode='reflect')",
     ),
     _pad(
-        "reflect, wider than the image", "F.pad(x, (5, 0, 0, 0), mode='reflect')",
-        "jt.nn.pad(x, (5, 0, 0, 0), mode='reflect')", note="Jittor pads with what is outside.",
+        "reflect, wider than the image",
+        "F.pad(x, (5, 0, 0, 0), mode='reflect')",
+        "jt.nn.pad(x, (5, 0, 0, 0), mode='reflect')",
+        note="Jittor pads with what is outside.",
     ),
     _pad(
-        "replicate", "F.pad(x, (1, 2, 3, 0), mode='replicate')",
+        "replicate",
+        "F.pad(x, (1, 2, 3, 0), mode='replicate')",
         "jt.nn.pad(x, (1, 2, 3, 0), mode='replicate')",
     ),
     _pad(
-        "circular", "F.pad(x, (1, 2, 1, 0), mode='circular')",
+        "circular",
+        "F.pad(x, (1, 2, 1, 0), mode='circular')",
         "jt.nn.pad(x, (1, 2, 1, 0), mode='circular')",
     ),
     _pad("ZeroPad2d", "torch.nn.ZeroPad2d(1)(x)", "jt.nn.ZeroPad2d(1)(x)"),
+    _pad("ReflectionPad2d", "torch.nn.ReflectionPad2d(2)(x)", "jt.nn.ReflectionPad2d(2)(x)"),
+    _pad("ReplicationPad2d", "torch.nn.ReplicationPad2d(2)(x)", "jt.nn.ReplicationPad2d(2)(x)"),
     _pad(
-        "ReflectionPad2d", "torch.nn.ReflectionPad2d(2)(x)", "jt.nn.ReflectionPad2d(2)(x)"
-    ),
-    _pad(
-        "ReplicationPad2d", "torch.nn.ReplicationPad2d(2)(x)", "jt.nn.ReplicationPad2d(2)(x)"
-    ),
-    _pad(
-        "ConstantPad2d of four numbers", "torch.nn.ConstantPad2d((1, 0, 2, 1), 0.5)(x)",
+        "ConstantPad2d of four numbers",
+        "torch.nn.ConstantPad2d((1, 0, 2, 1), 0.5)(x)",
         "jt.nn.ConstantPad2d((1, 0, 2, 1), 0.5)(x)",
     ),
-)  # fmt: skip
+)

@@ -39,23 +39,32 @@ _LOSS = "max(0.5, 1 - 0.1 * step)"
 ENTRIES = (
     _rates("StepLR", "StepLR(o, 10, 0.5)", mend=_primed("StepLR(o, 10, 0.5)")),
     _rates(
-        "MultiStepLR", "MultiStepLR(o, [5, 20], 0.1)", note=_LATE,
+        "MultiStepLR",
+        "MultiStepLR(o, [5, 20], 0.1)",
+        note=_LATE,
         mend=_primed("MultiStepLR(o, [5, 20], 0.1)"),
     ),
     _rates(
-        "ExponentialLR", "ExponentialLR(o, 0.9)", note=_LATE,
+        "ExponentialLR",
+        "ExponentialLR(o, 0.9)",
+        note=_LATE,
         mend=_primed("ExponentialLR(o, 0.9)"),
     ),
     _rates(
-        "CosineAnnealingLR", "CosineAnnealingLR(o, 20)", note=_LATE,
+        "CosineAnnealingLR",
+        "CosineAnnealingLR(o, 20)",
+        note=_LATE,
         mend=_primed("CosineAnnealingLR(o, 20)"),
     ),
     _rates(
-        "CosineAnnealingLR with a floor", "CosineAnnealingLR(o, 50, 1e-3)", note=_LATE,
+        "CosineAnnealingLR with a floor",
+        "CosineAnnealingLR(o, 50, 1e-3)",
+        note=_LATE,
         mend=_primed("CosineAnnealingLR(o, 50, 1e-3)"),
     ),
     _rates(
-        "LambdaLR", "LambdaLR(o, lambda n: 1 / (1 + n))",
+        "LambdaLR",
+        "LambdaLR(o, lambda n: 1 / (1 + n))",
         "jt.optim.LambdaLR(o, lambda n: 1 / (1 + n))",
     ),
     _rates("ReduceLROnPlateau", "ReduceLROnPlateau(o, patience=3)", loss=_LOSS),
@@ -66,14 +75,16 @@ ENTRIES = (
     ),
     _rates(
         "ReduceLROnPlateau, mode max, relative, below zero",
-        "ReduceLROnPlateau(o, 'max', patience=3)", loss=f"-{_LOSS}",
+        "ReduceLROnPlateau(o, 'max', patience=3)",
+        loss=f"-{_LOSS}",
     ),
     Entry(
-        name="asking for the rate", kind="rule",
+        name="asking for the rate",
+        kind="rule",
         torch="p = torch.nn.Parameter(torch.zeros(1))\no = torch.optim.SGD([p], 0.1)\n"
         "s = torch.optim.lr_scheduler.StepLR(o, 2)\ns.get_last_lr()",
         jittor="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n"
         "s.get_last_lr()",
         mend="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n[s.get_lr()]",
     ),
-)  # fmt: skip
+)

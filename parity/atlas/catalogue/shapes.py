@@ -16,7 +16,9 @@ def _rule(name: str, torch: str, jittor: str, mend: str = "", note: str = "") ->
 
 ENTRIES = (
     _shaped(
-        "transpose", "x.transpose(0, 2)", "x.transpose(0, 2)",
+        "transpose",
+        "x.transpose(0, 2)",
+        "x.transpose(0, 2)",
         note="Jittor swaps two dimensions too, and takes a whole order as well.",
     ),
     _shaped("permute", "x.permute(2, 0, 1)"),
@@ -26,15 +28,19 @@ ENTRIES = (
     _shaped("unsqueeze", "x.unsqueeze(-1)"),
     _shaped("repeat", "x.repeat(2, 1, 3)"),
     _shaped("repeat of more dimensions", "x.repeat(2, 1, 1, 2)"),
-    _shaped("repeat_interleave", "torch.repeat_interleave(x, 2, 1)",
-            "jt.repeat_interleave(x, 2, 1)"),
+    _shaped(
+        "repeat_interleave", "torch.repeat_interleave(x, 2, 1)", "jt.repeat_interleave(x, 2, 1)"
+    ),
     _shaped("expand", "x.unsqueeze(0).expand(5, -1, -1, -1)"),
     _shaped("flip", "torch.flip(x, (0, 2))", "jt.flip(x, (0, 2))"),
     _shaped("roll", "torch.roll(x, 2, 1)", "jt.roll(x, 2, 1)"),
     _shaped("roll of several", "torch.roll(x, (1, -2), (0, 2))", "jt.roll(x, (1, -2), (0, 2))"),
     _shaped(
-        "roll without dims", "torch.roll(x, 1)", "jt.roll(x, 1)",
-        "jt.roll(x.reshape(-1), 1, 0).reshape(x.shape)", "PyTorch rolls the flattened tensor.",
+        "roll without dims",
+        "torch.roll(x, 1)",
+        "jt.roll(x, 1)",
+        "jt.roll(x.reshape(-1), 1, 0).reshape(x.shape)",
+        "PyTorch rolls the flattened tensor.",
     ),
     _shaped("cat", "torch.cat([x, x * 2], 1)", "jt.concat([x, x * 2], 1)"),
     _shaped("stack", "torch.stack([x, x * 2], 1)", "jt.stack([x, x * 2], 1)"),
@@ -42,23 +48,32 @@ ENTRIES = (
     _shaped("split, uneven", "torch.split(x, 3, 2)", "jt.split(x, 3, 2)"),
     _shaped("unbind", "torch.unbind(x, 1)", "jt.unbind(x, 1)"),
     Entry(
-        name="broadcasting", torch="x * y + y", jittor="x * y + y",
-        inputs={"x": real(2, 3, 4), "y": weight(3, 1)}, cases=("ordinary", "nan"),
+        name="broadcasting",
+        torch="x * y + y",
+        jittor="x * y + y",
+        inputs={"x": real(2, 3, 4), "y": weight(3, 1)},
+        cases=("ordinary", "nan"),
     ),
     Entry(
-        name="meshgrid", torch="torch.meshgrid(x, y, indexing='ij')", jittor="jt.meshgrid(x, y)",
-        inputs={"x": real(3), "y": weight(2)}, cases=("ordinary",),
+        name="meshgrid",
+        torch="torch.meshgrid(x, y, indexing='ij')",
+        jittor="jt.meshgrid(x, y)",
+        inputs={"x": real(3), "y": weight(2)},
+        cases=("ordinary",),
     ),
     _rule(
-        "squeeze without dim", "list(torch.ones(1, 2, 1).squeeze().shape)",
+        "squeeze without dim",
+        "list(torch.ones(1, 2, 1).squeeze().shape)",
         "list(jt.ones((1, 2, 1)).squeeze().shape)",
     ),
     _rule(
-        "reshaping to a wrong size", "list(torch.ones(2, 3).reshape(4, 2).shape)",
+        "reshaping to a wrong size",
+        "list(torch.ones(2, 3).reshape(4, 2).shape)",
         "list(jt.ones((2, 3)).reshape((4, 2)).shape)",
     ),
     _rule(
-        "shapes that do not broadcast", "list((torch.ones(2, 3) + torch.ones(2)).shape)",
+        "shapes that do not broadcast",
+        "list((torch.ones(2, 3) + torch.ones(2)).shape)",
         "list((jt.ones((2, 3)) + jt.ones((2,))).shape)",
     ),
     _rule("arange", "torch.arange(1, 2, 0.25).tolist()", "jt.arange(1, 2, 0.25).tolist()"),
@@ -66,9 +81,10 @@ ENTRIES = (
     _rule("linspace of one", "torch.linspace(2, 3, 1).tolist()", "jt.linspace(2, 3, 1).tolist()"),
     _rule("len of an empty tensor", "len(torch.zeros(0, 3))", "len(jt.zeros((0, 3)))"),
     _rule(
-        "a view that is written", "x = torch.zeros(3)\ny = x[:2]\ny += 1\nx.tolist()",
+        "a view that is written",
+        "x = torch.zeros(3)\ny = x[:2]\ny += 1\nx.tolist()",
         "x = jt.zeros(3)\ny = x[:2]\ny += 1\nx.tolist()",
         "x = jt.zeros(3)\nx[:2] = x[:2] + 1\nx.tolist()",
         "A slice is a copy in Jittor, a view in PyTorch.",
     ),
-)  # fmt: skip
+)

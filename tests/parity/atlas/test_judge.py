@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parity.atlas.cases import ORDINARY, draw
-from parity.atlas.entry import Draw, Entry, real
+from parity.atlas.entry import Entry, real
 from parity.atlas.judge import Finding, judge_numeric, judge_random, judge_rule
 from parity.atlas.sides import Side
 from parity.verdict import Verdict
@@ -20,9 +20,8 @@ v = (x - m).square().mean(1, keepdim=True)
 
 def found(
     reference: Side, candidate: Side, torch: str, other: str, case: str = ORDINARY,
-    shape: Draw = real(3, 6),
 ) -> dict[str, Finding]:  # fmt: skip
-    entry = Entry(name="planted", torch=torch, jittor=other, inputs={"x": shape})
+    entry = Entry(name="planted", torch=torch, jittor=other, inputs={"x": real(3, 6)})
     findings = judge_numeric(entry, other, case, draw(entry, case), reference, candidate)
     return {finding.place: finding for finding in findings}
 
@@ -118,7 +117,7 @@ def test_rules_are_compared_by_equality(
         ("torch.manual_seed(7)\ntorch.randn(20000)", Verdict.WITHIN_NOISE),
         ("torch.manual_seed(7)\n1.15 * torch.randn(20000)", Verdict.SEMANTIC_DIFFERENCE),
         ("torch.manual_seed(7)\n0.1 + torch.randn(20000)", Verdict.SEMANTIC_DIFFERENCE),
-        ("torch.manual_seed(7)\n3 ** 0.5 * (2 * torch.rand(20000) - 1)", Verdict.SEMANTIC_DIFFERENCE),
+        ("torch.manual_seed(7)\n3**0.5 * (2 * torch.rand(20000) - 1)", Verdict.SEMANTIC_DIFFERENCE),
         ("torch.zeros(20000)", Verdict.SEMANTIC_DIFFERENCE),
         ("torch.randn(20000)", Verdict.IDENTICAL),
         ("torch.randn(200, 100)", Verdict.ERROR),

@@ -14,10 +14,10 @@ RELU = Entry(name="relu", torch="F.relu(x)", jittor="jt.nn.relu(x)", inputs={"x"
 def test_a_program_is_made_of_the_source_that_was_judged(reference: Side) -> None:
     inputs = {"x": np.array([[-1.5, np.inf]])}
     text = program(RELU, "torch", RELU.torch, inputs=inputs, place="output")
-    assert text.splitlines()[:2] == ["x = torch.tensor([[-1.5, np.inf]])", "y = F.relu(x)"]
+    assert text.splitlines()[:2] == ["x = torch.tensor([[-1.5, np.inf]])", "result = F.relu(x)"]
     assert printed(text, reference) == "[[ 0. inf]]"
     other = program(RELU, "jittor", RELU.jittor, inputs=inputs, place="output")
-    assert other.splitlines()[:2] == ["x = jt.array([[-1.5, np.inf]])", "y = jt.nn.relu(x)"]
+    assert other.splitlines()[:2] == ["x = jt.array([[-1.5, np.inf]])", "result = jt.nn.relu(x)"]
 
 
 def test_a_gradients_program_weighs_as_the_judge_does(reference: Side) -> None:

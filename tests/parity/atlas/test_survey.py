@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from parity.atlas.program import PREAMBLE
+from parity.atlas.program import PREAMBLE, printed
 from parity.atlas.record import read
+from parity.atlas.sides import jittor_side, torch_side
 from parity.atlas.survey import survey
 from parity.cli import main
 
@@ -39,7 +40,7 @@ def test_bad_input_is_2_and_one_line(
 def run(programs: list[str]) -> str:
     """Run programs one after the other in one fresh process."""
     text = PREAMBLE + "".join(
-        f"\ntry:\n    exec({program!r}, globals())\nexcept Exception as e:\n    print(type(e).__name__)"
+        f"\ntry:\n    exec({program!r}, globals())\nexcept Exception as e:\n    print(repr(e))"
         for program in programs
     )
     done = subprocess.run(
@@ -61,3 +62,13 @@ def test_a_program_of_the_page_prints_what_the_page_says(key: tuple[str, str]) -
 def test_the_atlas_is_what_a_new_survey_finds() -> None:
     committed = {(o.group, o.name): o.verdict for o in read(DATA).lines}
     assert {(o.group, o.name): o.verdict for o in survey().lines} == committed
+
+
+@pytest.mark.slow
+def test_every_program_of_the_page_prints_what_the_page_says() -> None:
+    sides = {"torch": torch_side(), "jittor": jittor_side()}
+    for line in read(DATA).lines:
+        deadly = any("process died" in f["reason"] for f in line.findings)
+        for name, shown in ({} if deadly else line.shown).items():
+            said = printed(shown["program"], sides[name])
+            assert said == shown["prints"], (line.group, line.name, name)

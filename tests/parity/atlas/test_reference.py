@@ -1,0 +1,41 @@
+"""PyTorch in float64 is the reference of the atlas; mpmath, with 40 digits, is the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mpmath
+import numpy as np
+import pytest
+
+from parity.atlas.cases import draw
+from parity.atlas.catalogue import find
+from parity.atlas.sides import Side
+from parity.verdict import K
+
+EXACT: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: x if x > 20 else mpmath.log1p(mpmath.exp(x)),
+    "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
+    "gelu": lambda x: x * mpmath.ncdf(x),
+    "mish": lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
+    "elu": lambda x: x if x > 0 else mpmath.expm1(x) / 2,
+    "tanh": mpmath.tanh,
+    "erf": mpmath.erf,
+    "expm1": mpmath.expm1,
+    "asinh": mpmath.asinh,
+}
+
+
+@pytest.mark.parametrize("case", ["ordinary", "tiny magnitude"])
+@pytest.mark.parametrize("name", EXACT)
+def test_the_reference_is_as_exact_as_float64(name: str, case: str, reference: Side) -> None:
+    entry = find("activations", name)
+    inputs = draw(entry, case)
+    found = reference.run(entry.torch, inputs, "float64", gradient=False).values["output"]
+    with mpmath.workdps(40):
+        exact = [EXACT[name](mpmath.mpf(float(x))) for x in inputs["x"].ravel()]
+        gap = max(abs(mpmath.mpf(float(y)) - e) for y, e in zip(found.ravel(), exact, strict=True))
+        assert gap <= K * 2.0**-53 * max(map(abs, exact))
+    assert np.isfinite(found).all()
