@@ -94,6 +94,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 text=True,
+                start_new_session=True,  # Ctrl-C is for the one that asks
             )
         return self._process
 

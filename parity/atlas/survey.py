@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 from tqdm import tqdm
@@ -14,10 +17,13 @@ from parity.atlas.entry import Entry
 from parity.atlas.judge import HIDDEN, Finding
 from parity.atlas.record import Atlas, Line
 from parity.atlas.remote import Worker, WorkerDied
+from parity.atlas.worker import HOW
 from parity.errors import CannotCompare
 from parity.verdict import Verdict
 
 Found = Mapping[str, Any]
+# While one waits for a compiler, the other judges.
+WORKERS = 2
 
 
 def survey(groups: Sequence[str] = ()) -> Atlas:
@@ -30,16 +36,29 @@ def survey(groups: Sequence[str] = ()) -> Atlas:
         if group not in GROUPS:
             raise CannotCompare(f"no group {group!r} in the atlas; its groups: {', '.join(GROUPS)}")
     wanted = [(g, entry) for g in groups or GROUPS for entry in GROUPS[g]]
-    with Worker() as worker, tqdm(total=len(wanted), unit="entry", file=sys.stderr) as bar:
+    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+
+    def one(item: tuple[str, Entry]) -> Line:
+        group, entry = item
+        worker = idle.get()
+        bar.set_description(f"{group}: {entry.name}"[:40].ljust(40))
         try:
-            versions = worker.ask({"do": "versions"})
+            return survey_entry(worker, group, entry)
+        finally:
+            idle.put(worker)
+            bar.update()
+
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker()) for _ in range(WORKERS)]
+        try:
+            versions = workers[0].ask({"do": "versions"})
         except WorkerDied as error:
             raise CannotCompare(f"Jittor or PyTorch cannot be started: {error}") from error
-        lines = []
-        for group, entry in wanted:
-            bar.set_description(f"{group}: {entry.name}"[:40].ljust(40))
-            lines.append(survey_entry(worker, group, entry))
-            bar.update()
+        for worker in workers:
+            idle.put(worker)
+        bar = stack.enter_context(tqdm(total=len(wanted), unit="entry", file=sys.stderr))
+        pool = stack.enter_context(ThreadPoolExecutor(WORKERS))
+        lines = list(pool.map(one, wanted))
     return Atlas(versions=versions, lines=lines)
 
 
@@ -89,14 +108,19 @@ def _order(finding: Found) -> tuple[bool, bool, bool, int]:
 
 
 def _show(worker: Worker, group: str, entry: Entry, finding: Found) -> Mapping[str, Any]:
-    where = {"case": finding["case"], "place": finding["place"]}
-    try:
-        return worker.ask({"do": "show", "group": group, "entry": entry.name, **where})
-    except WorkerDied as error:
-        return {
-            "torch": {"program": entry.torch, "prints": ""},
-            "jittor": {"program": entry.jittor, "prints": str(error)},
-        }
+    task = {"do": "show", "group": group, "entry": entry.name}
+    task |= {"case": finding["case"], "place": finding["place"]}
+    died = ""
+    for how in HOW:
+        try:
+            found = worker.ask({**task, "how": how})
+        except WorkerDied as error:
+            died = str(error)
+            continue
+        if how == HOW[-1]:
+            found["jittor"]["prints"] = died
+        return found
+    raise CannotCompare(f"{group}: {entry.name}: PyTorch cannot be run: {died}")
 
 
 def _mend(entry: Entry, found: Sequence[Found], mended: Sequence[Found]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ from parity.atlas.sides import Side, jittor_side, torch_side
 from parity.framework import Array
 
 Task = Mapping[str, Any]
+# How a finding is shown. A smaller input may kill what the whole one does not, and some findings
+# are that Jittor dies of them: then PyTorch's program alone is run.
+HOW = ("shrunk", "whole", "PyTorch alone")
 
 
 def serve() -> None:
@@ -46,7 +49,7 @@ def answer(task: Task, reference: Side, candidate: Side) -> dict[str, Any]:
         source = entry.mend if task["mend"] else entry.jittor
         found = judged(entry, source, task["case"], reference, candidate)
         return {"findings": [finding.as_json() for finding in found]}
-    return shown(entry, task["case"], task["place"], reference, candidate)
+    return shown(entry, task["case"], task["place"], task["how"], reference, candidate)
 
 
 def judged(entry: Entry, source: str, case: str, reference: Side, candidate: Side) -> list[Finding]:
@@ -57,10 +60,12 @@ def judged(entry: Entry, source: str, case: str, reference: Side, candidate: Sid
     return judge(entry, source, reference, candidate)
 
 
-def shown(entry: Entry, case: str, place: str, reference: Side, candidate: Side) -> dict[str, Any]:
+def shown(
+    entry: Entry, case: str, place: str, how: str, reference: Side, candidate: Side
+) -> dict[str, Any]:
     """Return the shortest program that shows a finding, by side, and what each prints."""
     inputs = draw(entry, case or ORDINARY)
-    if entry.kind == "numeric":
+    if entry.kind == "numeric" and how == "shrunk":
         inputs = _smallest(entry, case, place, inputs, reference, candidate)
     result: dict[str, Any] = {}
     for precision in ("float32", "float64"):
@@ -68,9 +73,8 @@ def shown(entry: Entry, case: str, place: str, reference: Side, candidate: Side)
             program(entry, side.framework, source, inputs=inputs, place=place, precision=precision)
             for side, source in ((reference, entry.torch), (candidate, entry.jittor))
         ]
-        outputs = [
-            printed(text, side) for text, side in zip(texts, (reference, candidate), strict=True)
-        ]
+        alone = how == "PyTorch alone"
+        outputs = [printed(texts[0], reference), "" if alone else printed(texts[1], candidate)]
         result = {
             "torch": {"program": texts[0], "prints": outputs[0]},
             "jittor": {"program": texts[1], "prints": outputs[1]},

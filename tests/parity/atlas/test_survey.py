@@ -65,6 +65,7 @@ def test_the_atlas_is_what_a_new_survey_finds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_every_program_of_the_page_prints_what_the_page_says() -> None:
     sides = {"torch": torch_side(), "jittor": jittor_side()}
     for line in read(DATA).lines:
