@@ -49,6 +49,8 @@ def program(
     if entry.kind == "rule":
         lines.append(f"print({expression})")
     elif entry.kind == "random":
+        seed = "torch.manual_seed(0)" if framework == "torch" else "jt.set_global_seed(0)"
+        lines.insert(0, seed)
         lines.append(f"s = ({expression}).detach().numpy()")
         lines.append("print(s.mean(), s.std(), s.min(), s.max())")
     elif wanted:
