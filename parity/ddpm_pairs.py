@@ -120,7 +120,8 @@ class Training:
     def state(self) -> dict[str, Array]:
         """Copy weights, moments and average out, as `group:path`, and the number of steps."""
         saved = self.trainer.checkpoint(dataset="", epoch=0)
-        groups = {g: getattr(saved, g) for g in ("weights", "ema", "exp_avg", "exp_avg_sq")}
+        # In the order in which a step makes them, so that the first to differ is at fault.
+        groups = {g: getattr(saved, g) for g in ("exp_avg", "exp_avg_sq", "weights", "ema")}
         state = {f"{g}:{path}": value for g, of in groups.items() for path, value in of.items()}
         return {**state, "steps taken": np.array(saved.step)}
 

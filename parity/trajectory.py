@@ -196,8 +196,9 @@ def _stepped(
     side = sides[role, precision]
     try:
         side.load(_given(state, precision, shift))
+        # What a step reports was there before the state that it leaves.
         reported = side.step(number)
-        return {**side.state(), **reported}
+        return {**reported, **side.state()}
     except Exception as error:
         raise CannotCompare(
             f"{course.name!r}: the {role} raised at step {number} in {precision}: {one_line(error)}"
