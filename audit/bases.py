@@ -1,0 +1,188 @@
+"""The correct pairs and courses that faults and rewrites are put into, at the smallest sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from audit.case import Edit, Side
+from ddpm.config import DiffusionConfig, preset
+from parity.checking import outcome
+from parity.ddpm_pairs import Sampling, Training, pairs
+from parity.exact import judge_table
+from parity.pair import Pair
+from parity.report import Report
+from parity.test_schedule import TABLES, conditioning, exact_tables
+from parity.trajectory import Course
+
+
+@dataclass(frozen=True)
+class PairBase:
+    """A pair of modules; the torch side is the reference, or both are torch's."""
+
+    pair: Pair
+
+    @property
+    def name(self) -> str:
+        """The pair's name."""
+        return self.pair.name
+
+    @property
+    def crosses(self) -> bool:
+        """Whether the candidate is a port and not a second copy."""
+        return self.pair.candidate is not self.pair.reference
+
+    def changed(self, side: Side | None = None, edit: Edit | None = None) -> Pair:
+        """Return the pair with one side edited; of two copies, the second."""
+        if edit is None:
+            return self.pair
+        role = "reference" if side == "torch" and self.crosses else "candidate"
+        return replace(self.pair, **{role: partial(edited, getattr(self.pair, role), edit)})
+
+    def judged(
+        self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
+        """Check the pair."""
+        return outcome(self.changed(side, edit), seed=seed)
+
+
+def edited(build: Callable[..., Any], edit: Edit, *arguments: Any) -> Any:
+    """Build a side and edit it; an edit may return what takes its place."""
+    built = build(*arguments)
+    return edit(built) or built
+
+
+@dataclass(frozen=True)
+class CourseBase:
+    """A training or a sampling; an edit is given a stepper."""
+
+    course: Course
+
+    @property
+    def name(self) -> str:
+        """The course's name."""
+        return self.course.name
+
+    def changed(self, side: Side | None = None, edit: Edit | None = None) -> Course:
+        """Return the course with one side edited."""
+        if edit is None:
+            return self.course
+        role = "reference" if side == "torch" else "candidate"
+        build = getattr(self.course, role)
+        return replace(self.course, **{role: partial(edited, build, edit)})
+
+    def judged(
+        self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
+        """Check the course."""
+        return outcome(self.changed(side, edit), seed=seed)
+
+
+@dataclass(frozen=True)
+class ScheduleBase:
+    """Every table of a noise schedule, beside exact arithmetic; an edit is given a `Schedule`."""
+
+    name: str
+    config: DiffusionConfig
+
+    def judged(
+        self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
+        """Judge each table as `parity.test_schedule` does; there is nothing to seed."""
+        found = {role: self._tables(role, edit if side == role else None) for role in SIDES}
+        with mpmath.workdps(60):
+            exact = exact_tables(self.config)
+            findings = [
+                judge_table(
+                    name, found["torch"][name], found["jittor"][name], exact[name],
+                    conditioning(exact, name, self.config.schedule),
+                )
+                for name in TABLES
+            ]  # fmt: skip
+        return Report(pair=self.name, findings=tuple(findings))
+
+    def _tables(self, side: Side, edit: Edit | None) -> dict[str, np.ndarray[Any, Any]]:
+        schedule = _schedule(side)(self.config)
+        if edit is not None:
+            schedule = edit(schedule) or schedule
+        return {name: np.asarray(getattr(schedule, name)) for name in TABLES}
+
+
+SIDES: tuple[Side, Side] = ("torch", "jittor")
+
+
+def _schedule(side: Side) -> Any:
+    from importlib import import_module
+
+    return import_module(f"impl_{side}.schedule").Schedule
+
+
+_PARTS = {pair.name: pair for pair in pairs()}
+# Attention inside and beside it, a change of width and of resolution, dropout: a U-Net's every part.
+SMALL = preset("tiny").with_(
+    unet={"image_size": 8, "attention_resolutions": (4,), "base_channels": 4, "norm_groups": 2},
+    train={"warmup_steps": 2},
+)
+TIME = PairBase(_PARTS["time embedding"])
+RESIDUAL = PairBase(_PARTS["residual block"])
+ATTENTION = PairBase(_PARTS["attention"])
+DOWNSAMPLE = PairBase(_PARTS["downsample"])
+UPSAMPLE = PairBase(_PARTS["upsample"])
+
+
+def two_copies(base: PairBase) -> PairBase:
+    """Return the reference beside a second copy of itself."""
+    return PairBase(
+        replace(base.pair, name=f"{base.name}, twice", candidate=base.pair.reference, init=False)
+    )
+
+
+def _unet() -> Pair:
+    from importlib import import_module
+
+    config = SMALL.unet
+
+    def build(side: str) -> Any:
+        return import_module(f"impl_{side}.unet").UNet(config).initialize(0)
+
+    return Pair(
+        name="U-Net, small",
+        reference=partial(build, "torch"),
+        candidate=partial(build, "jittor"),
+        inputs=lambda rng: {
+            "x": rng.standard_normal((2, 1, 8, 8), np.float32),
+            "timestep": rng.integers(0, 1000, 2),
+        },
+        training=True,
+        init=True,
+        probes=("plain", "low variance"),
+    )
+
+
+UNET = PairBase(_unet())
+TRAINING = CourseBase(
+    Course(
+        name="training, small",
+        phase="optimizer",
+        reference=partial(Training, "torch", SMALL),
+        candidate=partial(Training, "jittor", SMALL),
+        steps=3,
+    )
+)
+_CHAIN = SMALL.with_(diffusion={"T": 12, "beta_start": 1e-2, "beta_end": 0.5})
+SAMPLING = CourseBase(
+    Course(
+        name="sampling, small",
+        phase="sampling",
+        reference=partial(Sampling, "torch", _CHAIN),
+        candidate=partial(Sampling, "jittor", _CHAIN),
+        steps=12,
+    )
+)
+LINEAR = ScheduleBase("schedule, linear", DiffusionConfig(T=200, variance="fixed_small"))
+COSINE = ScheduleBase("schedule, cosine", DiffusionConfig(T=200, schedule="cosine"))

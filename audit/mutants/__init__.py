@@ -1,0 +1,44 @@
+"""Planted faults, one file for each class; every function is one fault, as a porter makes it.
+
+Importing this package fills `audit.case.MUTANTS`.
+"""
+
+from audit.mutants import (
+    activation,
+    attention,
+    convolution,
+    data,
+    diffusion,
+    ema,
+    embedding,
+    gradient,
+    interpolation,
+    loading,
+    normalisation,
+    numerics,
+    optimizer,
+    precision,
+    random,
+    schedule,
+    state,
+)
+
+__all__ = [
+    "activation",
+    "attention",
+    "convolution",
+    "data",
+    "diffusion",
+    "ema",
+    "embedding",
+    "gradient",
+    "interpolation",
+    "loading",
+    "normalisation",
+    "numerics",
+    "optimizer",
+    "precision",
+    "random",
+    "schedule",
+    "state",
+]

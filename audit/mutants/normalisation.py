@@ -1,0 +1,159 @@
+"""Faults of normalisations: epsilon, variance, momentum, affine parameters, groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jittor as jt
+import torch
+
+from audit.bases import RESIDUAL, UNET
+from audit.case import UNREPORTED, mutant
+from audit.layers import LAYERS
+
+EPSILON = "https://github.com/MegEngine/MegDiffusion/issues/5"
+EPSILON_AGAIN = "https://github.com/ml-explore/mlx-examples/issues/1434"
+RUNNING = "https://github.com/tinygrad/tinygrad/pull/807"
+MOMENTUM = "https://github.com/fastestimator/fastestimator/pull/1201"
+BIASED = "Jittor 1.3.11 nn.py: Var.var is biased by default, torch's unbiased"
+OUTSIDE = "https://github.com/keras-team/keras/pull/8726"
+
+
+@mutant(RESIDUAL, "torch", "norm1", "forward", EPSILON)
+def epsilon_left_at_pytorchs_default(block: Any) -> None:
+    """GroupNorm with 1e-5 where the paper's code has 1e-6."""
+    block.norm1.eps = 1e-5
+
+
+@mutant(RESIDUAL, "jittor", "norm2", "forward", EPSILON_AGAIN)
+def epsilon_left_at_jittors_default(block: Any) -> None:
+    """GroupNorm with 1e-5 where the paper's code has 1e-6."""
+    block.norm2.epsilon = 1e-5
+
+
+@mutant(UNET, "torch", "up.0.attentions.0.norm", "forward", EPSILON_AGAIN)
+def epsilon_of_one_attention(unet: Any) -> None:
+    """Another epsilon in the normalisation of one attention of a whole U-Net."""
+    unet.up[0].attentions[0].norm.eps = 1e-5
+
+
+@mutant(LAYERS, "torch", "norm", "forward", EPSILON)
+def layer_norm_of_another_library(model: Any) -> None:
+    """LayerNorm with 1e-12, BERT's epsilon, for 1e-5."""
+    model.norm.eps = 1e-12
+
+
+@mutant(LAYERS, "jittor", "norm", "forward", EPSILON)
+def layer_norm_with_epsilon_1e_6(model: Any) -> None:
+    """LayerNorm with 1e-6 for 1e-5."""
+    model.norm.eps = 1e-6
+
+
+@mutant(RESIDUAL, "torch", "norm1", "forward", BIASED)
+def unbiased_group_variance(block: Any) -> None:
+    """GroupNorm spelled out with torch.var, which divides by n - 1."""
+    norm = block.norm1
+
+    def forward(input: torch.Tensor) -> torch.Tensor:
+        N, C = input.shape[:2]
+        x = input.reshape(N, norm.num_groups, -1)
+        x = (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + norm.eps).sqrt()
+        return x.reshape(input.shape) * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+    norm.forward = forward
+
+
+def _jittor_group_norm(norm: Any, *, correction: int = 0, outside: bool = False) -> Any:
+    def execute(x: Any) -> Any:
+        N, C, H, W = x.shape
+        size = C // norm.groups * H * W
+        grouped = x.reshape(N, norm.groups, size)
+        centred = grouped - grouped.sum(2, keepdims=True) / size
+        variance = centred.sqr().sum(2, keepdims=True) / (size - correction)
+        root = jt.sqrt(variance) + 1e-6 if outside else jt.sqrt(variance + 1e-6)
+        normal = (centred / root).reshape(N, C, H, W)
+        return normal * norm.weight.reshape(1, C, 1, 1) + norm.bias.reshape(1, C, 1, 1)
+
+    return execute
+
+
+@mutant(RESIDUAL, "jittor", "norm1", "forward", BIASED)
+def unbiased_group_variance_in_jittor(block: Any) -> None:
+    """GroupNorm spelled out with n - 1."""
+    block.norm1.execute = _jittor_group_norm(block.norm1, correction=1)
+
+
+@mutant(RESIDUAL, "jittor", "norm2", "forward", OUTSIDE)
+def epsilon_outside_the_root(block: Any) -> None:
+    """Divides by sqrt(variance) + epsilon."""
+    block.norm2.execute = _jittor_group_norm(block.norm2, outside=True)
+
+
+@mutant(RESIDUAL, "torch", "norm2", "forward", UNREPORTED)
+def shift_not_applied(block: Any) -> None:
+    """GroupNorm without its bias."""
+    norm = block.norm2
+    norm.forward = lambda input: torch.nn.functional.group_norm(
+        input, norm.num_groups, norm.weight, None, norm.eps
+    )
+
+
+@mutant(RESIDUAL, "jittor", "norm2", "forward", UNREPORTED)
+def scale_not_applied(block: Any) -> None:
+    """GroupNorm without its weight."""
+    norm, execute = block.norm2, block.norm2.execute
+
+    def unscaled(x: Any) -> Any:
+        shift = norm.bias.reshape(1, -1, 1, 1)
+        return (execute(x) - shift) / norm.weight.reshape(1, -1, 1, 1) + shift
+
+    norm.execute = unscaled
+
+
+@mutant(
+    RESIDUAL, "torch", "norm1", "forward", "https://github.com/fkodom/yet-another-retnet/pull/11"
+)
+def other_number_of_groups(block: Any) -> None:
+    """Two groups for four."""
+    block.norm1.num_groups = 2
+
+
+@mutant(
+    RESIDUAL, "jittor", "norm1", "forward", "https://github.com/fkodom/yet-another-retnet/pull/11"
+)
+def one_group_for_each_channel(block: Any) -> None:
+    """As many groups as channels: an instance norm."""
+    block.norm1.groups = 8
+
+
+@mutant(LAYERS, "jittor", "batch", "forward", RUNNING, "running_var")
+def biased_running_variance(model: Any) -> None:
+    """Jittor's own BatchNorm, whose running variance is biased."""
+    own = jt.nn.BatchNorm2d.execute
+    model.batch.execute = lambda x: own(model.batch, x)
+
+
+@mutant(LAYERS, "torch", "batch", "forward", MOMENTUM, "running_mean")
+def momentum_of_the_other_convention(model: Any) -> None:
+    """0.9, the share that is kept, for 0.1, the share that is new."""
+    model.batch.momentum = 0.9
+
+
+@mutant(LAYERS, "jittor", "batch", "forward", MOMENTUM, "running_mean")
+def momentum_of_another_library(model: Any) -> None:
+    """0.01, TensorFlow's default in PyTorch's convention."""
+    model.batch.momentum = 0.01
+
+
+@mutant(LAYERS, "torch", "batch", "forward", RUNNING)
+def batch_statistics_for_each_sample(model: Any) -> None:
+    """BatchNorm that takes its statistics from each sample alone."""
+    batch = model.batch
+
+    def forward(input: torch.Tensor) -> torch.Tensor:
+        mean = input.mean((2, 3), keepdim=True)
+        spread = (input.var((2, 3), keepdim=True, unbiased=False) + batch.eps).sqrt()
+        normal = (input - mean) / spread
+        return normal * batch.weight[:, None, None] + batch.bias[:, None, None]
+
+    batch.forward = forward

@@ -1,0 +1,130 @@
+"""Faults of the optimizer: epsilon, betas, bias correction, decay, learning rate, clipping."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jittor as jt
+import torch
+
+from audit.bases import TRAINING
+from audit.case import UNREPORTED, mutant
+from impl_jittor.operators import constant
+from impl_jittor.optim import learning_rate as jittor_rate
+from impl_torch.optim import learning_rate
+
+HAT = "https://github.com/tensorflow/tensorflow/issues/9047"
+EPSILON = "https://github.com/juntang-zhuang/Adabelief-Optimizer/pull/12"
+DECAY = "Loshchilov & Hutter 2019: L2 and decoupled decay differ"
+
+
+def _step(optimizer: Any, *, hat: bool = False, corrected: bool = True, decay: float = 0.0) -> Any:
+    """Return Jittor's step of Adam, with options that should not be."""
+
+    def step(loss: Any = None, retain_graph: bool = False) -> None:
+        optimizer.pre_step(loss, retain_graph)
+        group, (one, two) = optimizer.param_groups[0], optimizer.betas
+        n = optimizer.n_step
+        correct1, correct2 = (1 - one**n, math.sqrt(1 - two**n)) if corrected else (1.0, 1.0)
+        moments = zip(
+            group["params"], group["grads"], group["exp_avg"], group["exp_avg_sq"], strict=True
+        )
+        for p, g, m, v in moments:
+            c = {k: constant(x, p) for k, x in (
+                ("k1", one), ("t1", 1 - one), ("k2", two), ("t2", 1 - two),
+                ("r", optimizer.lr / correct1), ("c2", correct2), ("e", optimizer.epsilon),
+                ("d", 1 - optimizer.lr * decay),
+            )}  # fmt: skip
+            m.update(c["k1"] * m + c["t1"] * g)
+            v.update(c["k2"] * v + c["t2"] * g * g)
+            root = (jt.sqrt(v) + c["e"]) / c["c2"] if hat else jt.sqrt(v) / c["c2"] + c["e"]
+            p.update(c["d"] * p - c["r"] * m / root)
+        optimizer.post_step()
+
+    return step
+
+
+@mutant(TRAINING, "jittor", None, "optimizer", HAT, "weights of")
+def epsilon_hat(side: Any) -> None:
+    """Epsilon added before the bias correction, as in Jittor's own Adam."""
+    side.trainer.optimizer.step = _step(side.trainer.optimizer, hat=True)
+
+
+@mutant(TRAINING, "torch", None, "optimizer", EPSILON, "weights of")
+def epsilon_of_tensorflow(side: Any) -> None:
+    """1e-7 for 1e-8."""
+    side.trainer.optimizer.param_groups[0]["eps"] = 1e-7
+
+
+@mutant(TRAINING, "torch", None, "optimizer", UNREPORTED, "exp_avg_sq of")
+def beta2_too_small(side: Any) -> None:
+    """beta_2 0.99 for 0.999."""
+    side.trainer.optimizer.param_groups[0]["betas"] = (0.9, 0.99)
+
+
+@mutant(TRAINING, "jittor", None, "optimizer", UNREPORTED, "exp_avg of")
+def beta1_of_gans(side: Any) -> None:
+    """beta_1 0.5 for 0.9."""
+    side.trainer.optimizer.betas = (0.5, 0.999)
+
+
+@mutant(TRAINING, "jittor", None, "optimizer", HAT, "weights of")
+def no_bias_correction(side: Any) -> None:
+    """Moments used as they are."""
+    side.trainer.optimizer.step = _step(side.trainer.optimizer, corrected=False)
+
+
+@mutant(TRAINING, "torch", None, "optimizer", DECAY, "exp_avg of")
+def decay_in_the_gradient(side: Any) -> None:
+    """Weight decay added to the gradient, where there should be none."""
+    side.trainer.optimizer.param_groups[0]["weight_decay"] = 1e-4
+
+
+@mutant(TRAINING, "jittor", None, "optimizer", DECAY, "weights of")
+def decay_of_adamw(side: Any) -> None:
+    """AdamW's default decay of PyTorch, 0.01, where there should be none."""
+    side.trainer.optimizer.step = _step(side.trainer.optimizer, decay=0.01)
+
+
+def _rate_of_the_next_step(side: Any, rate: Any) -> None:
+    trainer = side.trainer
+    own = trainer.optimizer.update
+    trainer.optimizer.update = lambda loss, lr, clip: own(
+        loss, rate(trainer.step + 1, trainer.config.train), clip
+    )
+
+
+@mutant(TRAINING, "torch", None, "optimizer", UNREPORTED, "weights of")
+def warm_up_off_by_one(side: Any) -> None:
+    """The learning rate of the step after."""
+    _rate_of_the_next_step(side, learning_rate)
+
+
+@mutant(TRAINING, "jittor", None, "optimizer", UNREPORTED, "weights of")
+def warm_up_off_by_one_in_jittor(side: Any) -> None:
+    """The learning rate of the step after."""
+    _rate_of_the_next_step(side, jittor_rate)
+
+
+@mutant(TRAINING, "torch", None, "optimizer", UNREPORTED, "exp_avg of")
+def clipped_by_value(side: Any) -> None:
+    """Gradients clipped one by one and not by their norm."""
+    optimizer = side.trainer.optimizer
+
+    def update(loss: Any, lr: float, clip_norm: float) -> None:
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(optimizer.named_parameters.values(), clip_norm / 10)
+        optimizer.step()
+
+    optimizer.update = update
+
+
+@mutant(TRAINING, "jittor", None, "optimizer", UNREPORTED, "exp_avg of")
+def clipped_harder(side: Any) -> None:
+    """The norm clipped at a tenth."""
+    optimizer = side.trainer.optimizer
+    own = optimizer.update
+    optimizer.update = lambda loss, lr, clip: own(loss, lr, clip / 10)

@@ -1,0 +1,60 @@
+"""Faults of mode: training for evaluation, and the reverse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch.nn.functional as F
+
+from audit.bases import RESIDUAL, PairBase
+from audit.case import UNREPORTED, mutant
+from audit.layers import LAYERS
+
+FRESH = "Jittor 1.3.11: a fresh module is in evaluation mode, torch's in training mode"
+EVALUATING = PairBase(replace(LAYERS.pair, name="layers, evaluating", training=False))
+QUIET = PairBase(replace(RESIDUAL.pair, name="residual block, evaluating", training=False))
+
+
+@mutant(EVALUATING, "torch", "batch", "forward", UNREPORTED)
+def batch_statistics_when_evaluating(model: Any) -> None:
+    """BatchNorm with the batch's statistics in evaluation."""
+    batch = model.batch
+    batch.forward = lambda input: F.batch_norm(
+        input, None, None, batch.weight, batch.bias, True, 0.0, batch.eps
+    )
+
+
+@mutant(EVALUATING, "jittor", "batch", "forward", FRESH)
+def batch_statistics_when_evaluating_in_jittor(model: Any) -> None:
+    """BatchNorm left in training mode."""
+    batch = model.batch
+    execute = batch.execute
+
+    def training(x: Any) -> Any:
+        batch.is_train = True
+        return execute(x)
+
+    batch.execute = training
+
+
+@mutant(QUIET, "torch", "dropout", "forward", UNREPORTED)
+def dropping_when_evaluating(block: Any) -> None:
+    """Dropout in evaluation."""
+    block.dropout.forward = lambda x: F.dropout(x, 0.1, training=True)
+
+
+@mutant(RESIDUAL, "jittor", "dropout", "forward", FRESH)
+def not_dropping_when_training(block: Any) -> None:
+    """Dropout off in training."""
+    block.dropout.rate = 0.0
+
+
+@mutant(LAYERS, "torch", "batch", "forward", UNREPORTED)
+def running_statistics_when_training(model: Any) -> None:
+    """BatchNorm with running statistics in training."""
+    batch = model.batch
+    batch.forward = lambda input: F.batch_norm(
+        input, batch.running_mean, batch.running_var, batch.weight, batch.bias, False, 0.0,
+        batch.eps,
+    )  # fmt: skip
