@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,12 +11,14 @@ import mpmath
 import numpy as np
 
 from audit.case import Edit, Side
-from ddpm.config import DiffusionConfig, preset
+from ddpm.config import DiffusionConfig, RunConfig, preset
 from parity.checking import outcome
 from parity.ddpm_pairs import Sampling, Training, pairs
 from parity.exact import judge_table
+from parity.framework import Array, Precision
 from parity.pair import Pair
 from parity.report import Report
+from parity.subject import moved_off
 from parity.test_schedule import TABLES, conditioning, exact_tables
 from parity.trajectory import Course
 
@@ -123,7 +125,7 @@ def _schedule(side: Side) -> Any:
 
 
 _PARTS = {pair.name: pair for pair in pairs()}
-# Attention inside and beside it, a change of width and of resolution, dropout: a U-Net's every part.
+# Every part of a U-Net: attention, a change of width and of resolution, dropout.
 SMALL = preset("tiny").with_(
     unet={"image_size": 8, "attention_resolutions": (4,), "base_channels": 4, "norm_groups": 2},
     train={"warmup_steps": 2},
@@ -164,13 +166,30 @@ def _unet() -> Pair:
     )
 
 
+class _UnderWay(Training):
+    """A training whose weights have left their initial zeros, which would hide what is before."""
+
+    def __init__(self, framework: str, config: RunConfig, precision: Precision) -> None:
+        super().__init__(framework, config, precision)
+        state = self.state()
+        weights = {name: value for name, value in state.items() if name.startswith("weights:")}
+        self.load({**state, **moved_off(weights, dict.fromkeys(weights, ""), 0)})
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Restore a state, in the precision of this side."""
+        precision = self.trainer.checkpoint(dataset="", epoch=0).weights["conv_in.weight"].dtype
+        super().load(
+            {n: v.astype(precision) if v.dtype.kind == "f" else v for n, v in state.items()}
+        )
+
+
 UNET = PairBase(_unet())
 TRAINING = CourseBase(
     Course(
         name="training, small",
         phase="optimizer",
-        reference=partial(Training, "torch", SMALL),
-        candidate=partial(Training, "jittor", SMALL),
+        reference=partial(_UnderWay, "torch", SMALL),
+        candidate=partial(_UnderWay, "jittor", SMALL),
         steps=3,
     )
 )

@@ -55,8 +55,7 @@ def unbiased_group_variance(block: Any) -> None:
     norm = block.norm1
 
     def forward(input: torch.Tensor) -> torch.Tensor:
-        N, C = input.shape[:2]
-        x = input.reshape(N, norm.num_groups, -1)
+        x = input.reshape(input.shape[0], norm.num_groups, -1)
         x = (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + norm.eps).sqrt()
         return x.reshape(input.shape) * norm.weight[:, None, None] + norm.bias[:, None, None]
 

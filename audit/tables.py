@@ -1,0 +1,34 @@
+"""The audit as Markdown, for the terminal and for documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def describe(audit: Mapping[str, Any]) -> str:
+    """Return the whole audit as text: scores, classes, verdicts, rules of others, survivors."""
+    parts = [markdown(("what", "value", "target"), [tuple(row.values()) for row in audit["rows"]])]
+    if audit["kills"]:
+        kills = [(kind, f"{a} of {b}") for kind, (a, b) in audit["kills"].items()]
+        parts.append(markdown(("class of fault", "caught"), kills))
+    verdicts = list(next(iter(audit["confusion"].values()), {}))
+    counts = [(name, *counted.values()) for name, counted in audit["confusion"].items()]
+    parts.append(markdown(("set", *verdicts), counts))
+    if audit["field"]:
+        parts.append(
+            markdown(
+                ("rule", "caught", "falsely accused", "localised"),
+                [(r["rule"], r["caught"], r["accused"], r["localised"]) for r in audit["field"]],
+            )
+        )
+    for record in audit["survivors"]:
+        parts.append(f"Survivor: {record['kind']}, {record['name']} ({record['side']}): "
+                     f"{record['text']}")  # fmt: skip
+    return "\n\n".join(parts)
