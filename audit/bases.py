@@ -44,7 +44,8 @@ class PairBase:
         if edit is None:
             return self.pair
         role = "reference" if side == "torch" and self.crosses else "candidate"
-        return replace(self.pair, **{role: partial(edited, getattr(self.pair, role), edit)})
+        changes: dict[str, Any] = {role: partial(edited, getattr(self.pair, role), edit)}
+        return replace(self.pair, **changes)
 
     def judged(
         self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
@@ -75,8 +76,8 @@ class CourseBase:
         if edit is None:
             return self.course
         role = "reference" if side == "torch" else "candidate"
-        build = getattr(self.course, role)
-        return replace(self.course, **{role: partial(edited, build, edit)})
+        changes: dict[str, Any] = {role: partial(edited, getattr(self.course, role), edit)}
+        return replace(self.course, **changes)
 
     def judged(
         self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0

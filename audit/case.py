@@ -16,7 +16,9 @@ Edit = Callable[[Any], object]
 class Base(Protocol):
     """Something correct, either side of which can be edited."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
     def judged(
         self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
@@ -128,7 +130,7 @@ def _kind(edit: Edit) -> str:
 
 
 def _name(edit: Edit) -> str:
-    return edit.__name__.strip("_").replace("_", " ")  # type: ignore[attr-defined]
+    return edit.__name__.strip("_").replace("_", " ")
 
 
 def _text(edit: Edit) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import jittor as jt
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-import jittor_env
 from audit.bases import PairBase
 from parity.pair import Pair
-
-jt = jittor_env.load()
 
 
 class TorchResize(nn.Module):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from audit import curves
 from audit import mutants as _mutants  # noqa: F401  fills the list
 from audit import rewrites as _rewrites  # noqa: F401
 from audit.case import MUTANTS, REWRITES
@@ -16,7 +18,7 @@ from audit.judging import record
 from ddpm.errors import InputError
 
 Job = tuple[str, Callable[[], dict[str, Any]]]
-SETS = ("mutant", "rewrite")
+SETS = ("mutant", "rewrite", "curve")
 # Of the quick part, each so-and-so-many-th; the rest adds breadth, no other kind.
 QUICK = 8
 
@@ -36,7 +38,9 @@ def jobs(only: Sequence[str], quick: bool) -> Iterator[Job]:
     for number, (name, case) in enumerate(cases):
         wanted = not only or name in only or case.kind in only
         if wanted and not (quick and number % QUICK):
-            yield f"{name}/{case.kind}/{case.side}/{case.name}", lambda case=case: record(case)
+            yield f"{name}/{case.kind}/{case.side}/{case.name}", partial(record, case)
+    if "curve" in only or not (only or quick):
+        yield from curves.jobs()
 
 
 def run(todo: Sequence[Job], journal: Path, *, fresh: bool = False) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ ALLOWED = {
         *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "measuring", "ddpm_metrics"),
     },
     "reports": {"ddpm", "parity", "reproduction"},
+    "audit": {"jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity"},
     "bench": {"ddpm", "measuring", "reproduction"},
     "ddpm_cli": {
         *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "measuring", "ddpm_metrics"),
