@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from audit import scores
+from audit import field, scores
 from audit.run import jobs, run
 from audit.tables import describe
 from ddpm.atomic import write_text
@@ -30,7 +30,7 @@ def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[st
         "kills": scores.kills(mutants),
         "localisation": scores.localisation(mutants),
         "confusion": scores.confusion(records),
-        "field": [],
+        "field": field.table(records),
         "survivors": scores.survivors(records),
         "records": list(records),
     }
@@ -39,7 +39,7 @@ def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[st
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("audit.json"))
 @click.option("--quick", is_flag=True, help="Every eighth case.")
-@click.option("--only", multiple=True, help="mutant, rewrite or curve, or a class of fault.")
+@click.option("--only", multiple=True, help="mutant, rewrite, curve or field, or a class of fault.")
 @click.option("--fresh", is_flag=True, help="Begin anew; else a run that was cut off goes on.")
 def main(out: Path, quick: bool, only: tuple[str, ...], fresh: bool) -> None:
     """Plant faults and benign rewrites, see what the gate says, and write scores to OUT."""

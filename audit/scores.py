@@ -61,7 +61,7 @@ def confusion(records: Sequence[Record]) -> dict[str, dict[str, int]]:
             verdict.name: sum(record["verdict"] == verdict.name for record in of(records, name))
             for verdict in Verdict
         }
-        for name in sorted({record["set"] for record in records} - {"curve"})
+        for name in sorted({record["set"] for record in records} - {"curve", "field"})
     }
 
 
