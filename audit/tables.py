@@ -20,7 +20,8 @@ def describe(audit: Mapping[str, Any]) -> str:
         parts.append(markdown(("class of fault", "caught"), kills))
     verdicts = list(next(iter(audit["confusion"].values()), {}))
     counts = [(name, *counted.values()) for name, counted in audit["confusion"].items()]
-    parts.append(markdown(("set", *verdicts), counts))
+    if counts:
+        parts.append(markdown(("set", *verdicts), counts))
     if audit["field"]:
         parts.append(
             markdown(
