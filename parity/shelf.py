@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import weakref
 from collections.abc import Iterator, MutableMapping
-from typing import IO, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,21 +27,22 @@ class _Written(NamedTuple):
 class Shelf(MutableMapping[Key, Array], Generic[Key]):
     """Arrays by key, in order of entry.
 
-    What is taken out is a copy, and nothing that is done to it comes back. The file has no name and
-    goes with the object; it is made where `tempfile` makes files (TMPDIR).
+    What is taken out may be read and not written; what is put in may be written on. The file has no
+    name and goes with the object; it is made where `tempfile` makes files (TMPDIR).
     """
 
     def __init__(self, large: int = LARGE) -> None:
         self._held: dict[Key, Array | _Written] = {}
         self._large = large
-        self._file: IO[bytes] | None = None
+        self._file: io.FileIO | None = None
+        self._end = 0
 
     def __setitem__(self, key: Key, array: Array) -> None:
-        self._held[key] = array if array.nbytes < self._large else self._write(array)
+        self._held[key] = _frozen(array) if array.nbytes < self._large else self._write(array)
 
     def __getitem__(self, key: Key) -> Array:
         held = self._held[key]
-        return self._read(held) if isinstance(held, _Written) else held.copy()
+        return self._read(held) if isinstance(held, _Written) else held
 
     def __delitem__(self, key: Key) -> None:
         del self._held[key]
@@ -56,14 +58,34 @@ class Shelf(MutableMapping[Key, Array], Generic[Key]):
 
     def _write(self, array: Array) -> _Written:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="parity-")  # noqa: SIM115 - lives with self
-            weakref.finalize(self, self._file.close)
-        offset = self._file.seek(0, 2)
-        np.ascontiguousarray(array).tofile(self._file)
-        return _Written(offset, array.shape, array.dtype)
+            opened = tempfile.TemporaryFile(prefix="parity-", buffering=0)  # noqa: SIM115
+            weakref.finalize(self, opened.close)
+            self._file = opened
+        written = _Written(self._end, array.shape, array.dtype)
+        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        self._file.seek(self._end)
+        self._end += len(data)
+        while data:  # the system may take less than it is given
+            data = data[self._file.write(data) :]
+        return written
 
     def _read(self, written: _Written) -> Array:
         assert self._file is not None
+        array = np.empty(written.shape, written.dtype)
+        data = array.reshape(-1).view(np.uint8).data
         self._file.seek(written.offset)
-        count = int(np.prod(written.shape))
-        return np.fromfile(self._file, written.dtype, count).reshape(written.shape)
+        while data:
+            taken = self._file.readinto(data)
+            if not taken:
+                raise OSError("a file of the trace has become shorter than it was written")
+            data = data[taken:]
+        return _sealed(array)
+
+
+def _frozen(array: Array) -> Array:
+    return _sealed(array.copy())
+
+
+def _sealed(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
