@@ -12,6 +12,7 @@ import numpy as np
 
 from audit.case import Edit, Side
 from ddpm.config import DiffusionConfig, RunConfig, preset
+from ddpm.exact_schedule import conditioning, exact_tables
 from parity.checking import outcome
 from parity.ddpm_pairs import Sampling, Training, pairs
 from parity.exact import judge_table
@@ -19,7 +20,7 @@ from parity.framework import Array, Precision
 from parity.pair import Pair
 from parity.report import Report
 from parity.subject import moved_off
-from parity.test_schedule import TABLES, conditioning, exact_tables
+from parity.test_schedule import TABLES
 from parity.trajectory import Course
 
 

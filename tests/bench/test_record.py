@@ -71,7 +71,9 @@ def test_times_measured_in_turn_are_recorded_as_they_were(pytester, monkeypatch)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONPATH", str(Path(peers.__file__).parents[1]))
     pytester.makepyfile(TEST)
-    run = pytester.runpytest_subprocess("-p", "pytest_benchmark.plugin", "--benchmark-json=out.json")
+    run = pytester.runpytest_subprocess(
+        "-p", "pytest_benchmark.plugin", "--benchmark-json=out.json"
+    )
     run.assert_outcomes(passed=2)
     torch_side, jittor = json.loads((pytester.path / "out.json").read_text())["benchmarks"]
     assert jittor["stats"]["data"] == [2.0, 4.0, 8.0]

@@ -34,11 +34,11 @@ BY_CHOICE = {
 }  # inside a function, when asked for
 FRAMEWORKS = {
     "torch": re.compile(
-        r"impl_torch/|parity/torch_\w+\.py|parity/ddpm_pairs\.py|parity/test_"
+        r"impl_torch/|audit/|parity/torch_\w+\.py|parity/ddpm_pairs\.py|parity/test_"
         r"|measuring/(on_torch|judging|machine)\.py|bench/peers\.py|ddpm_metrics/"
     ),
     "jittor": re.compile(
-        r"impl_jittor/|jittor_env/|parity/jittor_\w+\.py|parity/ddpm_pairs\.py|parity/test_"
+        r"impl_jittor/|jittor_env/|audit/|parity/jittor_\w+\.py|parity/ddpm_pairs\.py|parity/test_"
         r"|measuring/on_jittor\.py"
     ),
 }
