@@ -36,6 +36,12 @@ def extractor(weights: Path | None = None) -> Extractor:
             f"the extractor 'inception' needs its weights, and {missing}; get {SOURCE} and add"
             f" --weights {FILE}, or use --extractor digits"
         )
+    try:  # torch-fidelity 0.4 unpickles whatever is in the file: what is not tensors stops here
+        torch.load(named, map_location="cpu", weights_only=True)
+    except Exception:  # whatever a damaged file makes of it; PyTorch's text advises to trust it
+        raise InputError(
+            f"{named} is damaged, or holds more than tensors and is not opened; get {SOURCE}"
+        ) from None
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
@@ -47,7 +53,7 @@ def extractor(weights: Path | None = None) -> Extractor:
         network = FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048", "logits_unbiased"], str(named)
         ).eval()
-    except Exception as error:  # whatever a damaged file makes of it
+    except Exception as error:  # tensors of another network
         text = " ".join(str(error).split())[:120]
         raise InputError(f"{named} holds no weights of Inception-v3: {text}") from None
 

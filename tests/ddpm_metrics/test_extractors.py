@@ -1,5 +1,7 @@
 """What looks at images: the shipped classifier is as its facts say; a wrong choice is named."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,24 @@ def test_inception_without_weights_says_where_to_get_them(monkeypatch, tmp_path)
         choose("inception", tmp_path / "weights.pth")
     with pytest.raises(InputError, match="no extractor 'eyes': choose from digits, inception"):
         choose("eyes")
+
+
+class Touch:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_weights_of_inception_are_read_as_tensors_alone(tmp_path):
+    weights, trace = tmp_path / "weights.pth", tmp_path / "trace"
+    torch.save({"Conv2d_1a_3x3.conv.weight": Touch(trace)}, weights)
+    with pytest.raises(InputError, match="holds more than tensors and is not opened"):
+        choose("inception", weights)
+    assert not trace.exists()
 
 
 def test_a_real_set_is_looked_at_once(monkeypatch, tmp_path, real):
