@@ -10,6 +10,8 @@ from ddpm.atomic import write_text
 from ddpm.errors import InputError
 from ddpm_cli.options import extractor_options
 
+ENOUGH = 10_000  # samples from which on the bias is small beside usual differences
+
 
 @click.command()
 @click.option(
@@ -66,11 +68,10 @@ def command(
         f"KID: {found.kid:.6f} ± {found.kid_std:.6f}",
         f"precision: {found.precision:.4f}, recall: {found.recall:.4f}",
     ]
+    if found.count < ENOUGH:
+        lines.append(
+            f"warning: {found.count:,} samples score worse than many would; compare only scores of"
+            " as many samples, or the extrapolated ones"
+        )
     write_text(out, "\n".join(lines) + "\n")
     click.echo("\n".join(lines))
-    if found.count < 10_000:
-        click.echo(
-            f"warning: {found.count:,} samples score worse than many would; compare only scores of"
-            " as many samples, or the extrapolated ones",
-            err=True,
-        )

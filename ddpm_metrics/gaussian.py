@@ -55,4 +55,4 @@ def frechet_distance(fake: Gaussian, real: Gaussian, root: Float64 | None = None
     values = np.linalg.svd(fake.root() @ root, compute_uv=False)
     between = np.square(fake.mean - real.mean).sum()
     spread = np.trace(fake.covariance) + np.trace(real.covariance)
-    return float(between + spread - 2 * values.sum())
+    return max(0.0, float(between + spread - 2 * values.sum()))

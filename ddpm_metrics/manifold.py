@@ -10,6 +10,7 @@ from ddpm import streams
 
 Float64 = NDArray[np.float64]
 NEIGHBOUR = 3
+ROWS = 1000  # of a table of distances at a time
 
 
 def precision_recall(fake: Float64, real: Float64, *, seed: int = 0) -> tuple[float, float]:
@@ -21,10 +22,13 @@ def precision_recall(fake: Float64, real: Float64, *, seed: int = 0) -> tuple[fl
     """
     count = min(len(fake), len(real))
     fake, real = (_some(vectors, count, seed) for vectors in (fake, real))
-    between = cdist(fake, real)
-    precision = (between <= _reach(real)[None, :]).any(axis=1).mean()
-    recall = (between <= _reach(fake)[:, None]).any(axis=0).mean()
-    return float(precision), float(recall)
+    reach_of_real, reach_of_fake = _reach(real), _reach(fake)
+    precise, recalled = np.zeros(count, bool), np.zeros(count, bool)
+    for part in _parts(count):
+        between = cdist(fake[part], real)
+        precise[part] = (between <= reach_of_real[None, :]).any(axis=1)
+        recalled |= (between <= reach_of_fake[part, None]).any(axis=0)
+    return float(precise.mean()), float(recalled.mean())
 
 
 def _some(vectors: Float64, count: int, seed: int) -> Float64:
@@ -35,5 +39,14 @@ def _some(vectors: Float64, count: int, seed: int) -> Float64:
 def _reach(vectors: Float64) -> Float64:
     """Return each vector's distance to its third neighbour, itself not counted."""
     nearest = min(NEIGHBOUR, len(vectors) - 1)
-    distances: Float64 = np.partition(cdist(vectors, vectors), nearest, axis=1)[:, nearest]
-    return distances
+    return np.concatenate(
+        [
+            np.partition(cdist(vectors[part], vectors), nearest, axis=1)[:, nearest]
+            for part in _parts(len(vectors))
+        ]
+    )
+
+
+def _parts(count: int) -> list[slice]:
+    """Divide so many rows that a table of distances stays small."""
+    return [slice(i, i + ROWS) for i in range(0, count, ROWS)]

@@ -14,9 +14,10 @@ from ddpm_metrics.gaussian import Gaussian, frechet_distance
 from ddpm_metrics.inception_score import inception_score
 from ddpm_metrics.kernel import kid
 from ddpm_metrics.manifold import precision_recall
-from ddpm_metrics.uncertainty import extrapolated, interval
+from ddpm_metrics.uncertainty import RESAMPLES, extrapolated, interval
 
 Interval = tuple[float, float]
+MANY_FEATURES = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,8 @@ def score(
     def inception(indices: NDArray[np.int64]) -> float:
         return inception_score(seen.logits[indices], splits=splits, seed=seed)[0]
 
+    # Of 2,048 features one distance takes seconds.
+    resamples = RESAMPLES if known.vectors.shape[1] < MANY_FEATURES else RESAMPLES // 5
     count = len(seen)
     distance = fid(np.arange(count))
     endless = extrapolated(fid, count, seed=seed)
@@ -98,7 +101,7 @@ def score(
         label=extractor.fid_label,
         count=count,
         fid=distance,
-        fid_interval=interval(fid, distance, count, seed=seed),
+        fid_interval=interval(fid, distance, count, resamples=resamples, seed=seed),
         fid_infinity=endless,
         fid_bias=distance - endless,
         kid=mean,

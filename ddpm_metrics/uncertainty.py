@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from ddpm import streams
 
 Score = Callable[[NDArray[np.int64]], float]
 SIZES, DRAWS = 8, 4
-RESAMPLES = 100
+RESAMPLES, HIDDEN = 100, 5.0  # a bar appears after so many seconds
 CONFIDENCE = 0.95
 
 
@@ -40,7 +42,9 @@ def extrapolated(score: Score, count: int, *, seed: int = 0) -> float:
     return float(intercept)
 
 
-def interval(score: Score, value: float, count: int, *, seed: int = 0) -> tuple[float, float]:
+def interval(
+    score: Score, value: float, count: int, *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
     """Return a 95 % interval of a score by resampling its images (bootstrap).
 
     Resampled sets hold an image more than once and score as a smaller set would; that shift is
@@ -49,9 +53,13 @@ def interval(score: Score, value: float, count: int, *, seed: int = 0) -> tuple[
     scores = np.array(
         [
             score(streams.stream(seed, "probe", "resample", i).integers(0, count, count))
-            for i in range(RESAMPLES)
+            for i in _shown(range(resamples))
         ]
     )
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(scores - scores.mean(), [tail, 1 - tail])
     return float(value + low), float(value + high)
+
+
+def _shown(numbers: range) -> Iterable[int]:
+    return tqdm(numbers, desc="resample", delay=HIDDEN, leave=False, file=sys.stderr)
