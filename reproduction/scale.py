@@ -39,7 +39,7 @@ SCALES = {
         sample_batch=32,
         seeds=1,
         ensemble=1,
-        ensemble_steps=60,
+        ensemble_steps=150,
         rounds=10,
     ),
     "cifar10": Scale(

@@ -47,7 +47,8 @@ def problem(command: str, pytest_options: set[str]) -> str | None:
     if program == "parity":
         return _unknown_of_parity(rest, options)
     if program == "pytest":
-        places = [w for w in rest if re.fullmatch(r"[a-z_/]+", w) and w not in ("slow",)]
+        after = zip(["", *rest], rest, strict=False)  # what follows an option is its value
+        places = [w for a, w in after if re.fullmatch(r"[a-z_/]+", w) and not a.startswith("-")]
         missing = [place for place in places if not (ROOT / place).exists()]
         unknown = sorted(options - pytest_options)
         return f"no {[*missing, *unknown]}" if missing or unknown else None
