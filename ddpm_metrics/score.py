@@ -80,6 +80,7 @@ def score(
         extractor = choose(extractor)
     seen, known = (x if isinstance(x, Features) else features(x, extractor) for x in (fake, real))
     require_enough(len(seen), splits)
+    require_enough(len(known))
     target = Gaussian.of(known.vectors)
     root = target.root()
 
