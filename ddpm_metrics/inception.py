@@ -14,7 +14,7 @@ from torch import Tensor
 from ddpm.errors import InputError
 from ddpm_metrics.extractors import Extractor
 
-FILE = "pt_inception-2015-12-05-6726825d.pth"
+FILE = "weights-inception-2015-12-05-6726825d.pth"
 SOURCE = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/" + FILE
 VARIABLE = "DDPM_INCEPTION_WEIGHTS"
 
