@@ -207,7 +207,18 @@ def _draw(states: Iterator[tuple[int, Images]], kept: set[int], bar: Any) -> Sam
 
 
 def peak_memory() -> int:
-    """Return the largest resident memory this process has had, in bytes."""
+    """Return the largest resident memory this process has had, in bytes.
+
+    Linux counts into `ru_maxrss` what the parent held when it started this process; `VmHWM` is this
+    program's own.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    own = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    if own:
+        return int(own[0]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

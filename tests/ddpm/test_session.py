@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -123,3 +125,21 @@ def test_samples_that_are_damaged_are_named(tmp_path):
     path.write_bytes(b"PK")
     with pytest.raises(InputError, match=r"samples.npz holds no samples"):
         session.SamplingOutcome.load(path)
+
+
+def peak_of_a_child(before="pass"):
+    code = f"from ddpm.session import peak_memory; {before}; print(peak_memory())"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    return int(done.stdout)
+
+
+def test_peak_memory_is_the_process_s_own_and_not_that_of_the_one_that_started_it():
+    small = peak_of_a_child()
+    held = bytearray(b"x") * (500 * 2**20)
+    assert peak_of_a_child() < small + 100 * 2**20
+    assert len(held) == 500 * 2**20
+
+
+def test_peak_memory_stays_when_memory_is_given_back():
+    small = peak_of_a_child()
+    assert peak_of_a_child("held = bytearray(b'x') * 2**28; del held") > small + 0.9 * 2**28
