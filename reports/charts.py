@@ -140,7 +140,7 @@ def spreads(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
 
 def bars(values: Mapping[str, Mapping[str, float]], unit: str) -> Figure:
     """Bars of both sides for each thing that was measured."""
-    figure = Figure(figsize=(9, 0.8 * len(values) + 1), layout="constrained")
+    figure = Figure(figsize=(9, 0.8 * len(values) + 1.3), layout="constrained")
     axes = figure.subplots()
     rows = np.arange(len(values))
     for offset, side in ((-0.2, "torch"), (0.2, "jittor")):
@@ -150,7 +150,8 @@ def bars(values: Mapping[str, Mapping[str, float]], unit: str) -> Figure:
     axes.set_yticks(rows, list(values))
     axes.set(xlabel=unit)
     axes.invert_yaxis()
-    axes.legend(loc="lower right")
+    axes.margins(x=0.1)
+    figure.legend(loc="outside upper right", ncols=2)
     return figure
 
 

@@ -87,7 +87,7 @@ def _remarks(rows: list[dict[str, Any]], label: str) -> list[str]:
     count = rows[0]["count"]
     remarks = [
         f"From the same weights and random numbers, {label} of Jittor less that of PyTorch is"
-        f" {same - own:+.4f}; each from its own weights, {theirs - own:+.4f}.",
+        f" {_signed(same - own)}; each from its own weights, {_signed(theirs - own)}.",
     ]
     seeds = [own, *(row["fid"] for row in rows[3:])]
     if len(seeds) > 1:
@@ -101,3 +101,8 @@ def _remarks(rows: list[dict[str, Any]], label: str) -> list[str]:
         f" {label}: compare it only with scores of as many. 'Endless' is extrapolated."
     )
     return remarks
+
+
+def _signed(value: float) -> str:
+    """Return a difference with its sign, nothing without one."""
+    return f"{round(value, 4) + 0.0:+.4f}"
