@@ -29,12 +29,14 @@ def compare_command(old: Path, new: Path) -> None:
     records cannot be compared.
     """
     try:
-        changes = compare(old, new)
+        changes, lost = compare(old, new)
     except InputError as error:
         click.echo(f"bench: {error}", err=True)
         sys.exit(CANNOT_COMPARE)
     for change in changes:
         click.echo(str(change))
+    for subject, side, preset, batch_size in lost:
+        click.echo(f"{subject:<16} {side:<12} {preset}, batch {batch_size}: not in {new}")
     slower = sum(change.slower for change in changes)
     click.echo(f"{slower} of {len(changes)} ratios slower")
     sys.exit(SLOWER if slower else 0)

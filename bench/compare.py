@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,23 +48,26 @@ class Change:
         )
 
 
-def compare(old: Path, new: Path) -> list[Change]:
-    """Return every ratio that both records have.
+def compare(old: Path, new: Path) -> tuple[list[Change], list[Key]]:
+    """Return every ratio that both records have, and what only the old one has.
 
     Raises:
         InputError: a record cannot be used, or the two have nothing in common.
     """
-    before, after = read(old), read(new)
-    common = [key for key in after if key in before]
-    if not common:
-        raise InputError(f"{old} and {new} have no subject, side, preset and batch in common")
-    return [
-        Change(
-            key[0], key[1], after[key]["over"], key[2], _bounds(before[key]), _bounds(after[key])
-        )
-        for key in common
-        if after[key]["side"] != after[key]["over"]
+    before, after = (
+        {key: facts for key, facts in read(path).items() if facts["side"] != facts["over"]}
+        for path in (old, new)
+    )
+    changes = [
+        Change(key[0], key[1], after[key]["over"], key[2], _bounds(before[key]), _bounds(facts))
+        for key, facts in after.items()
+        if key in before and before[key]["over"] == facts["over"]
     ]
+    if not changes:
+        raise InputError(
+            f"{old} and {new} have no ratio of the same subject, sides, preset and batch in common"
+        )
+    return changes, [key for key in before if key not in after]
 
 
 def read(path: Path) -> dict[Key, dict[str, Any]]:
@@ -92,7 +96,11 @@ def _whole(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _bounds(facts: dict[str, Any]) -> tuple[float, float, float]:
     ratio = facts["ratio"]
-    return ratio["low"], ratio["median"], ratio["high"]
+    low, median, high = (ratio[name] for name in ("low", "median", "high"))
+    # NaN is neither above nor below anything, and would pass as unchanged.
+    if not 0 < low <= median <= high < math.inf:
+        raise TypeError(f"a usable ratio of {facts['subject']}: {low}, {median}, {high}")
+    return low, median, high
 
 
 def _spread(bounds: tuple[float, float, float]) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from bench.replay import record
+from bench.replay import environment_of, record
 from bench.subjects import SUBJECTS, Subject
 from ddpm.config import PRESETS, RunConfig, preset
-from measuring import Timing, alternate
+from measuring import MeasuringError, Timing, alternate
 
 Measured = Callable[[Any, str, str], None]
 
@@ -36,19 +35,24 @@ def config(request: pytest.FixtureRequest) -> RunConfig:
 def timings(request: pytest.FixtureRequest, config: RunConfig) -> Callable[..., Timing]:
     """Return a function that times all sides of a subject in turn, once."""
     option = request.config.getoption
-    threads = {} if option("threads") is None else {"OMP_NUM_THREADS": str(option("threads"))}
-    environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"), **threads}
-    done: dict[str, Timing] = {}
+    environment = environment_of(option("threads"))
+    done: dict[str, Timing | MeasuringError] = {}
 
     def time(subject: Subject) -> Timing:
         if subject.name not in done:
-            done[subject.name] = alternate(
-                subject.sides(config, environment),
-                rounds=min(option("rounds"), subject.most_rounds),
-                warmup=subject.warmup,
-                progress=subject.name,
-            )
-        return done[subject.name]
+            try:
+                done[subject.name] = alternate(
+                    subject.sides(config, environment),
+                    rounds=min(option("rounds"), subject.most_rounds),
+                    warmup=subject.warmup,
+                    progress=subject.name,
+                )
+            except MeasuringError as error:  # once, and not again for each of its sides
+                done[subject.name] = error
+        found = done[subject.name]
+        if isinstance(found, MeasuringError):
+            pytest.fail(str(found), pytrace=False)
+        return found
 
     return time
 
@@ -61,8 +65,7 @@ def measured(
 
     def measure(benchmark: Any, name: str, side: str) -> None:
         subject = SUBJECTS[name]
-        record(
-            benchmark, subject, side, timings(subject), request.config.getoption("preset"), config
-        )
+        preset, threads = (request.config.getoption(name) for name in ("preset", "threads"))
+        record(benchmark, subject, side, timings(subject), preset, config, threads)
 
     return measure

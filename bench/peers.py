@@ -15,7 +15,9 @@ import importlib.util
 import sys
 import types
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.machinery import ModuleSpec
 from typing import Any
 from unittest.mock import MagicMock
@@ -26,6 +28,8 @@ from torch import nn
 
 from ddpm import streams
 from ddpm.config import RunConfig, UNetConfig
+from impl_torch.unet import UNet
+from measuring.machine import operations
 
 Unit = Callable[[], None]
 UNUSED = ("torchvision", "ema_pytorch", "accelerate", "pytorch_fid")
@@ -59,7 +63,16 @@ def unet_of_diffusers(config: UNetConfig) -> nn.Module:
 
 
 class _StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds an empty module for each package that is imported and not used."""
+    """Finds an empty module for each package that is imported and not used, inside `with`."""
+
+    def __enter__(self) -> None:
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *error: object) -> None:
+        sys.meta_path.remove(self)
+        for name in [name for name in sys.modules if name.split(".")[0] in UNUSED]:
+            if isinstance(sys.modules[name], MagicMock):
+                del sys.modules[name]
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -80,30 +93,78 @@ class _StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def unet_of_lucidrains(config: UNetConfig) -> nn.Module:
-    """Return denoising-diffusion-pytorch's Unet of as many levels, as wide as ours, grey or RGB.
+    """Return denoising-diffusion-pytorch's Unet of as many levels, grey or RGB.
 
-    It has full attention at the innermost level, linear attention at all others, and GELU. Its
-    width is ours; `workload` measures and states both models' floating-point operations.
+    It has full attention at the innermost level, linear attention at all others, and GELU. Of its
+    widths in steps of 4 it has the one whose forward pass comes nearest to ours in operations.
 
     Raises:
         ModuleNotFoundError: it is not installed.
     """
+    return _lucidrains(config, _nearest_width(config))
+
+
+def operations_of_lucidrains(config: RunConfig) -> dict[str, int]:
+    """Return the operations of one unit of each subject with that model; `parameters`, `width`."""
+    width = _nearest_width(config.unet)
+    batch, sampled = config.train.batch_size, config.sample.batch_size
+    with torch.device("meta"):
+        model = _lucidrains(config.unet, width)
+        images, timestep = _meta_batch(config.unet)
+        step = operations(lambda: _predict(model, images, timestep).sum().backward())
+    forward = _forward_operations(config.unet, width)
+    return {
+        "forward": forward * batch,
+        "training_step": step * batch,
+        "sampling_step": forward * sampled,
+        "sampling": forward * sampled * config.diffusion.T,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "width": width,
+    }
+
+
+def _lucidrains(config: UNetConfig, width: int) -> nn.Module:
     if importlib.util.find_spec("denoising_diffusion_pytorch") is None:
         raise ModuleNotFoundError(
             "denoising-diffusion-pytorch is not installed; type pip install --no-deps"
             " denoising-diffusion-pytorch einops"
         )
-    sys.meta_path.insert(0, _StandIn())
-    # the package's own __init__ imports models that need yet more
-    from denoising_diffusion_pytorch.denoising_diffusion_pytorch import Unet
+    with _StandIn():
+        from denoising_diffusion_pytorch.denoising_diffusion_pytorch import Unet
 
     model: nn.Module = Unet(
-        dim=config.base_channels,
+        dim=width,
         dim_mults=config.channel_multipliers,
         channels=config.image_channels,
         dropout=config.dropout,
     )
     return model
+
+
+def _nearest_width(config: UNetConfig) -> int:
+    with torch.device("meta"):
+        ours = UNet(config)
+        images, timestep = _meta_batch(config)
+        with torch.no_grad():
+            wanted = operations(lambda: ours(images, timestep))
+    widths = range(4, 4 * config.base_channels, 4)
+    above = bisect_left(widths, wanted, key=lambda width: _forward_operations(config, width))
+    near = widths[max(above - 1, 0) : above + 1]
+    return min(near, key=lambda width: abs(_forward_operations(config, width) - wanted))
+
+
+@cache
+def _forward_operations(config: UNetConfig, width: int) -> int:
+    """Return the operations of a forward pass of one image; no number is computed for it."""
+    with torch.device("meta"), torch.no_grad():
+        model = _lucidrains(config, width)
+        images, timestep = _meta_batch(config)
+        return operations(lambda: _predict(model, images, timestep))
+
+
+def _meta_batch(config: UNetConfig) -> tuple[torch.Tensor, torch.Tensor]:
+    shape = (1, config.image_channels, config.image_size, config.image_size)
+    return torch.empty(shape), torch.empty(1, dtype=torch.int64)
 
 
 def make(subject: str, options: dict[str, Any]) -> Unit:
@@ -193,7 +254,7 @@ def _sampling_step(model: nn.Module, config: RunConfig) -> Unit:
         number += 1
         with torch.no_grad():
             predicted = _predict(model, x, t.expand(count))
-            x = scheduler.step(predicted, t, x).prev_sample.clamp(-4, 4)
+            x = scheduler.step(predicted, t, x).prev_sample
 
     return unit
 

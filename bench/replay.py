@@ -6,15 +6,20 @@ their own, before it asks: its clock is ours, and moves on by what was measured.
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from functools import cache
+from importlib import metadata
 from typing import Any
 
+from bench.peers import operations_of_lucidrains
 from bench.subjects import Subject
 from ddpm.config import RunConfig
 from measuring import Timing
 from measuring.machine import gemm_peak, unet_operations
 from reproduction.environment import environment
+
+PEERS = ("diffusers", "denoising-diffusion-pytorch")
 
 
 class Clock:
@@ -32,7 +37,13 @@ CLOCK = Clock()
 
 
 def record(
-    benchmark: Any, subject: Subject, side: str, timing: Timing, preset: str, config: RunConfig
+    benchmark: Any,
+    subject: Subject,
+    side: str,
+    timing: Timing,
+    preset: str,
+    config: RunConfig,
+    threads: int | None = None,
 ) -> None:
     """Hand one side's rounds, and what they mean, to a fixture whose timer is `CLOCK`."""
     rounds = iter(timing.seconds[side])
@@ -41,15 +52,29 @@ def record(
         CLOCK.now += next(rounds)
 
     benchmark.group = subject.name
-    benchmark.extra_info.update(facts(subject, side, timing, preset, config))
+    benchmark.extra_info.update(facts(subject, side, timing, preset, config, threads))
     benchmark.pedantic(unit, rounds=len(timing.seconds[side]))
 
 
 def facts(
-    subject: Subject, side: str, timing: Timing, preset: str, config: RunConfig
+    subject: Subject,
+    side: str,
+    timing: Timing,
+    preset: str,
+    config: RunConfig,
+    threads: int | None = None,
 ) -> dict[str, Any]:
-    """Return what a reader of the record needs to know of one side's rounds."""
-    counted = _operations(config)
+    """Return what a reader of the record needs to know of one side's rounds.
+
+    Args:
+        subject: what was timed.
+        side: of whom.
+        timing: of all sides of the subject.
+        preset: the model's name.
+        config: the model and its batch.
+        threads: how many each process was told to use; None if none was told.
+    """
+    counted = _operations_of_lucidrains(config) if side == "lucidrains" else _operations(config)
     found: dict[str, Any] = {
         "subject": subject.name,
         "side": side,
@@ -59,15 +84,40 @@ def facts(
         "batch_size": config.train.batch_size,
         "parameters": counted["parameters"],
         "peak_memory": timing.peak_memory[side],
-        "environment": environment(),
+        "memory_growth": timing.memory_growth.get(side),
+        "environment": environment() | ({} if threads is None else {"threads": str(threads)}),
+        "peers": {name: _version(name) for name in PEERS},
     }
-    operations = counted.get(subject.name)
-    if operations is not None and side not in subject.other_architectures:
-        rate = operations / timing.median(side)
-        found |= {"flops": operations, "flops_per_second": rate, "gemm_share": rate / gemm_peak()}
+    if subject.name in counted:
+        rate = counted[subject.name] / timing.median(side)
+        found["flops"], found["flops_per_second"] = counted[subject.name], rate
+        found["gemm_share"] = rate / _gemm_peak(threads)
     return found
 
 
 @cache
 def _operations(config: RunConfig) -> dict[str, int]:
     return unet_operations(config)
+
+
+@cache
+def _operations_of_lucidrains(config: RunConfig) -> dict[str, int]:
+    return operations_of_lucidrains(config)
+
+
+@cache
+def _gemm_peak(threads: int | None) -> float:
+    return gemm_peak(environment_of(threads))
+
+
+def environment_of(threads: int | None) -> dict[str, str]:
+    """Return the variables by which each process is told how many threads to use, and how."""
+    told = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    return {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"), **told}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

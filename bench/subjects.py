@@ -34,7 +34,6 @@ class Subject:
         slow: whether it takes minutes.
         most_rounds: how often at most.
         warmup: rounds that are not counted.
-        other_architectures: contenders whose model is not ours, layer for layer.
     """
 
     name: str
@@ -42,7 +41,6 @@ class Subject:
     slow: bool = False
     most_rounds: int = 1000
     warmup: int = 2
-    other_architectures: tuple[str, ...] = ("lucidrains",)
 
     @property
     def base(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
@@ -63,10 +63,12 @@ class Timing:
     Attributes:
         seconds: side -> seconds of each round, in order.
         peak_memory: side -> largest resident memory of its process, bytes.
+        memory_growth: side -> by how much that rose from the first counted round to the last.
     """
 
     seconds: dict[str, list[float]]
     peak_memory: dict[str, int]
+    memory_growth: dict[str, int] = field(default_factory=dict)
 
     def ratio(self, over: str, under: str) -> Ratio:
         """Return how many times longer `over` takes than `under`."""
@@ -97,6 +99,7 @@ def alternate(
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     peaks: dict[str, int] = {}
+    first: dict[str, int] = {}
     with ExitStack() as stack:
         workers = {
             name: stack.enter_context(Worker(f"{name} ({side.subject})", side))
@@ -110,5 +113,6 @@ def alternate(
                 taken, peaks[name] = workers[name].measure()
                 if number >= 0:
                     seconds[name].append(taken)
+                    first.setdefault(name, peaks[name])
                 bar.update()
-    return Timing(seconds, peaks)
+    return Timing(seconds, peaks, {name: peaks[name] - first[name] for name in first})

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ddpm.config import RunConfig
+from measuring.alternation import alternate
+from measuring.process import Side
+from measuring.workloads import EPOCH_IMAGES
 
 SIZES = (512, 1024, 2048)
 REPEATS = 5
 
 
-@cache
-def gemm_peak() -> float:
+def gemm_peak(environment: Mapping[str, str] | None = None) -> float:
     """Return the highest rate of a float32 matrix product here, in operations per second.
 
-    The fastest of a few sizes and repeats, with as many threads as PyTorch uses.
+    The fastest of a few sizes and repeats, in processes like those whose share of it is asked.
+
+    Args:
+        environment: variables added to theirs, such as how many threads they use.
+
+    Raises:
+        MeasuringError: a process died.
+    """
+    sides = {
+        f"{size} x {size}": Side("product", {"size": size}, f"{__name__}:make", environment or {})
+        for size in SIZES
+    }
+    timing = alternate(sides, rounds=REPEATS, progress="matrix products")
+    fastest = (min(timing.seconds[side]) for side in sides)
+    return max(2 * size**3 / seconds for size, seconds in zip(SIZES, fastest, strict=True))
+
+
+def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
+    """Return a product of two square float32 matrices.
+
+    Args:
+        subject: `product`.
+        options: `size`, their rows and columns.
     """
     import torch
 
-    best = 0.0
-    for size in SIZES:
-        a, b = torch.rand(2, size, size)
+    a, b = torch.rand(2, options["size"], options["size"])
+
+    def product() -> None:
         torch.mm(a, b)
-        for _ in range(REPEATS):
-            begun = time.perf_counter()
-            torch.mm(a, b)
-            best = max(best, 2 * size**3 / (time.perf_counter() - begun))
-    return best
+
+    return {"product": product}[subject]
 
 
 def operations(work: Callable[[], Any]) -> int:
@@ -42,7 +61,7 @@ def operations(work: Callable[[], Any]) -> int:
 
 
 def unet_operations(config: RunConfig) -> dict[str, int]:
-    """Return the operations of one batch of training: `forward`, and `training_step`.
+    """Return the operations of one unit of every subject that is made of products; `parameters`.
 
     Counted on PyTorch's side; Jittor's does the same products.
     """
@@ -60,8 +79,14 @@ def unet_operations(config: RunConfig) -> dict[str, int]:
         with torch.no_grad():
             trainer.model(images, timestep)
 
+    one, step = operations(forward), operations(lambda: trainer.train_step(images.numpy()))
+    sampling_step = one * config.sample.batch_size // config.train.batch_size
     return {
-        "forward": operations(forward),
-        "training_step": operations(lambda: trainer.train_step(images.numpy())),
+        "forward": one,
+        "training_step": step,
+        "backward": step,
+        "sampling_step": sampling_step,
+        "sampling": sampling_step * config.diffusion.T,
+        "epoch": step * (EPOCH_IMAGES // config.train.batch_size),
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
     }

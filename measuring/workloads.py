@@ -12,6 +12,7 @@ from ddpm import streams
 from ddpm.config import RunConfig
 
 Unit = Callable[[], None]
+EPOCH_IMAGES = 5000
 
 
 def make(subject: str, options: dict[str, Any]) -> Unit:
@@ -101,7 +102,7 @@ def _sampling_step(work: _Work) -> Unit:
 
 
 def _epoch(work: _Work) -> Unit:
-    images = work.images(5000)
+    images = work.images(EPOCH_IMAGES)
 
     def unit() -> None:
         for _ in work.trainer.train_epoch(images, 0):

@@ -60,7 +60,7 @@ def test_noise_is_not(tmp_path):
         ("{", "cannot be read"),
         ("[]", "is no record of pytest bench"),
         ('{"benchmarks": [{"extra_info": {}}]}', "it lacks 'subject'"),
-        ('{"benchmarks": []}', "no subject, side, preset and batch in common"),
+        ('{"benchmarks": []}', "no ratio of the same subject, sides, preset and batch in common"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(tmp_path, text, line):
@@ -73,3 +73,29 @@ def test_what_cannot_be_compared_is_one_line(tmp_path, text, line):
     assert line in run.output
     assert run.output.startswith("bench: ")
     assert run.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "bounds", [(1, float("nan"), 2), (1, 2, float("inf")), (0, 1, 2), (3, 2, 1), ("1", "2", "3")]
+)
+def test_a_ratio_that_is_none_is_refused(tmp_path, bounds):
+    good = record(tmp_path / "good", jittor=(1, 1, 1))
+    run = compare(good, record(tmp_path / "bad", jittor=bounds))
+    assert run.exit_code == 2
+    assert "bad is no record of pytest bench" in run.output
+    assert run.output.count("\n") == 1
+
+
+def test_records_that_share_their_base_alone_cannot_be_compared(tmp_path):
+    old = record(tmp_path / "old", jittor=(1, 1, 1))
+    run = compare(old, record(tmp_path / "new", diffusers=(1, 1, 1)))
+    assert run.exit_code == 2
+    assert "in common" in run.output
+
+
+def test_what_is_no_longer_timed_is_said(tmp_path):
+    old = record(tmp_path / "old", jittor=(1, 1, 1), diffusers=(1, 1, 1))
+    run = compare(old, record(tmp_path / "new", jittor=(1, 1, 1)))
+    assert run.exit_code == 0
+    assert f"diffusers    tiny, batch 32: not in {tmp_path / 'new'}\n" in run.output
+    assert run.output.endswith("0 of 1 ratios slower\n")

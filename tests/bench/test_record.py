@@ -1,16 +1,18 @@
 """What is counted, and what comes into pytest-benchmark's record of times measured elsewhere."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from bench import peers
-from bench.subjects import SUBJECTS
+from bench import peers, replay
+from bench.subjects import SUBJECTS, is_there
 from ddpm.config import preset
 from impl_torch.unet import UNet
+from measuring import Timing
 from measuring.machine import gemm_peak, operations, unet_operations
 
 pytest_plugins = ["pytester"]
@@ -29,6 +31,53 @@ def test_a_training_step_takes_about_three_forward_passes():
     assert counted["parameters"] == 44969
     assert 2.5 < counted["training_step"] / counted["forward"] < 3.1
     assert gemm_peak() > 1e9
+
+
+def test_what_a_unit_repeats_is_counted_as_often():
+    small = preset("tiny").with_(train={"batch_size": 2}, sample={"batch_size": 4})
+    counted = unet_operations(small)
+    assert counted["backward"] == counted["training_step"]
+    assert counted["sampling_step"] == 2 * counted["forward"]
+    assert counted["sampling"] == 100 * counted["sampling_step"]
+    assert counted["epoch"] == 2500 * counted["training_step"]
+
+
+@pytest.mark.skipif(not is_there("lucidrains"), reason="see bench/peers.py")
+def test_lucidrains_is_as_wide_as_comes_nearest_in_operations():
+    config = preset("mnist").with_(train={"batch_size": 2}, sample={"batch_size": 2})
+    theirs = peers.operations_of_lucidrains(config)
+    ours = unet_operations(config)
+    assert abs(theirs["forward"] / ours["forward"] - 1) < 0.05
+    width = theirs["width"]
+    gaps = [
+        abs(2 * peers._forward_operations(config.unet, w) - ours["forward"])
+        for w in (width - 4, width, width + 4)
+    ]
+    assert min(gaps) == gaps[1]
+    assert (
+        sum(p.numel() for p in peers.unet_of_lucidrains(config.unet).parameters())
+        == (theirs["parameters"])
+    )
+
+
+@pytest.mark.skipif(not is_there("lucidrains"), reason="see bench/peers.py")
+def test_stand_ins_are_gone_after_the_import():
+    peers.unet_of_lucidrains(preset("tiny").unet)
+    assert "torchvision" not in sys.modules
+    assert not any(isinstance(finder, peers._StandIn) for finder in sys.meta_path)
+
+
+def test_the_record_says_how_many_threads_were_told(monkeypatch):
+    asked = []
+    monkeypatch.setattr(replay, "gemm_peak", lambda told: asked.append(told) or 1e9)
+    replay._gemm_peak.cache_clear()
+    timing = Timing({"torch": [0.5, 0.5]}, {"torch": 7}, {"torch": 3})
+    config = preset("tiny").with_(train={"batch_size": 2}, sample={"batch_size": 2})
+    facts = replay.facts(SUBJECTS["training_step"], "torch", timing, "tiny", config, threads=3)
+    replay._gemm_peak.cache_clear()
+    assert asked[0]["OMP_NUM_THREADS"] == facts["environment"]["threads"] == "3"
+    assert facts["gemm_share"] == pytest.approx(facts["flops"] / 0.5 / 1e9)
+    assert facts["memory_growth"] == 3
 
 
 @pytest.mark.parametrize("name", ["tiny", "mnist"])

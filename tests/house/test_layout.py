@@ -20,7 +20,7 @@ ALLOWED = {
     },
     "reports": {"ddpm", "parity", "reproduction"},
     "audit": {"jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity"},
-    "bench": {"ddpm", "measuring", "reproduction"},
+    "bench": {"ddpm", "impl_torch", "measuring", "reproduction"},
     "ddpm_cli": {
         *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "measuring", "ddpm_metrics"),
         *("reproduction", "reports"),

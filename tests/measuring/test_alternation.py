@@ -1,5 +1,6 @@
 """Order, ratios and failures, with sides whose times are known because they are made up."""
 
+import itertools
 import math
 import random
 from typing import ClassVar
@@ -15,13 +16,14 @@ class Made:
 
     log: ClassVar[list] = []
     seconds: ClassVar[dict] = {}
+    peaks: ClassVar = itertools.repeat(1000)
 
     def __init__(self, name, side):
         self.name = name.split()[0]
 
     def measure(self):
         Made.log.append(self.name)
-        return next(Made.seconds[self.name]), 1000
+        return next(Made.seconds[self.name]), next(Made.peaks)
 
     def __enter__(self):
         return self
@@ -33,7 +35,7 @@ class Made:
 @pytest.fixture
 def made(monkeypatch):
     monkeypatch.setattr(alternation, "Worker", Made)
-    Made.log = []
+    Made.log, Made.peaks = [], itertools.repeat(1000)
     return Made
 
 
@@ -46,6 +48,13 @@ def test_sides_take_turns_and_none_is_always_first(made):
     assert timing.ratio("b", "a").median == 2
     assert timing.median("b") == 4
     assert timing.peak_memory == {"a": 1000, "b": 1000}
+
+
+def test_memory_grows_from_the_first_counted_round(made):
+    made.seconds, made.peaks = {"a": itertools.repeat(1)}, iter([5, 60, 70, 95])
+    timing = alternate({"a": Side("x")}, rounds=3, warmup=1)
+    assert timing.memory_growth == {"a": 35}
+    assert timing.peak_memory == {"a": 95}
 
 
 def test_the_interval_holds_the_median_as_often_as_it_says():
