@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import warnings
 from functools import partial
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench.peers import unet_of_diffusers
 from ddpm import streams
 from ddpm.config import PRESETS, UNetConfig
 from impl_torch.unet import (
@@ -51,30 +51,6 @@ class ClosedFormSinusoids(nn.Module):
 
     def forward(self, timestep):
         return torch.from_numpy(oracles.sinusoids(timestep.numpy(), self.channels))
-
-
-def unet_of_diffusers(config):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from diffusers import UNet2DModel
-    attends = [size in config.attention_resolutions for size in config.level_resolutions]
-    down = tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends)
-    up = tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends))
-    return UNet2DModel(
-        sample_size=config.image_size,
-        in_channels=config.image_channels,
-        out_channels=config.image_channels,
-        layers_per_block=config.blocks_per_level,
-        block_out_channels=config.level_channels,
-        down_block_types=down,
-        up_block_types=up,
-        norm_num_groups=config.norm_groups,
-        norm_eps=config.norm_epsilon,
-        downsample_padding=0,
-        flip_sin_to_cos=False,
-        freq_shift=1,
-        attention_head_dim=None,
-    )
 
 
 def their_name(name):
