@@ -26,10 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ddpm import streams
 from ddpm.config import RunConfig, UNetConfig
 from impl_torch.unet import UNet
 from measuring.machine import operations
+from measuring.workloads import random_images
 
 Unit = Callable[[], None]
 UNUSED = ("torchvision", "ema_pytorch", "accelerate", "pytorch_fid")
@@ -191,9 +191,7 @@ def _predict(model: nn.Module, x: torch.Tensor, timestep: torch.Tensor) -> torch
 
 
 def _images(config: RunConfig, count: int) -> torch.Tensor:
-    unet = config.unet
-    shape = (count, unet.image_channels, unet.image_size, unet.image_size)
-    return torch.from_numpy(streams.stream(0, "probe", "images").uniform(-1, 1, shape)).float()
+    return torch.from_numpy(random_images(config, count))
 
 
 def _training_step(model: nn.Module, config: RunConfig) -> Unit:

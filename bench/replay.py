@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from functools import cache
-from importlib import metadata
 from typing import Any
 
 from bench.peers import operations_of_lucidrains
@@ -17,7 +16,7 @@ from bench.subjects import Subject
 from ddpm.config import RunConfig
 from measuring import Timing
 from measuring.machine import gemm_peak, unet_operations
-from reproduction.environment import environment
+from reproduction.environment import environment, version
 
 PEERS = ("diffusers", "denoising-diffusion-pytorch")
 
@@ -86,7 +85,7 @@ def facts(
         "peak_memory": timing.peak_memory[side],
         "memory_growth": timing.memory_growth.get(side),
         "environment": environment() | ({} if threads is None else {"threads": str(threads)}),
-        "peers": {name: _version(name) for name in PEERS},
+        "peers": {name: version(name) for name in PEERS},
     }
     if subject.name in counted:
         rate = counted[subject.name] / timing.median(side)
@@ -114,10 +113,3 @@ def environment_of(threads: int | None) -> dict[str, str]:
     """Return the variables by which each process is told how many threads to use, and how."""
     told = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     return {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"), **told}
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"

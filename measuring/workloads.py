@@ -49,6 +49,13 @@ def make(subject: str, options: dict[str, Any]) -> Unit:
     }[subject](_Work(options["framework"], config, trainer, side.wait))
 
 
+def random_images(config: RunConfig, count: int) -> np.ndarray:
+    """Return random images in a model's shape, float32 (count, C, H, W) in [-1, 1]."""
+    unet = config.unet
+    shape = (count, unet.image_channels, unet.image_size, unet.image_size)
+    return streams.stream(0, "probe", "images").uniform(-1, 1, shape).astype(np.float32)
+
+
 class _Work:
     """What every unit needs: a trainer, random images in its shape, and a way to wait."""
 
@@ -57,9 +64,7 @@ class _Work:
 
     def images(self, count: int) -> np.ndarray:
         """Return random images, float32 (count, C, H, W) in [-1, 1]."""
-        unet = self.config.unet
-        shape = (count, unet.image_channels, unet.image_size, unet.image_size)
-        return streams.stream(0, "probe", "images").uniform(-1, 1, shape).astype(np.float32)
+        return random_images(self.config, count)
 
     @property
     def batch(self) -> np.ndarray:

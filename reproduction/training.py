@@ -62,7 +62,8 @@ def train(context: Context, framework: str, *, seed: int | None = None) -> dict[
 
 def _furthest(folder: Path, dataset: str, epochs: int) -> Checkpoint | None:
     """Return the last whole checkpoint, whether of an epoch or of an interruption; or None."""
-    paths = [path_for(folder, dataset, epoch) for epoch in range(1, epochs + 1)]
-    paths.append(folder / f"ddpm_{dataset}_interrupted.safetensors")
-    found = [Checkpoint.load(path) for path in paths if path.exists()]
+    whole = [path_for(folder, dataset, epoch) for epoch in range(1, epochs + 1)]
+    last = [path for path in whole if path.exists()][-1:]  # only that one is worth reading
+    interrupted = folder / f"ddpm_{dataset}_interrupted.safetensors"
+    found = [Checkpoint.load(path) for path in (*last, interrupted) if path.exists()]
     return max(found, key=lambda checkpoint: checkpoint.step, default=None)
