@@ -153,8 +153,7 @@ def _called_alike(sides: Sides) -> tuple[Sides, str]:
     Returns:
         The sides, and the paths of the modules.
     """
-    lead, other = sides.rerun(sides.pair.probes[0])
-    calls = [{tap for tap in trace.arrived if tap.port == "output"} for trace in (lead, other)]
+    calls = [{tap for tap in t.caller if tap.port == "output"} for t in sides.roll_calls()]
     uncalled = {tap.path for tap in calls[0] ^ calls[1]} - {""}
     return sides.without(uncalled) if uncalled else sides, ", ".join(sorted(uncalled))
 

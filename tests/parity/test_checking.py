@@ -205,7 +205,7 @@ class _TwoLayers(nn.Module):
         ({"inputs": lambda rng: {"x": 3}}, "input 'x' is int"),
         ({"inputs": lambda rng: {"x": np.full(3, np.nan)}}, "holds NaN or infinity"),
         ({"inputs": lambda rng: [1]}, "inputs returned list"),
-        ({"inputs": lambda rng: {"y": np.zeros(3)}}, "the reference (torch) raised in float64"),
+        ({"inputs": lambda rng: {"y": np.zeros(3)}}, "the reference (torch) raised in float32"),
         ({"rename": {"nowhere": "there"}}, "no parameter at or below 'nowhere'"),
     ],
 )
