@@ -102,6 +102,8 @@ PROBES: dict[str, Probe] = {
     "large offset": lambda x: _unit(x) + 100,
     # Where saturating functions part and exponentials overflow.
     "large magnitude": lambda x: _unit(x) * 64,
+    # Past float16's largest number, 65504, at which ported code likes to clamp.
+    "beyond float16": lambda x: _unit(x) * 2**17,
     "constant": lambda x: np.full_like(x, _unit(x).flat[0] if x.size else 0),
     "zeros": np.zeros_like,
 }

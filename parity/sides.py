@@ -10,6 +10,7 @@ from parity.measure import Comparison, Runner, Shift, Values, compare, module_fl
 from parity.noise import PROBES
 from parity.pair import Pair
 from parity.places import Place, places
+from parity.random_rounding import Move, Stirred
 from parity.subject import Subject
 from parity.trace import Run, Tap, Trace, bare_run, cut_run, observed_run
 from parity.verdict import Judgement
@@ -59,10 +60,12 @@ class Sides:
         """Judge every gap under one probe; under the first, each side is also run twice."""
         lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe))
         values = places(lead)
+        reference, candidate = (self._follower(s, lead) for s in (self.reference, self.candidate))
         comparison = Comparison(
             lead=values,
-            reference=self._follower(self.reference, lead),
-            candidate=self._follower(self.candidate, lead),
+            reference=reference,
+            candidate=candidate,
+            stirred=self._stirred(reference, candidate),
             ordinary=first,
             thorough=first,
             flow=module_flow(values, 1.0, lead.passed),
@@ -78,10 +81,12 @@ class Sides:
     def judge_whole(self) -> dict[Place, Judgement]:
         """Judge outputs, loss and gradients of both sides run whole, as their users run them."""
         lead = self._whole(self.reference)("float64", None)
+        reference, candidate = self._whole(self.reference), self._whole(self.candidate)
         comparison = Comparison(
             lead=lead,
-            reference=self._whole(self.reference),
-            candidate=self._whole(self.candidate),
+            reference=reference,
+            candidate=candidate,
+            stirred=self._stirred(reference, candidate),
             ordinary=True,
             thorough=True,
             # Without a loss of the user's the outputs are weighed with standard normal numbers.
@@ -95,6 +100,11 @@ class Sides:
             return places(trace).named(_end_to_end)
 
         return run
+
+    def _stirred(
+        self, reference: Runner, candidate: Runner
+    ) -> tuple[Stirred | None, Stirred | None]:
+        return _stirred(self.reference, reference), _stirred(self.candidate, candidate)
 
     def without(self, modules: Collection[str]) -> Sides:
         """Return the same sides, with some modules no longer watched."""
@@ -132,6 +142,18 @@ class Sides:
 def _end_to_end(place: Place) -> Place:
     owner = f" of {place.path}" if place.path and place.tap is None else ""
     return Place(place.phase, "", f"{place.tensor}{owner}, end to end", place.tap)
+
+
+def _stirred(subject: Subject, run: Runner) -> Stirred | None:
+    moving = getattr(subject.adapter, "moving", None)
+    if moving is None:
+        return None
+
+    def stirred(move: Move) -> Values:
+        with moving(move):
+            return run("float64", None)
+
+    return stirred
 
 
 def _unwatched(subject: Subject, modules: Collection[str]) -> Subject:

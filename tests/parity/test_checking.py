@@ -22,6 +22,19 @@ def test_a_model_agrees_with_itself(training: bool, models: ModuleType) -> None:
     assert len(report.findings) > 40
 
 
+def test_a_clamp_at_float16s_largest_number_is_seen(models: ModuleType) -> None:
+    def clamped() -> nn.Module:
+        block: nn.Module = models.Block()
+        forward = block.conv.forward
+        block.conv.forward = lambda input: forward(input).clamp(-65504, 65504)
+        return block
+
+    report = check(models.block_pair(clamped, probes=tuple(PROBES)))
+    first = report.first_divergence
+    assert first is not None
+    assert (first.path, first.probe) == ("conv", "beyond float16")
+
+
 def test_every_phase_of_a_model_is_judged(models: ModuleType) -> None:
     report = check(models.block_pair(training=True))
     tensors = {(f.path, f.phase, f.tensor) for f in report.findings}

@@ -1,0 +1,71 @@
+"""What rounding inside a model does, where no shift of what flows in can show it.
+
+A table made from integers and written-out numbers, a timestep's sinusoids for example, does not
+move when weights and inputs do. And where it is computed in float64 at either precision, float32
+says nothing of it. So every operation's own result is moved at random by one ulp: Monte Carlo
+arithmetic (Parker 1997).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from parity.errors import CannotCompare
+from parity.framework import Array
+from parity.noise import distance, shifted
+from parity.places import Place
+from parity.verdict import SHIFTS
+
+Move = Callable[[Array], Array]
+# (move) -> what one side left at every place in float64, each operation's result moved.
+Stirred = Callable[[Move], Mapping[Place, Array]]
+# Rounding grows with the size of the moves; where whole numbers are made of floats, an index that
+# jumps does not, and is no rounding. Told apart at the geometric middle.
+WIDER = 2.0**10
+
+
+def moved(seed: int, number: int, ulps: float = 1.0) -> Move:
+    """Return what moves float64 arrays by so many ulps, up or down, anew at every call."""
+    calls = 0
+
+    def move(array: Array) -> Array:
+        nonlocal calls
+        calls += 1
+        result: Array = shifted(array, "float64", seed, "operation", number, calls)
+        result -= array
+        result *= ulps
+        result += array
+        return result
+
+    return move
+
+
+def operation_spread(
+    stirred: Stirred | None, still: Mapping[Place, Array], seed: int
+) -> dict[Place, float]:
+    """Return how far one-ulp moves of every operation's result move each place.
+
+    Args:
+        stirred: runs the side; None where its framework cannot say, and then nothing is known.
+        still: the same side's places, unmoved, float64.
+        seed: of the moves.
+    """
+    if stirred is None:
+        return {}
+    try:
+        narrow = _spread(stirred, still, seed, 1.0)
+        wide = _spread(stirred, still, seed, WIDER)
+    except CannotCompare:
+        return {}  # the moves made the side raise: nothing is known of it
+    return {p: gap for p, gap in narrow.items() if wide.get(p, 0.0) >= WIDER**0.5 * gap}
+
+
+def _spread(
+    stirred: Stirred, still: Mapping[Place, Array], seed: int, ulps: float
+) -> dict[Place, float]:
+    spread: dict[Place, float] = {}
+    for number in range(SHIFTS):
+        for place, array in stirred(moved(seed, number, ulps)).items():
+            if place in still and still[place].shape == array.shape:
+                spread[place] = max(spread.get(place, 0.0), distance(array, still[place]))
+    return spread
