@@ -34,7 +34,8 @@ class Pair:
             in Jittor `step(loss)`.
         init: whether a different initialisation fails too; without it differences are only noted,
             for the weights are carried over and a port may well be filled later.
-        allow: path -> reason, for places known not to be judgeable; they may ABSTAIN.
+        allow: path -> reason, for places known not to be judgeable; they may ABSTAIN. An entry
+            that matches nothing is refused.
         probes: names from `parity.noise.PROBES`; the first is the one that repeats are run on.
     """
 

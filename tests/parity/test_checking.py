@@ -147,6 +147,26 @@ def test_a_side_that_differs_from_itself_abstains_and_does_not_pass(models: Modu
     assert not report.passed
 
 
+def test_a_place_that_abstains_may_be_allowed_by_name(models: ModuleType) -> None:
+    excused = {"": "the output is random"}
+    report = check(models.block_pair(lambda: models.Block(fault="random"), allow=excused))
+    assert report.passed, str(report)
+
+
+def test_an_entry_that_excuses_nothing_is_refused(models: ModuleType) -> None:
+    with pytest.raises(CannotCompare) as raised:
+        check(models.block_pair(allow={"conv": "it is slow"}))
+    assert str(raised.value) == (
+        "pair 'block': allow names 'conv', where nothing abstained: take the entry out"
+    )
+
+
+def test_beside_a_fault_an_idle_entry_is_only_noted(models: ModuleType) -> None:
+    report = check(models.block_pair(lambda: models.Block(fault="glue"), allow={"conv": "slow"}))
+    assert report.verdict is Verdict.SEMANTIC_DIFFERENCE
+    assert "allow names 'conv', where nothing abstained: take the entry out" in report.notes
+
+
 def test_nan_never_passes(models: ModuleType) -> None:
     report = check(models.faulty("nan"))
     assert report.verdict is Verdict.ERROR
