@@ -90,7 +90,8 @@ def rounded(array: Array) -> Array:
 
 def _unit(x: Array) -> Array:
     """Scale to standard deviation 1, so that probes do not pile up from layer to layer."""
-    spread = float(x.std()) if x.size else 0.0
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is judged as such
+        spread = float(x.std()) if x.size else 0.0
     return x / spread if 0 < spread < np.inf else x
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from parity.errors import CannotCompare
 from parity.framework import Array
 from parity.noise import distance, shifted
@@ -32,9 +34,11 @@ def moved(seed: int, number: int, ulps: float = 1.0) -> Move:
         nonlocal calls
         calls += 1
         result: Array = shifted(array, "float64", seed, "operation", number, calls)
-        result -= array
-        result *= ulps
-        result += array
+        with np.errstate(invalid="ignore", over="ignore"):
+            result -= array
+            result *= ulps
+            result += array
+        np.copyto(result, array, where=~np.isfinite(array))
         return result
 
     return move

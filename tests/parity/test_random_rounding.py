@@ -102,6 +102,11 @@ def test_moves_differ_from_call_to_call_and_have_their_size() -> None:
     assert (moved(0, 0, WIDER)(x) == first).all()
 
 
+def test_what_is_not_finite_stays() -> None:
+    odd = np.array([np.inf, -np.inf, np.nan, 0.0])
+    np.testing.assert_array_equal(moved(0, 0, WIDER)(odd), odd)
+
+
 def test_torch_moves_results_on_the_way_back_as_well_and_no_view() -> None:
     x = torch.full((5,), 1.5, dtype=torch.float64, requires_grad=True)
     seen = []
