@@ -29,7 +29,9 @@ def describe(audit: Mapping[str, Any]) -> str:
                 [(r["rule"], r["caught"], r["accused"], r["localised"]) for r in audit["field"]],
             )
         )
-    for record in audit["survivors"]:
-        parts.append(f"Survivor: {record['kind']}, {record['name']} ({record['side']}): "
-                     f"{record['text']}")  # fmt: skip
+    for word, key in (("Survivor", "survivors"), ("Falsely accused", "accused")):
+        for record in audit[key]:
+            parts.append(f"{word}: {record['kind']}, {record['name']} ({record['side']}): "
+                         f"{record['text']}")  # fmt: skip
+    parts += [f"Vacuous: {name}" for name in audit["vacuous"]]
     return "\n\n".join(parts)

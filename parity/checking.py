@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from parity.allowing import without_idle_entries
 from parity.initial import compare_initial
 from parity.localise import FAULTS, confirm, finding_of
 from parity.manifest import environment
@@ -35,7 +36,8 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
         The report; a disagreement is a verdict in it and no exception.
 
     Raises:
-        CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit.
+        CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit,
+            or an entry of `allow` matches nothing.
     """
     started = time.perf_counter()
     with older_objects_left_alone():
@@ -51,12 +53,14 @@ def _check(pair: Pair, seed: int) -> Report:
         notes.append(f"divided otherwise in the candidate, judged as part of more: {divided}")
     findings: list[tuple[Place | None, Finding]] = [(None, finding) for finding in ready.initial]
     findings += found
-    return Report(
+    report = Report(
         pair=pair.name,
         findings=(*confirm(findings, sides), *_judge_training(sides)),
         notes=notes,
         environment=ready.environment,
     )
+    matched = {place.path for place, finding in found if place and finding.allowed}
+    return without_idle_entries(report, pair.allow, matched)
 
 
 def _judge_training(sides: Sides) -> list[Finding]:
@@ -64,9 +68,9 @@ def _judge_training(sides: Sides) -> list[Finding]:
     if sides.pair.optimizer is None:
         return []
     from parity.optimizing import courses
-    from parity.trajectory import check_course
+    from parity.trajectory import judge_course
 
-    found = [check_course(course, seed=sides.seed).findings for course in courses(sides)]
+    found = [judge_course(course, seed=sides.seed).findings for course in courses(sides)]
     return [finding for findings in found for finding in findings]
 
 

@@ -94,6 +94,12 @@ class Adapter(Protocol):
                 it copies what it keeps. An adapter that then lets go keeps large models small.
         """
 
+    def moving(self, move: Callable[[Array], Array]) -> AbstractContextManager[None]:
+        """Let `move` change what every operation on float64 tensors leaves, meanwhile.
+
+        Optional: without it, rounding in what is computed from integers alone goes unmeasured.
+        """
+
     def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
         """Build `make(parameters)` and return what takes one step of it, given gradients by path.
 

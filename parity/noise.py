@@ -114,7 +114,8 @@ def rounded(array: Array) -> Array:
 
 def _unit(x: Array) -> Array:
     """Scale to standard deviation 1, so that probes do not pile up from layer to layer."""
-    spread = float(x.std()) if x.size else 0.0
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is judged as such
+        spread = float(x.std()) if x.size else 0.0
     return x / spread if 0 < spread < np.inf else x
 
 
@@ -126,6 +127,8 @@ PROBES: dict[str, Probe] = {
     "large offset": lambda x: _unit(x) + 100,
     # Where saturating functions part and exponentials overflow.
     "large magnitude": lambda x: _unit(x) * 64,
+    # Past float16's largest number, 65504, at which ported code likes to clamp.
+    "beyond float16": lambda x: _unit(x) * 2**17,
     "constant": lambda x: np.full_like(x, _unit(x).flat[0] if x.size else 0),
     "zeros": np.zeros_like,
 }

@@ -11,6 +11,7 @@ from parity.measure import Comparison, Shift, Values, compare, module_flow
 from parity.noise import PROBES
 from parity.pair import Pair
 from parity.places import Place, places
+from parity.random_rounding import Move
 from parity.subject import Subject
 from parity.trace import Run, Tap, Trace, bare_run, cut_run, observed_run, roll_call
 from parity.verdict import Judgement
@@ -61,19 +62,21 @@ class Sides:
         lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe))
         comparison = Comparison(
             # What leads is what the reference, following itself in float64, would leave.
-            reference=_Traced(self._follower(self.reference, lead), {"float64": lead}),
-            candidate=_Traced(self._follower(self.candidate, lead)),
+            reference=self._follower(self.reference, lead, {"float64": lead}),
+            candidate=self._follower(self.candidate, lead),
             ordinary=first,
             thorough=first,
             flow=module_flow(places(lead), 1.0, lead.passed),
         )
         return compare(comparison, seed=self.seed)
 
-    def _follower(self, subject: Subject, lead: Trace) -> _Follow:
+    def _follower(
+        self, subject: Subject, lead: Trace, kept: Mapping[Precision, Trace] | None = None
+    ) -> _Traced:
         def follow(precision: Precision, shift: Shift | None, still: Trace | None) -> Trace:
             return cut_run(subject, self.run(subject, precision, shift=shift), lead, still)
 
-        return follow
+        return _Traced(follow, subject, kept)
 
     def judge_whole(self) -> dict[Place, Judgement]:
         """Judge outputs, loss and gradients of both sides run whole, as their users run them."""
@@ -93,7 +96,7 @@ class Sides:
         def run(precision: Precision, shift: Shift | None, still: Trace | None) -> Trace:
             return bare_run(subject, self.run(subject, precision, shift=shift), still)
 
-        return _Traced(run, name=_end_to_end)
+        return _Traced(run, subject, name=_end_to_end)
 
     def without(self, modules: Collection[str]) -> Sides:
         """Return the same sides, with some modules no longer watched."""
@@ -133,19 +136,17 @@ class Sides:
         return observed_run(subject, self.run(subject, precision), lead, inject)
 
 
-_Follow = Callable[[Precision, Shift | None, Trace | None], Trace]
-
-
 class _Traced:
     """A `Runner` whose runs are traces; of all but two of them only the distances are kept."""
 
     def __init__(
         self,
-        run: _Follow,
+        run: Callable[[Precision, Shift | None, Trace | None], Trace],
+        subject: Subject,
         kept: Mapping[Precision, Trace] | None = None,
         name: Callable[[Place], Place] | None = None,
     ) -> None:
-        self._run, self._name = run, name
+        self._run, self._subject, self._name = run, subject, name
         self._kept: dict[Precision, Trace] = dict(kept or {})
 
     def values(self, precision: Precision) -> Values:
@@ -153,6 +154,14 @@ class _Traced:
 
     def gaps(self, precision: Precision, shift: Shift | None) -> Mapping[Place, float]:
         return self._named(self._run(precision, shift, self._still(precision)))
+
+    def moved(self, move: Move) -> Mapping[Place, float] | None:
+        moving = getattr(self._subject.adapter, "moving", None)
+        if moving is None:
+            return None
+        still = self._still("float64")
+        with moving(move):
+            return self._named(self._run("float64", None, still))
 
     def _still(self, precision: Precision) -> Trace:
         if precision not in self._kept:

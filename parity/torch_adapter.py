@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from parity.framework import Array, DropoutSource, Enter, Leave, Precision, Take
 
@@ -111,6 +113,12 @@ class TorchAdapter:
             for name, function in before.items():
                 setattr(F, name, function)
 
+    @contextmanager
+    def moving(self, move: Callable[[Array], Array]) -> Iterator[None]:
+        """Change the result of every operation below autograd, so those of the way back as well."""
+        with _Moving(move):
+            yield
+
     def call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
         """Run the module, by keyword."""
         return self.module(**inputs)
@@ -196,6 +204,25 @@ class _Source(NamedTuple):
     """Stands for a value by which a gradient is wanted."""
 
     shape: tuple[int, ...]
+
+
+class _Moving(TorchDispatchMode):
+    """Moves what each operation on float64 tensors leaves; views and constants stay."""
+
+    def __init__(self, move: Callable[[Array], Array]) -> None:
+        super().__init__()
+        self._move = move
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if not func.is_view and any(map(_is_double, tree_leaves((args, kwargs)))):
+            for tensor in filter(_is_double, tree_leaves(result)):
+                tensor.copy_(torch.from_numpy(self._move(tensor.detach().cpu().numpy())))
+        return result
+
+
+def _is_double(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and value.dtype == torch.float64
 
 
 class _Enter(torch.autograd.Function):

@@ -11,6 +11,7 @@ import torch
 from audit.bases import COSINE, LINEAR
 from audit.case import UNREPORTED, mutant
 
+PREVIOUS = "https://github.com/Stability-AI/stablediffusion/pull/345"
 VARIANCE = "https://github.com/huggingface/diffusers/pull/3006"
 CUMPROD = "float32 cumprod of 1,000 steps: 1.4e-4 off in the posterior's variance (measured)"
 COSINE_PAPER = "Nichol & Dhariwal 2021, eq. 17 and section 3.2"
@@ -96,7 +97,7 @@ def noise_at_the_last_step(schedule: Any) -> None:
     schedule.sigma[0] = np.sqrt(schedule.beta[0])
 
 
-@mutant(LINEAR, "jittor", "", "schedule", UNREPORTED, "alpha_bar_previous")
+@mutant(LINEAR, "jittor", "", "schedule", PREVIOUS, "alpha_bar_previous")
 def previous_starts_with_the_first(schedule: Any) -> None:
     """alpha_bar of the step before the first set to the first's and not to 1."""
     schedule.alpha_bar_previous[0] = schedule.alpha_bar[0]

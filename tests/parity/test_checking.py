@@ -22,6 +22,19 @@ def test_a_model_agrees_with_itself(training: bool, models: ModuleType) -> None:
     assert len(report.findings) > 40
 
 
+def test_a_clamp_at_float16s_largest_number_is_seen(models: ModuleType) -> None:
+    def clamped() -> nn.Module:
+        block: nn.Module = models.Block()
+        forward = block.conv.forward
+        block.conv.forward = lambda input: forward(input).clamp(-65504, 65504)
+        return block
+
+    report = check(models.block_pair(clamped, probes=tuple(PROBES)))
+    first = report.first_divergence
+    assert first is not None
+    assert (first.path, first.probe) == ("conv", "beyond float16")
+
+
 def test_every_phase_of_a_model_is_judged(models: ModuleType) -> None:
     report = check(models.block_pair(training=True))
     tensors = {(f.path, f.phase, f.tensor) for f in report.findings}
@@ -132,6 +145,26 @@ def test_a_side_that_differs_from_itself_abstains_and_does_not_pass(models: Modu
     assert report.first_divergence.tensor == "output 0"
     assert "the candidate differs from itself" in report.first_divergence.reason
     assert not report.passed
+
+
+def test_a_place_that_abstains_may_be_allowed_by_name(models: ModuleType) -> None:
+    excused = {"": "the output is random"}
+    report = check(models.block_pair(lambda: models.Block(fault="random"), allow=excused))
+    assert report.passed, str(report)
+
+
+def test_an_entry_that_excuses_nothing_is_refused(models: ModuleType) -> None:
+    with pytest.raises(CannotCompare) as raised:
+        check(models.block_pair(allow={"conv": "it is slow"}))
+    assert str(raised.value) == (
+        "pair 'block': allow names 'conv', where nothing abstained: take the entry out"
+    )
+
+
+def test_beside_a_fault_an_idle_entry_is_only_noted(models: ModuleType) -> None:
+    report = check(models.block_pair(lambda: models.Block(fault="glue"), allow={"conv": "slow"}))
+    assert report.verdict is Verdict.SEMANTIC_DIFFERENCE
+    assert "allow names 'conv', where nothing abstained: take the entry out" in report.notes
 
 
 def test_nan_never_passes(models: ModuleType) -> None:

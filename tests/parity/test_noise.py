@@ -114,6 +114,7 @@ def test_probes_do_what_they_are_named_for() -> None:
     assert PROBES["low variance"](x).std() == pytest.approx(1 / 1024)
     assert PROBES["large offset"](x).mean() > 99
     assert PROBES["large magnitude"](x).std() == pytest.approx(64)
+    assert (np.abs(PROBES["beyond float16"](x)) > 65504).mean() > 0.5
     assert np.ptp(PROBES["constant"](x)) == 0
     assert not PROBES["zeros"](x).any()
     for probe in PROBES.values():
