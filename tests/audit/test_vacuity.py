@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 import audit.every_place
-from audit.bases import COSINE, PairBase
+from audit.bases import COSINE, SAMPLING, TRAINING, CourseBase, PairBase
 from audit.spoiled_sides import table
 from audit.spoiling import SPOILINGS
 from audit.vacuity import (
@@ -24,6 +25,7 @@ from audit.vacuity import (
     explained,
     idle,
     jobs,
+    of_course,
     of_pair,
     places_record,
 )
@@ -34,25 +36,28 @@ from parity.places import Place
 from parity.test_schedule import TABLES
 from parity.verdict import Judgement
 
-# Every kind of thing that is compared is spoiled here in every way; the rest is breadth.
-QUICK = (
-    "time embedding", "training, tiny", "training, tiny, running free", "sampling, tiny",
-    "sampling, tiny, running free", COSINE.name,
-)  # fmt: skip
-SHORT_SCHEDULE = Check(COSINE, {name: table(name) for name in TABLES})
+# Every kind of thing that is compared, at the smallest sizes.
+SMALL = [
+    of_pair(next(pair for pair in pairs() if pair.name == "time embedding")),
+    Check(COSINE, {name: table(name) for name in TABLES}),
+    *of_course(replace(TRAINING.course, free=1)),
+    *of_course(replace(SAMPLING.course, free=1)),
+]
+# A step is dear: two ways to spoil it here, all of them behind `slow`.
+AT_STEPS = ("one element wrong", "1 % off")
 
 
-def cases(*, quick: bool) -> list[Any]:
+def cases(found: Iterable[Check], steps: Collection[str] = SPOILINGS) -> list[Any]:
     return [
         pytest.param(check, quantity, spoiling, id=f"{check.base.name}: {quantity}, {spoiling}")
-        for check in [*checks(), SHORT_SCHEDULE]
+        for check in found
         for quantity in check.plants
-        for spoiling in SPOILINGS
-        if applies(quantity, spoiling) and (check.base.name in QUICK) is quick
+        for spoiling in (steps if isinstance(check.base, CourseBase) else SPOILINGS)
+        if applies(quantity, spoiling)
     ]
 
 
-@pytest.mark.parametrize(("check", "quantity", "spoiling"), cases(quick=True))
+@pytest.mark.parametrize(("check", "quantity", "spoiling"), cases(SMALL, AT_STEPS))
 def test_a_check_fails_on_a_spoiled_candidate(check: Check, quantity: str, spoiling: str) -> None:
     found = vacuity_record(check, quantity, spoiling)
     assert not found["passed"]
@@ -60,7 +65,7 @@ def test_a_check_fails_on_a_spoiled_candidate(check: Check, quantity: str, spoil
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("check", "quantity", "spoiling"), cases(quick=False))
+@pytest.mark.parametrize(("check", "quantity", "spoiling"), cases(checks()))
 def test_every_check_fails_on_a_spoiled_candidate(
     check: Check, quantity: str, spoiling: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,6 +201,46 @@ def test_a_wrong_initialisation_is_a_finding_when_asked_for(models: ModuleType) 
     first = check(models.block_pair(wide, init=True)).first_divergence
     assert first is not None
     assert (first.path, first.phase, first.tensor) == ("conv", "init", "weight")
+
+
+def test_initial_weights_may_be_asked_to_be_the_same_numbers(models: ModuleType) -> None:
+    def seeded(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        block: nn.Module = models.Block()
+        return block
+
+    settings: dict[str, Any] = {
+        "name": "block", "probes": ("plain",), "reference": lambda: seeded(0),
+        "inputs": models.block_inputs,
+    }  # fmt: skip
+    assert check(Pair(candidate=lambda: seeded(1), init=True, **settings)).passed
+    assert check(Pair(candidate=lambda: seeded(0), init="exact", **settings)).passed
+    first = check(Pair(candidate=lambda: seeded(1), init="exact", **settings)).first_divergence
+    assert first is not None
+    assert (first.path, first.phase) == ("conv", "init")
+    assert first.reason == "of the same distribution, but other numbers"
+    with pytest.raises(CannotCompare, match="init = 'same' must be True, False or 'exact'"):
+        Pair(candidate=lambda: seeded(0), init="same", **settings)
+
+
+def test_a_fault_of_a_model_that_returns_nothing_is_one() -> None:
+    class Mute(nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.linear, self.factor = nn.Linear(3, 3), factor
+            forward = self.linear.forward
+            self.linear.forward = lambda input: factor * forward(input)  # type: ignore[method-assign]
+
+        def forward(self, x: torch.Tensor) -> None:
+            self.linear(x)
+
+    pair = Pair(
+        name="mute", reference=lambda: Mute(1), candidate=lambda: Mute(1.1), probes=("plain",),
+        inputs=lambda rng: {"x": rng.standard_normal((2, 3), np.float32)},
+    )  # fmt: skip
+    first = check(pair).first_divergence
+    assert first is not None
+    assert (first.path, first.phase) == ("linear", "forward")
 
 
 def test_assert_parity_raises_with_the_text_of_the_report(models: ModuleType) -> None:
