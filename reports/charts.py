@@ -98,7 +98,7 @@ def _curves(axes: Axes, curves: Mapping[str, np.ndarray], part: slice, *, smooth
 
 def _band(axes: Axes, base: np.ndarray, ensemble: Mapping[str, Any], start: int, stop: int) -> None:
     """Shade where one-ulp ensembles lie around PyTorch's curve, and mark the horizon."""
-    spread = np.maximum.accumulate(ensemble["spread"])[start:stop]
+    spread = _grown(ensemble)[start:stop]
     steps = np.arange(start, start + len(spread))
     centre = base[start : start + len(spread)]
     axes.fill_between(
@@ -106,6 +106,11 @@ def _band(axes: Axes, base: np.ndarray, ensemble: Mapping[str, Any], start: int,
     )
     if ensemble["horizon"] is not None and start <= ensemble["horizon"] < stop:
         axes.axvline(ensemble["horizon"], color=RED, linewidth=1, linestyle=":")
+
+
+def _grown(ensemble: Mapping[str, Any]) -> np.ndarray:
+    """Return the widest spread so far; a null of the record is NaN."""
+    return np.maximum.accumulate(np.array(ensemble["spread"], np.float64))
 
 
 def _gap(axes: Axes, curves: Mapping[str, np.ndarray], ensemble: Mapping[str, Any] | None) -> None:
@@ -116,8 +121,11 @@ def _gap(axes: Axes, curves: Mapping[str, np.ndarray], ensemble: Mapping[str, An
     axes.axhline(EPSILON, color=GREY, linewidth=0.8, linestyle=":")
     axes.annotate("float32 epsilon", (steps, EPSILON), va="bottom", ha="right", fontsize=8)
     if ensemble is not None:
-        grown = np.maximum.accumulate(ensemble["spread"])
-        axes.plot(np.maximum(grown, EPSILON / 8), color=GREEN, label="one ulp, the widest so far")
+        axes.plot(
+            np.maximum(_grown(ensemble), EPSILON / 8),
+            color=GREEN,
+            label="one ulp, the widest so far",
+        )
         if ensemble["horizon"] is not None:
             axes.axvline(ensemble["horizon"], color=RED, linestyle=":", label="horizon")
     axes.set(yscale="log", xlabel="training step", ylabel="relative gap")

@@ -222,8 +222,10 @@ def _samples(run: Run, folder: Path) -> Section:
 
 def _scores(run: Run, folder: Path) -> Section:
     title, found, table = "Scores", run.result("scores"), tables.scores(run)
-    if found is None or table is None:
+    if found is None:
         return _missing(run, "scores", title, "scores")
+    if table is None:
+        return Section("scores", title, absent=" ".join(found["remarks"]))
     rows = {
         label: [
             {

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 from ddpm.errors import InputError
 from reports.page import write_page
 from reports.run import Run
+from reproduction.records import RunFolder
 
-from .conftest import make_run
+from .conftest import gap, make_run, score
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 # Asked of the page in a frame as wide as a phone.
@@ -93,6 +95,42 @@ def test_a_stage_that_was_left_out_says_how_to_do_it(tmp_path: Path) -> None:
     text = write_page(Run.load(make_run(tmp_path, skipped=left_out))).read_text(encoding="utf-8")
     for stage in ("scores", "timing", "probe"):
         assert f"--only {stage}" in text
+
+
+def changed(path: Path, stage: str, **values: object) -> Run:
+    """Return a run after some values of a stage's record were written anew."""
+    folder = RunFolder(path)
+    record = folder.record(stage)
+    assert record is not None
+    folder.write_record(replace(record, result={**record.result, **values}))
+    return Run.load(path)
+
+
+def test_images_that_no_extractor_can_see_get_a_line_and_no_empty_table(run_path: Path) -> None:
+    remark = "No extractor can see these images, so they have no scores."
+    run = changed(run_path, "scores", rows=[], remarks=[remark])
+    text = write_page(run).read_text(encoding="utf-8")
+    section = text.split('<section id="scores">')[1].split("</section>")[0]
+    assert f'<p class="absent">{remark}</p>' in section
+    assert "<table" not in section
+    assert "<img" not in section
+
+
+def test_where_too_few_images_tell_nothing_the_page_says_so(run_path: Path) -> None:
+    rows = [score("PyTorch", "torch", 10.88) | {"fid_infinity": None}]
+    assert "<td>too few to tell</td>" in write_page(
+        changed(run_path, "scores", rows=rows)
+    ).read_text(encoding="utf-8")
+
+
+def test_a_run_whose_numbers_are_none_still_has_a_page(run_path: Path) -> None:
+    """A loss that became NaN stands as null in the records."""
+    changed(run_path, "train-jittor", last_loss=None)
+    changed(run_path, "ensemble", spread=[None] * 20, horizon=None)
+    run = changed(run_path, "probe", gaps=[gap("loss", is_rounding=False) | {"float64": None}])
+    text = write_page(run).read_text(encoding="utf-8")
+    assert "They differ." in text
+    assert text.count("<td>not a number</td>") == 2
 
 
 def test_pictures_are_files_as_well(run_path: Path) -> None:
