@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from reports import charts, galleries, tables
 from reports.ink import Picture, picture
@@ -175,46 +176,62 @@ def _horizon(ensemble: dict[str, object]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A picture of PyTorch's samples beside those of one of Jittor's stages."""
+
+    name: str
+    stage: str
+    what: str  # of the samples
+    draw: Callable[..., Figure]
+    alternative: str
+    caption: str
+
+
+_SHOWN = (
+    _Shown(
+        "samples-same",
+        "sample-same",
+        "images",
+        galleries.grids,
+        "Samples of PyTorch and of Jittor from the same weights, and their magnified difference",
+        "The same weights and random numbers, each framework's own arithmetic.",
+    ),
+    _Shown(
+        "denoising",
+        "sample-same",
+        "frames",
+        galleries.strips,
+        "The way from noise to image in PyTorch and in Jittor, and the magnified difference",
+        "From noise on the left to the image on the right, the same weights.",
+    ),
+    _Shown(
+        "samples-own",
+        "sample-jittor",
+        "images",
+        galleries.grids,
+        "Samples of PyTorch and of Jittor, each from the weights that it trained, and their"
+        " magnified difference",
+        "Each side from the weights that it trained itself.",
+    ),
+)
+
+
 def _samples(run: Run, folder: Path) -> Section:
-    title = "Samples"
-    own, same, theirs = (run.samples(f"sample-{s}") for s in ("torch", "same", "jittor"))
-    table = tables.pixels(run)
-    pictures = []
-    if own is not None and same is not None:
-        pictures.append(
-            picture(
-                "samples-same",
-                partial(galleries.grids, own.images, same.images),
-                folder,
-                alternative="Samples of PyTorch and of Jittor from the same weights, and their"
-                " magnified difference",
-                caption="The same weights and random numbers, each framework's own arithmetic.",
-                pixels=True,
-            )
+    title, table = "Samples", tables.pixels(run)
+    torch = run.samples("sample-torch")
+    pictures = [
+        picture(
+            shown.name,
+            partial(shown.draw, getattr(torch, shown.what), getattr(jittor, shown.what)),
+            folder,
+            alternative=shown.alternative,
+            caption=shown.caption,
+            pixels=True,
         )
-        pictures.append(
-            picture(
-                "denoising",
-                partial(galleries.strips, own.frames, same.frames),
-                folder,
-                alternative="The way from noise to image in PyTorch and in Jittor, and the"
-                " magnified difference",
-                caption="From noise on the left to the image on the right, the same weights.",
-                pixels=True,
-            )
-        )
-    if own is not None and theirs is not None:
-        pictures.append(
-            picture(
-                "samples-own",
-                partial(galleries.grids, own.images, theirs.images),
-                folder,
-                alternative="Samples of PyTorch and of Jittor, each from the weights that it"
-                " trained, and their magnified difference",
-                caption="Each side from the weights that it trained itself.",
-                pixels=True,
-            )
-        )
+        for shown in _SHOWN
+        if torch is not None and (jittor := run.samples(shown.stage)) is not None
+    ]
     if not pictures and table is None:
         return _missing(run, "samples", title, "sample-torch")
     return Section("samples", title, [], pictures, [Table.of(table)] if table is not None else [])
@@ -326,7 +343,8 @@ def _audit(run: Run) -> Section:
     if table is None:
         absent = (
             "Planted faults caught and false alarms of the harness itself are measured apart from"
-            f" any run. To show them here: python -m audit --out {run.path / 'audit.json'}"
+            " any run. To show them here: python -m audit --out audit.json, in a checkout, then"
+            f" ddpm report --from {run.path} --audit audit.json"
         )
         return Section("audit", title, absent=absent)
     text = "How many planted faults the harness catches, and how often it accuses correct code."

@@ -142,9 +142,9 @@ def stages(run: Run) -> pd.DataFrame:
 
 def audit(run: Run) -> pd.DataFrame | None:
     """Return the scores of the gate's own audit, where there are any."""
-    if run.audit is None:
+    rows: list[dict[str, Any]] = [] if run.audit is None else run.audit["rows"]
+    if not rows:
         return None
-    rows: list[dict[str, Any]] = run.audit.get("rows", [])
     return pd.DataFrame({key: str(value) for key, value in row.items()} for row in rows)
 
 

@@ -12,8 +12,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from ddpm.errors import InputError
+from ddpm_cli import main
 from reports.page import write_page
 from reports.run import Run
 from reproduction.records import RunFolder
@@ -162,6 +164,31 @@ def test_an_audit_laid_into_the_folder_is_shown(run_path: Path) -> None:
     (run_path / "audit.json").write_text("[]")
     with pytest.raises(InputError, match=r"audit.json is no record of an audit"):
         write_page(Run.load(run_path))
+
+
+def test_an_audit_given_to_the_command_is_kept_and_shown(run_path: Path, tmp_path: Path) -> None:
+    rows = [{"what": "faults caught", "value": "61 of 61"}]
+    audit = tmp_path / "audit.json"
+    audit.write_text(json.dumps({"schema": "ddpm-audit/1", "rows": rows}))
+    words = ["report", "--from", str(run_path), "--audit", str(audit)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert CliRunner().invoke(main, words[:3]).exit_code == 0
+    assert "61 of 61" in (run_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"schema": "ddpm-audit/1"}', '{"schema": "ddpm-audit/1", "rows": [1]}']
+)
+def test_what_is_no_audit_is_one_line_and_not_kept(
+    run_path: Path, tmp_path: Path, text: str
+) -> None:
+    audit = tmp_path / "audit.json"
+    audit.write_text(text)
+    run = CliRunner().invoke(main, ["report", "--from", str(run_path), "--audit", str(audit)])
+    assert run.exit_code == 2
+    assert run.output.startswith(f"ddpm: {audit} ")
+    assert run.output.count("\n") == 1
+    assert not (run_path / "audit.json").exists()
 
 
 def test_a_missing_stage_and_no_run_are_refused(run_path: Path, tmp_path: Path) -> None:
