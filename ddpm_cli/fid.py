@@ -94,7 +94,7 @@ def _warnings(found: Scores) -> Iterator[str]:
     if found.real_count < ENOUGH:
         adds = "by how much, they are too few to tell"
         if found.fid_bias_real is not None:
-            adds = f"that adds about {found.fid_bias_real:.4f}"
+            adds = f"that adds about {max(found.fid_bias_real, 0.0):.4f}"
         yield (
             f"warning: a real set of {found.real_count:,} images is small as well ({adds}); compare"
             " only scores against the same real set"

@@ -59,7 +59,7 @@ def schedule(tables: Sequence[Mapping[str, Any]]) -> Figure:
     axes.set(xscale="log", xlabel="largest error against exact arithmetic, ulps of float64")
     axes.set_yticks(rows, [table["table"] for table in tables])
     axes.invert_yaxis()
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper right", ncols=3)
     return figure
 
 
@@ -129,7 +129,7 @@ def _gap(axes: Axes, curves: Mapping[str, np.ndarray], ensemble: Mapping[str, An
         if ensemble["horizon"] is not None:
             axes.axvline(ensemble["horizon"], color=RED, linestyle=":", label="horizon")
     axes.set(yscale="log", xlabel="training step", ylabel="relative gap")
-    axes.legend(loc="lower right", ncols=3)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)  # above, where no curve is
 
 
 def spreads(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -141,7 +141,8 @@ def spreads(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
             jitter = np.linspace(-0.18, 0.18, len(values))
             axes.scatter(row + jitter, values, s=14, color=COLOURS[side], alpha=0.7)
             axes.plot([row - 0.3, row + 0.3], [np.median(values)] * 2, color=COLOURS[side], lw=2)
-        axes.set(title=subject, ylabel="seconds", ylim=(0, None), xlim=(-0.6, len(sides) - 0.4))
+        top = 1.08 * max(map(max, sides.values()))
+        axes.set(title=subject, ylabel="seconds", ylim=(0, top), xlim=(-0.6, len(sides) - 0.4))
         axes.set_xticks(range(len(sides)), [TITLES[side] for side in sides])
     return figure
 

@@ -89,14 +89,15 @@ def _harness(run: Run, folder: Path) -> Section:
         return _missing(run, "layers", title, "parity")
     counts = ", ".join(f"{count:,} {name}" for name, count in report.counts.items() if count)
     worst = tables.places(run)
-    told = "The places that fail" if not report.passed else "The places nearest to the limit"
+    told = "the places that fail" if not report.passed else "the places nearest to the limit"
     return Section(
         "layers",
         title,
         [
             f"Every module of both U-Nets, fed the same, forward and backward: {counts}. The"
             " band is what float32 rounding explains there; a dot above it would fail.",
-            f"{told}, with the error and what rounding explains, relative to the largest value:",
+            f"The table names {told}, with the error and what rounding explains, relative to the"
+            " largest value.",
         ],
         [
             picture(

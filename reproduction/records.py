@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ddpm.atomic import cannot_write, make_folder, write_text
+from ddpm.atomic import cannot_write, make_folder, sweep, write_text
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
 
@@ -76,7 +76,9 @@ class RunFolder:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep every other process out of the folder; the system lets go when this one dies.
+        """Keep every other process out of the folder, and clear away what killed ones left.
+
+        The system lets go when this process dies.
 
         Raises:
             InputError: another one is at work there, or the folder cannot be written.
@@ -97,6 +99,7 @@ class RunFolder:
                 ) from None
             except OSError as error:
                 raise cannot_write(path, error) from error
+            sweep(self.path)
             yield
 
     def head(self) -> Head | None:

@@ -107,24 +107,23 @@ def _of_their_number(row: dict[str, Any], label: str) -> Iterator[str]:
     """Say what the finite numbers of samples and of real images add to a score."""
     from ddpm_metrics.score import ENOUGH
 
-    if row["fid_bias"] is None:
-        yield (
-            f"All scores are of {row['count']:,} images: too few to say what their number adds to"
-            f" {label}, and for more than a first look."
-        )
-    else:
-        yield (
-            f"All scores are of {row['count']:,} images, which adds about {row['fid_bias']:.2f} to"
-            f" {label}: compare it only with scores of as many. 'Endless' is extrapolated."
-        )
+    yield (
+        f"All scores are of {row['count']:,} images{_adds(row['fid_bias'], label)}: compare them"
+        " only with scores of as many. 'Endless' is extrapolated."
+    )
     if row["real_count"] < ENOUGH:
-        much = "too few to say what their number adds"
-        if row["fid_bias_real"] is not None:
-            much = f"which adds about {row['fid_bias_real']:.2f} more"
         yield (
-            f"The real set has {row['real_count']:,} images, {much}: compare scores only against"
-            " the same set."
+            f"The real set has {row['real_count']:,} images{_adds(row['fid_bias_real'], label)}:"
+            " compare scores only against the same set."
         )
+
+
+def _adds(bias: float | None, label: str) -> str:
+    """Say what a number of images adds; an estimate that scatter has carried below 0 is none."""
+    if bias is None:
+        return f", too few to say what that adds to {label}"
+    much = f"about {bias:.2f}" if bias > 0 else "less than scatters"
+    return f", which adds {much} to {label}"
 
 
 def _signed(value: float) -> str:

@@ -25,8 +25,9 @@ def row(count, bias, real_count, bias_real):
     ("numbers", "lines"),
     [
         ((500, 0.5, 5000, 0.25), ["which adds about 0.50", "5,000 images, which adds about 0.25"]),
-        ((9, None, 12, None), ["of 9 images: too few to say", "12 images, too few to say"]),
+        ((9, None, 12, None), ["of 9 images, too few to say", "12 images, too few to say"]),
         ((500, 0.5, 50_000, None), ["which adds about 0.50"]),
+        ((100, -0.5, 5000, -0.1), ["adds less than scatters", "adds less than scatters"]),
     ],
 )
 def test_both_numbers_of_images_are_named_with_what_they_add(numbers, lines):
