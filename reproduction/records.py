@@ -174,9 +174,25 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+class _Values(dict[str, Any]):
+    """An object of a record; what it lacks is told with the record's name."""
+
+    path: Path
+
+    def __missing__(self, name: str) -> Any:
+        raise InputError(
+            f"{self.path} lacks {name!r}, so it was written by another version; run the stage again"
+        )
+
+
 def _read(path: Path) -> dict[str, Any] | None:
+    def named(values: dict[str, Any]) -> _Values:
+        known = _Values(values)
+        known.path = path
+        return known
+
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"), object_hook=named)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -193,6 +193,14 @@ def test_what_is_no_audit_is_one_line_and_not_kept(
     assert not (run_path / "audit.json").exists()
 
 
+def test_a_record_that_lacks_a_value_is_named(run_path: Path) -> None:
+    path = run_path / "records" / "scores.json"
+    path.write_text(path.read_text().replace('"fid_interval"', '"interval"', 1))
+    with pytest.raises(InputError, match=r"scores\.json lacks 'fid_interval', so it was written"):
+        write_page(Run.load(run_path))
+    assert not (run_path / "report.html").exists()
+
+
 def test_a_missing_stage_and_no_run_are_refused(run_path: Path, tmp_path: Path) -> None:
     (run_path / "records" / "pixels.json").unlink()
     with pytest.raises(InputError, match=r"no record of the stage 'pixels'; run .* --only pixels"):
