@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from reports import charts, galleries, tables
+from reports import charts, tables
 from reports.ink import Picture, picture
 from reports.run import Run
+from reports.sample_pictures import sample_pictures
 
 ABSENT = "This stage was left out. To do it: ddpm reproduce --out {path} --only {stage}"
 
@@ -177,62 +177,9 @@ def _horizon(ensemble: dict[str, object]) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """A picture of PyTorch's samples beside those of one of Jittor's stages."""
-
-    name: str
-    stage: str
-    what: str  # of the samples
-    draw: Callable[..., Figure]
-    alternative: str
-    caption: str
-
-
-_SHOWN = (
-    _Shown(
-        "samples-same",
-        "sample-same",
-        "images",
-        galleries.grids,
-        "Samples of PyTorch and of Jittor from the same weights, and their magnified difference",
-        "The same weights and random numbers, each framework's own arithmetic.",
-    ),
-    _Shown(
-        "denoising",
-        "sample-same",
-        "frames",
-        galleries.strips,
-        "The way from noise to image in PyTorch and in Jittor, and the magnified difference",
-        "From noise on the left to the image on the right, the same weights.",
-    ),
-    _Shown(
-        "samples-own",
-        "sample-jittor",
-        "images",
-        galleries.grids,
-        "Samples of PyTorch and of Jittor, each from the weights that it trained, and their"
-        " magnified difference",
-        "Each side from the weights that it trained itself.",
-    ),
-)
-
-
 def _samples(run: Run, folder: Path) -> Section:
     title, table = "Samples", tables.pixels(run)
-    torch = run.samples("sample-torch")
-    pictures = [
-        picture(
-            shown.name,
-            partial(shown.draw, getattr(torch, shown.what), getattr(jittor, shown.what)),
-            folder,
-            alternative=shown.alternative,
-            caption=shown.caption,
-            pixels=True,
-        )
-        for shown in _SHOWN
-        if torch is not None and (jittor := run.samples(shown.stage)) is not None
-    ]
+    pictures = sample_pictures(run, folder)
     if not pictures and table is None:
         return _missing(run, "samples", title, "sample-torch")
     return Section("samples", title, [], pictures, [Table.of(table)] if table is not None else [])
