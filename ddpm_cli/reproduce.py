@@ -40,7 +40,13 @@ from reproduction.stage import Context
 @click.option("--epochs", type=int, help="Of every training. [default: the preset's scale]")
 @click.option("--batch-size", type=int, help="Of training. [default: the preset's]")
 @click.option("--num-samples", type=int, help="Of each sampling. [default: the preset's scale]")
-@click.option("--T", "T", type=int, help="Diffusion timesteps. [default: the preset's]")
+@click.option(
+    "--T",
+    "T",
+    type=int,
+    help="Diffusion timesteps; their betas stay, so that far fewer than the preset's leave noise."
+    " [default: the preset's]",
+)
 @click.option("--seed", type=int, help="Of every random stream. [default: the preset's]")
 @click.option(
     "--scale",

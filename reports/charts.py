@@ -72,19 +72,26 @@ def losses(curves: Mapping[str, np.ndarray], ensemble: Mapping[str, Any] | None)
     _curves(whole, curves, slice(0, length), smooth=True)
     whole.set(yscale="log", ylabel="loss", xlabel="training step")
     whole.legend()
-    width = min(WINDOW, length)
-    middle = (length - width) // 2
-    for i, (title, start) in enumerate(
-        (("early", 0), ("middle", middle), ("late", length - width))
-    ):
-        axes = figure.add_subplot(grid[1, i])
-        _curves(axes, curves, slice(start, start + width), smooth=False)
-        if ensemble is not None and start < ensemble["steps"]:
-            _band(axes, curves["torch"], ensemble, start, start + width)
-        axes.set(title=f"{title} {width} steps")
+    parts = _parts(length)
+    for i, (title, part) in enumerate(parts):
+        axes = figure.add_subplot(grid[1, i] if len(parts) > 1 else grid[1, :])
+        _curves(axes, curves, part, smooth=False)
+        if ensemble is not None and part.start < ensemble["steps"]:
+            _band(axes, curves["torch"], ensemble, part.start, part.stop)
+        axes.set(title=title)
     if len(curves) == 2:
         _gap(figure.add_subplot(grid[2, :]), curves, ensemble)
     return figure
+
+
+def _parts(length: int) -> list[tuple[str, slice]]:
+    """Return the early, middle and late steps of a run, or all where there are no more."""
+    if length <= WINDOW:
+        return [(f"all {length} steps", slice(0, length))]
+    starts = {"early": 0, "middle": (length - WINDOW) // 2, "late": length - WINDOW}
+    return [
+        (f"{name} {WINDOW} steps", slice(start, start + WINDOW)) for name, start in starts.items()
+    ]
 
 
 def _curves(axes: Axes, curves: Mapping[str, np.ndarray], part: slice, *, smooth: bool) -> None:
@@ -119,7 +126,10 @@ def _gap(axes: Axes, curves: Mapping[str, np.ndarray], ensemble: Mapping[str, An
     gap = np.abs(torch - jittor) / np.abs(torch)
     axes.plot(np.maximum(gap, EPSILON / 8), color=GREY, linewidth=0.8, label="PyTorch to Jittor")
     axes.axhline(EPSILON, color=GREY, linewidth=0.8, linestyle=":")
-    axes.annotate("float32 epsilon", (steps, EPSILON), va="bottom", ha="right", fontsize=8)
+    axes.annotate(
+        "float32 epsilon", (0.99, EPSILON), va="bottom", ha="right", fontsize=8,
+        xycoords=("axes fraction", "data"),
+    )  # fmt: skip
     if ensemble is not None:
         axes.plot(
             np.maximum(_grown(ensemble), EPSILON / 8),
