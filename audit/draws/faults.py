@@ -62,14 +62,14 @@ def fault(configuration: Configuration) -> Fault:
 
 def faults(configuration: Configuration) -> Iterator[Fault]:
     """Yield every fault that changes a configuration's function."""
-    for subject, module, fault in _all():
+    for subject, module, fault in planted_anywhere():
         fits = _has(configuration, subject, module)
         if fits and is_visible(fault.kind, fault.name, configuration):
             edit = partial(_in_one_module, fault.edit, module, configuration.choice)
             yield replace(fault, edit=edit) if module else fault
 
 
-def _all() -> Iterator[tuple[str, str, Fault]]:
+def planted_anywhere() -> Iterator[tuple[str, str, Fault]]:
     """Yield every fault with the subject and the class of module that it belongs to."""
     for mutant in MUTANTS:
         subject, module = PLACES.get(mutant.base.name, ("", ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -18,11 +18,6 @@ from parity.verdict import Verdict
 
 # The quick part: all of one structure.
 FEW = 8
-
-
-def replay(number: int) -> str:
-    """Return the command that judges one number alone."""
-    return f"python -m audit.draws {number}"
 
 
 def judged_correct(number: int) -> dict[str, Any]:
@@ -41,7 +36,7 @@ def record_correct(drawn: Configuration, own: dict[str, Base]) -> dict[str, Any]
         "set": "draw", "name": str(drawn.number), "verdict": worst, "passed": not accused,
         "subjects": {subject: values["verdict"] for subject, values in found.items()},
         **({"accused": accused[0], **found[accused[0]], "passed": False} if accused else {}),
-        **_common(drawn, started),
+        **_common(drawn, started), "replay": f"python -m audit.draws {drawn.number}",
     }  # fmt: skip
 
 
@@ -60,13 +55,13 @@ def record_mutant(drawn: Configuration, planted: Fault) -> dict[str, Any]:
         "set": "drawn mutant", "name": f"{planted.name}, in number {drawn.number}",
         "subject": planted.subject, "kind": planted.kind, "text": planted.text,
         "side": planted.side, **values, "caught": not values["passed"],
-        **_common(drawn, started),
+        **_common(drawn, started), "replay": f"python -m audit.draws {drawn.number} --mutant",
     }  # fmt: skip
 
 
 def _common(drawn: Configuration, started: float) -> dict[str, Any]:
     return {
-        "number": drawn.number, "configuration": drawn.values(), "replay": replay(drawn.number),
+        "number": drawn.number, "configuration": drawn.values(),
         "seconds": round(time.perf_counter() - started, 3),
     }  # fmt: skip
 
@@ -86,8 +81,3 @@ def jobs(quick: bool) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     for number in range(FEW if quick else COUNT):
         yield f"draw/{number}", partial(judged_correct, number)
         yield f"drawn mutant/{number}", partial(judged_mutant, number)
-
-
-def structures(records: Sequence[Any]) -> int:
-    """Return how many structures the records' configurations have."""
-    return len({repr(record["configuration"]["structure"]) for record in records})
