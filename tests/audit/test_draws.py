@@ -140,6 +140,12 @@ def test_one_number_can_be_judged_again_alone() -> None:
     assert "SEMANTIC_DIFFERENCE" in shown.output
 
 
+@pytest.mark.parametrize("number", [113, 128, 156])
+def test_a_schedule_whose_last_beta_is_close_to_1_is_not_accused(number: int) -> None:
+    report = subjects(ALL[number])["schedule"].judged()
+    assert report.passed, str(report)
+
+
 @pytest.mark.parametrize("number", range(judging.FEW))
 def test_a_correct_pair_passes_and_with_a_fault_it_fails(number: int) -> None:
     correct, mutant = judging.judged_correct(number), judging.judged_mutant(number)
