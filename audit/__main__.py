@@ -40,7 +40,7 @@ def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[st
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("audit.json"))
-@click.option("--quick", is_flag=True, help="Every eighth case, the first 8 draws.")
+@click.option("--quick", is_flag=True, help="Every eighth case, the first 4 draws.")
 @click.option(
     "--only", multiple=True, help="mutant, rewrite, drawn, curve or field, or a class of fault."
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 from hypothesis import strategies as st
 
 from audit.draws.numbers import drawn
@@ -16,6 +17,8 @@ ALIKE = 16
 LARGEST_IMAGE = 12
 # A literal in the source of a Jittor kernel: each is compiled, so a few have to do.
 NORM_EPSILONS = (1e-6, 1e-5, 1e-3)
+# Exponent of the smallest root of alpha_bar at which a network is sampled from.
+SMALLEST_SIGNAL = -60
 # Those under which every input is one that a U-Net can be given.
 PROBES = ("low variance", "large offset", "large magnitude", "constant", "zeros")
 Course = Literal["training", "sampling", "none"]
@@ -84,7 +87,21 @@ def configuration(number: int) -> Configuration:
     """Return the configuration of a number, 0, 1, …: the same in every process."""
     of = number // ALIKE
     structure = drawn(_structures(), "structure", of) if of else FIRST
-    return drawn(_configurations(number, structure), "configuration", number)
+    return _usable(drawn(_configurations(number, structure), "configuration", number))
+
+
+def _usable(drawn: Configuration) -> Configuration:
+    """Change what PyTorch itself could not run, and nothing else."""
+    unet, diffusion = drawn.run.unet, drawn.run.diffusion
+    if drawn.smallest_image == 1 and unet.norm_groups == unet.base_channels:
+        # It refuses to normalise a single number.
+        drawn = replace(drawn, batch=max(drawn.batch, 2))
+    beta = np.linspace(diffusion.beta_start, diffusion.beta_end, diffusion.T)
+    vanishes = diffusion.schedule == "linear" and np.log2(1 - beta).sum() < 2 * SMALLEST_SIGNAL
+    if drawn.course == "sampling" and vanishes:
+        # x_0 is predicted by dividing by the root of alpha_bar, which is 0 in float32.
+        drawn = replace(drawn, course="none")
+    return drawn
 
 
 @st.composite

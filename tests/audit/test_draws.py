@@ -70,6 +70,15 @@ def test_draws_are_many_and_differ_in_all_that_has_a_size() -> None:
     assert len({c.run.train.lr for c in ALL}) > COUNT / 2
 
 
+def test_no_draw_is_one_that_pytorch_itself_cannot_run() -> None:
+    for c in ALL:
+        numbers = c.batch * c.smallest_image**2 * c.run.unet.base_channels
+        assert numbers > c.run.unet.norm_groups  # else its GroupNorm refuses a single number
+    steep = configuration(113)
+    assert steep.run.diffusion.beta_end == 0.999
+    assert steep.course != "sampling"
+
+
 def test_every_draw_has_its_fault_and_they_are_of_many_kinds_on_both_sides() -> None:
     planted = [fault(c) for c in ALL]
     assert {f.side for f in planted} == {"torch", "jittor"}
