@@ -30,6 +30,7 @@ def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[st
         "kills": scores.kills(mutants),
         "localisation": scores.localisation(mutants),
         "confusion": scores.confusion(records),
+        "drawn": scores.totals(records),
         "field": field.table(records),
         "survivors": scores.survivors(records),
         "accused": scores.accused(records),
@@ -41,7 +42,7 @@ def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[st
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("audit.json"))
-@click.option("--quick", is_flag=True, help="Every eighth case.")
+@click.option("--quick", is_flag=True, help="Every eighth case, the first 4 draws.")
 @click.option("--only", multiple=True, help=f"{', '.join(SETS)}, or a class of fault.")
 @click.option("--fresh", is_flag=True, help="Begin anew; else a run that was cut off goes on.")
 def main(out: Path, quick: bool, only: tuple[str, ...], fresh: bool) -> None:

@@ -173,7 +173,7 @@ def _unet() -> Pair:
     )
 
 
-class _UnderWay(Training):
+class UnderWay(Training):
     """A training whose weights have left their initial zeros, which would hide what is before."""
 
     def __init__(self, framework: str, config: RunConfig, precision: Precision) -> None:
@@ -195,8 +195,8 @@ TRAINING = CourseBase(
     Course(
         name="training, small",
         phase="optimizer",
-        reference=partial(_UnderWay, "torch", SMALL),
-        candidate=partial(_UnderWay, "jittor", SMALL),
+        reference=partial(UnderWay, "torch", SMALL),
+        candidate=partial(UnderWay, "jittor", SMALL),
         steps=3,
     )
 )

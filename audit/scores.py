@@ -101,7 +101,7 @@ def rows(records: Sequence[Record]) -> list[dict[str, str]]:
     drawn = of(records, "drawn mutant")
     if drawn:
         row(
-            "mutants drawn for random pairs, caught",
+            f"mutants drawn for random pairs, caught ({structures(drawn)} structures)",
             f"{sum(r['caught'] for r in drawn)} of {len(drawn)}",
             "all",
         )
@@ -166,9 +166,29 @@ def vacuous(records: Sequence[Record]) -> list[str]:
     return found
 
 
+def structures(drawn: Sequence[Record]) -> int:
+    """Return how many structures drawn configurations have."""
+    return len({repr(record["configuration"]["structure"]) for record in drawn})
+
+
+def totals(records: Sequence[Record]) -> dict[str, Any]:
+    """Return what came of the draws: how many, of how many structures, accused, caught."""
+    correct, mutants = of(records, "draw"), of(records, "drawn mutant")
+    accused = [record["number"] for record in correct if not record["passed"]]
+    return {
+        "configurations": len(correct),
+        "structures": structures(correct),
+        "accused": accused,
+        "interval": list(clopper_pearson(len(accused), len(correct))) if correct else None,
+        "mutants": len(mutants),
+        "caught": sum(record["caught"] for record in mutants),
+    }
+
+
 def accused(records: Sequence[Record]) -> list[Record]:
     """Return what should have passed and did not."""
-    return [r for r in records if r["set"] in ("rewrite", "twin") and not r["passed"]]
+    right = ("rewrite", "twin", "draw")
+    return [r for name in right for r in of(records, name) if not r["passed"]]
 
 
 def survivors(records: Sequence[Record]) -> list[Record]:

@@ -145,8 +145,9 @@ class Training:
 
     def step(self, number: int) -> dict[str, Array]:
         """Train on the batch of step `number`; return the loss."""
-        size = self.config.unet.image_size
-        images = streams.stream(1, "probe", "batch", number).uniform(-1, 1, (BATCH, 1, size, size))
+        unet = self.config.unet
+        shape = (BATCH, unet.image_channels, unet.image_size, unet.image_size)
+        images = streams.stream(1, "probe", "batch", number).uniform(-1, 1, shape)
         return {"loss": np.array(self.trainer.train_step(images.astype(np.float32)))}
 
 
