@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields, replace
 
 from ddpm.errors import InputError
 
+# In the first step of all, only the last layer has a gradient: it alone would be compared.
+_LEAST = {"seeds": 0, "probe_steps": 2}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
@@ -39,7 +42,7 @@ class Scale:
 
     def __post_init__(self) -> None:
         for name in NAMES:
-            value, least = getattr(self, name), 0 if name == "seeds" else 1
+            value, least = getattr(self, name), _LEAST.get(name, 1)
             if value < least:
                 raise InputError(
                     f"{name} = {value} cannot be used: it must be a whole number of at least"
