@@ -41,9 +41,10 @@ from parity.trajectory import Course
 Job = tuple[str, Callable[[], dict[str, Any]]]
 # A single number has no order to lose, and a whole number cannot be NaN.
 NUMBERS, WHOLE_NUMBERS = ("loss", "steps taken"), ("steps taken",)
-# The last layer: the only one whose gradient is not zero at a training's start.
-LAST = "conv_out.weight"
-STATE = (f"exp_avg:{LAST}", f"exp_avg_sq:{LAST}", f"weights:{LAST}", f"ema:{LAST}")
+# At a training's start only the last layer has a gradient, and its own weights are zero: what is
+# spoiled must be something that spoiling changes.
+FIRST, LAST = "conv_in.weight", "conv_out.weight"
+STATE = (f"exp_avg:{LAST}", f"exp_avg_sq:{LAST}", f"weights:{FIRST}", f"ema:{FIRST}")
 # A training starts from zeros in the last layers: by then every layer has a gradient.
 STEPS = 5
 KEYS = (
