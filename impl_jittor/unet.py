@@ -12,7 +12,7 @@ from jittor import Var, nn
 
 from ddpm import streams
 from ddpm.config import UNetConfig
-from impl_jittor.operators import GroupNorm, attention, constant, silu
+from impl_jittor.operators import Conv, GroupNorm, attention, constant, silu
 
 MaskSource = Callable[..., np.ndarray]
 
@@ -68,14 +68,14 @@ class ResidualBlock(nn.Module):
         super().__init__()
         groups, epsilon = config.norm_groups, config.norm_epsilon
         self.norm1 = GroupNorm(groups, in_channels, epsilon)
-        self.conv1 = nn.Conv(in_channels, out_channels, 3, padding=1)
+        self.conv1 = Conv(in_channels, out_channels, 3, padding=1)
         self.time_projection = nn.Linear(config.time_channels, out_channels)
         self.norm2 = GroupNorm(groups, out_channels, epsilon)
         self.dropout = Dropout(config.dropout)
-        self.conv2 = nn.Conv(out_channels, out_channels, 3, padding=1)
+        self.conv2 = Conv(out_channels, out_channels, 3, padding=1)
         self.shortcut: nn.Module = nn.Identity()
         if in_channels != out_channels:
-            self.shortcut = nn.Conv(in_channels, out_channels, 1)
+            self.shortcut = Conv(in_channels, out_channels, 1)
 
     def execute(self, x: Var, time: Var) -> Var:
         """Map (N, in_channels, H, W) and (N, time_channels) to (N, out_channels, H, W)."""
@@ -109,7 +109,7 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv(channels, channels, 3, stride=2)
+        self.conv = Conv(channels, channels, 3, stride=2)
 
     def execute(self, x: Var) -> Var:
         """Map (N, C, H, W) to (N, C, H/2, W/2); padded right and below, as in the paper's code."""
@@ -121,7 +121,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv(channels, channels, 3, padding=1)
+        self.conv = Conv(channels, channels, 3, padding=1)
 
     def execute(self, x: Var) -> Var:
         """Map (N, C, H, W) to (N, C, 2H, 2W)."""
@@ -193,7 +193,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         self.time_embedding = TimeEmbedding(config.base_channels, config.time_channels)
-        self.conv_in = nn.Conv(config.image_channels, config.base_channels, 3, padding=1)
+        self.conv_in = Conv(config.image_channels, config.base_channels, 3, padding=1)
         self.down = nn.ModuleList([])
         skip_channels = [config.base_channels]
         for level, channels in enumerate(config.level_channels):
@@ -211,7 +211,7 @@ class UNet(nn.Module):
                 previous = channels
             self.up.append(UpLevel(pairs, self._attends(level), level == 0, config))
         self.norm_out = GroupNorm(config.norm_groups, previous, config.norm_epsilon)
-        self.conv_out = nn.Conv(previous, config.image_channels, 3, padding=1)
+        self.conv_out = Conv(previous, config.image_channels, 3, padding=1)
 
     def _attends(self, level: int) -> bool:
         return self.config.level_resolutions[level] in self.config.attention_resolutions
