@@ -10,6 +10,13 @@ extern "C" int dnnl_sgemm(char transa, char transb, int64_t M, int64_t N, int64_
                           const float* A, int64_t lda, const float* B, int64_t ldb, float beta,
                           float* C, int64_t ldc);
 
+// Exponentials of a whole vector register at once, from glibc's libmvec (2.22): five times faster
+// than one by one. glibc says so itself only to who gives up NaN and infinity (-ffast-math).
+#if defined(__x86_64__) && defined(__GLIBC__)
+extern "C" __attribute__((simd("notinbranch"))) float expf(float) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) double exp(double) noexcept;
+#endif
+
 namespace ddpm {
 
 // C (M, N) = alpha op(A) op(B), op(A) (M, K), op(B) (K, N); 'T' transposes.
