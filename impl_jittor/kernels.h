@@ -155,4 +155,65 @@ void attention_backward(const T* q, const T* k, const T* v, const T* weights, co
     }
 }
 
+// Each pixel of x (planes, H, W) four times: y (planes, 2H, 2W).
+template <class T>
+void upsample(const T* x, T* y, int64_t planes, int64_t H, int64_t W) {
+#pragma omp parallel for
+    for (int64_t row = 0; row < planes * H; row++) {
+        const T* in = x + row * W;
+        T* out = y + row * 4 * W;
+        for (int64_t j = 0; j < W; j++) out[2 * j] = out[2 * j + 1] = in[j];
+        std::copy(out, out + 2 * W, out + 2 * W);
+    }
+}
+
+template <class T>
+void upsample_backward(const T* dy, T* dx, int64_t planes, int64_t H, int64_t W) {
+#pragma omp parallel for
+    for (int64_t row = 0; row < planes * H; row++) {
+        const T *above = dy + row * 4 * W, *below = above + 2 * W;
+        T* out = dx + row * W;
+        for (int64_t j = 0; j < W; j++)
+            out[j] = (above[2 * j] + above[2 * j + 1]) + (below[2 * j] + below[2 * j + 1]);
+    }
+}
+
+// y (N, A + B) is the rows of a (N, A) and b (N, B) side by side.
+template <class T>
+void concat(const T* a, const T* b, T* y, int64_t N, int64_t A, int64_t B) {
+#pragma omp parallel for
+    for (int64_t n = 0; n < N; n++) {
+        T* out = y + n * (A + B);
+        std::copy(b + n * B, b + (n + 1) * B, std::copy(a + n * A, a + (n + 1) * A, out));
+    }
+}
+
+template <class T>
+void split(const T* y, T* a, T* b, int64_t N, int64_t A, int64_t B) {
+#pragma omp parallel for
+    for (int64_t n = 0; n < N; n++) {
+        const T* in = y + n * (A + B);
+        std::copy(in, in + A, a + n * A);
+        std::copy(in + A, in + A + B, b + n * B);
+    }
+}
+
+// y (N C, S) = x (N C, S) with one number of each row of `shift` (N C) added.
+template <class T>
+void add_to_pixels(const T* x, const T* shift, T* y, int64_t rows, int64_t S) {
+#pragma omp parallel for
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = r * S; i < (r + 1) * S; i++) y[i] = x[i] + shift[r];
+}
+
+template <class T>
+void sum_of_pixels(const T* x, T* sum, int64_t rows, int64_t S) {
+#pragma omp parallel for
+    for (int64_t r = 0; r < rows; r++) {
+        T s = 0;
+        for (int64_t i = r * S; i < (r + 1) * S; i++) s += x[i];
+        sum[r] = s;
+    }
+}
+
 }  // namespace ddpm

@@ -131,6 +131,60 @@ class Attention(jt.Function):
         )
 
 
+class Upsample(jt.Function):
+    """Each pixel of (N, C, H, W) four times."""
+
+    def execute(self, x: jt.Var) -> jt.Var:
+        """Return (N, C, 2H, 2W)."""
+        N, C, H, W = self.shape = tuple(x.shape)
+        call = "ddpm::upsample(in0_p, out0_p, in0_shape0 * in0_shape1, in0_shape2, in0_shape3);"
+        return _run(call, [(N, C, 2 * H, 2 * W)], [x])[0]
+
+    def grad(self, up: jt.Var) -> jt.Var:
+        """Return the gradient by x."""
+        call = (
+            "ddpm::upsample_backward(in0_p, out0_p, out0_shape0 * out0_shape1, out0_shape2, "
+            "out0_shape3);"
+        )
+        return _run(call, [self.shape], [up])[0]
+
+
+class Concat(jt.Function):
+    """(N, A, H, W) and (N, B, H, W) side by side."""
+
+    def execute(self, a: jt.Var, b: jt.Var) -> jt.Var:
+        """Return (N, A + B, H, W)."""
+        self.shapes = [tuple(a.shape), tuple(b.shape)]
+        N, A, H, W = a.shape
+        call = (
+            "ddpm::concat(in0_p, in1_p, out0_p, in0_shape0, in0->num / in0_shape0, "
+            "in1->num / in0_shape0);"
+        )
+        return _run(call, [(N, A + b.shape[1], H, W)], [a, b])[0]
+
+    def grad(self, up: jt.Var) -> list[jt.Var]:
+        """Return the gradients by both."""
+        call = (
+            "ddpm::split(in0_p, out0_p, out1_p, in0_shape0, out0->num / in0_shape0, "
+            "out1->num / in0_shape0);"
+        )
+        return _run(call, self.shapes, [up])
+
+
+class AddToPixels(jt.Function):
+    """(N, C) added to every pixel of (N, C, H, W)."""
+
+    def execute(self, x: jt.Var, shift: jt.Var) -> jt.Var:
+        """Return (N, C, H, W)."""
+        call = "ddpm::add_to_pixels(in0_p, in1_p, out0_p, in1->num, in0->num / in1->num);"
+        return _run(call, [tuple(x.shape)], [x, shift])[0]
+
+    def grad(self, up: jt.Var) -> list[jt.Var]:
+        """Return the gradients by x and by what is added."""
+        call = "ddpm::sum_of_pixels(in0_p, out0_p, out0->num, in0->num / out0->num);"
+        return [up, _run(call, [tuple(up.shape[:2])], [up])[0]]
+
+
 _SHAPE = (
     "{{{x}_shape0, {x}_shape1, {x}_shape2, {x}_shape3, {w}_shape0, {w}_shape2, {w}_shape3, "
     '{y}_shape2, {y}_shape3, (int64_t)data["stride"], (int64_t)data["padding"]}}'

@@ -101,6 +101,27 @@ def convolution(x: jt.Var, weight: jt.Var, bias: jt.Var, stride: int, padding: i
     return jt.nn.conv2d(x, weight, bias, stride, padding)
 
 
+def upsample(x: jt.Var) -> jt.Var:
+    """Double the resolution of (N, C, H, W) by repeating pixels."""
+    if _is_fast():
+        return kernels.Upsample()(x)
+    return jt.nn.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def concat(a: jt.Var, b: jt.Var) -> jt.Var:
+    """Return the channels of (N, A, H, W), then those of (N, B, H, W)."""
+    if _is_fast():
+        return kernels.Concat()(a, b)
+    return jt.concat([a, b], dim=1)
+
+
+def add_to_pixels(x: jt.Var, shift: jt.Var) -> jt.Var:
+    """Add (N, C) to every pixel of (N, C, H, W)."""
+    if _is_fast():
+        return kernels.AddToPixels()(x, shift)
+    return x + shift.unsqueeze(2).unsqueeze(3)
+
+
 class Conv(jt.nn.Conv):
     """Jittor's own convolution, and its parameters, by the operator above."""
 

@@ -12,7 +12,16 @@ from jittor import Var, nn
 
 from ddpm import streams
 from ddpm.config import UNetConfig
-from impl_jittor.operators import Conv, GroupNorm, attention, constant, silu
+from impl_jittor.operators import (
+    Conv,
+    GroupNorm,
+    add_to_pixels,
+    attention,
+    concat,
+    constant,
+    silu,
+    upsample,
+)
 
 MaskSource = Callable[..., np.ndarray]
 
@@ -80,7 +89,7 @@ class ResidualBlock(nn.Module):
     def execute(self, x: Var, time: Var) -> Var:
         """Map (N, in_channels, H, W) and (N, time_channels) to (N, out_channels, H, W)."""
         h = self.conv1(silu(self.norm1(x)))
-        h = h + self.time_projection(silu(time)).unsqueeze(2).unsqueeze(3)
+        h = add_to_pixels(h, self.time_projection(silu(time)))
         h = self.conv2(self.dropout(silu(self.norm2(h))))
         return self.shortcut(x) + h
 
@@ -125,7 +134,7 @@ class Upsample(nn.Module):
 
     def execute(self, x: Var) -> Var:
         """Map (N, C, H, W) to (N, C, 2H, 2W)."""
-        return self.conv(nn.interpolate(x, scale_factor=2, mode="nearest"))
+        return self.conv(upsample(x))
 
 
 class DownLevel(nn.Module):
@@ -180,7 +189,7 @@ class UpLevel(nn.Module):
     def execute(self, h: Var, skips: list[Var], time: Var) -> Var:
         """Consume the end of `skips`, last first, and return the level's output."""
         for i, resnet in enumerate(self.resnets):
-            h = resnet(jt.concat([h, skips.pop()], dim=1), time)
+            h = resnet(concat(h, skips.pop()), time)
             if len(self.attentions) > 0:
                 h = self.attentions[i](h)
         return h if self.upsample is None else self.upsample(h)

@@ -8,13 +8,16 @@ from impl_jittor import kernels, operators
 from impl_jittor.operators import (
     Conv,
     GroupNorm,
+    add_to_pixels,
     attention,
+    concat,
     constant,
     convolution,
     group_norm,
     mean,
     overwrite,
     silu,
+    upsample,
 )
 from tests.impl_torch import oracles
 from tests.impl_torch.oracles import error
@@ -259,6 +262,36 @@ def test_a_convolution_whose_kernel_is_mirrored_is_seen():
     expected = oracles.convolution(**inputs, stride=1, padding=1)
     inputs["weight"] = inputs["weight"][..., ::-1].copy()
     assert oracles.worst(convolved(inputs, "float64", 1, 1), expected) > 1e-2
+
+
+@DTYPES
+def test_upsampling_and_its_gradient(dtype, tolerance):
+    draws = oracles.random_arrays({"x": (2, 3, 4, 5), "up": (2, 3, 8, 10)}, seed=0)
+    given = var(draws["x"], dtype)
+    value, slope = gradients(upsample(given), draws["up"], given)
+    assert error(value, draws["x"].repeat(2, 2).repeat(2, 3)) < tolerance
+    assert error(slope, draws["up"].reshape(2, 3, 4, 2, 5, 2).sum((3, 5))) < tolerance
+
+
+@DTYPES
+def test_concatenation_and_its_gradients(dtype, tolerance):
+    shapes = {"a": (2, 3, 4, 5), "b": (2, 1, 4, 5), "up": (2, 4, 4, 5)}
+    draws = oracles.random_arrays(shapes, seed=0)
+    a, b = (var(draws[name], dtype) for name in "ab")
+    value, *slopes = gradients(concat(a, b), draws["up"], a, b)
+    assert error(value, np.concatenate([draws["a"], draws["b"]], axis=1)) < tolerance
+    for slope, expected in zip(slopes, np.split(draws["up"], [3], axis=1), strict=True):
+        assert error(slope, expected) < tolerance
+
+
+@DTYPES
+def test_adding_to_pixels_and_its_gradients(dtype, tolerance):
+    draws = oracles.random_arrays({"x": (2, 3, 4, 5), "shift": (2, 3), "up": (2, 3, 4, 5)}, seed=0)
+    x, shift = (var(draws[name], dtype) for name in ("x", "shift"))
+    value, *slopes = gradients(add_to_pixels(x, shift), draws["up"], x, shift)
+    assert error(value, draws["x"] + draws["shift"][:, :, None, None]) < tolerance
+    assert error(slopes[0], draws["up"]) < tolerance
+    assert error(slopes[1], draws["up"].sum((2, 3))) < tolerance
 
 
 @pytest.mark.parametrize(
