@@ -1,7 +1,9 @@
 """The operators that take most of Jittor's time on a CPU, as kernels with threads.
 
-Jittor runs every fused kernel on one thread, and the gradients of its `bmm` in a loop that misses
-the cache. `kernels.h` holds these as C++; each has its plain twin in `operators.py`, which chooses.
+Jittor runs every fused kernel on one thread, the gradients of its `bmm` in a loop that misses the
+cache, and reorders every tensor at each of a convolution's three products. `kernels.h` and
+`convolution.h` hold these as C++; each has its plain twin in `operators.py`, which chooses.
+docs/performance.md says what each of them is worth.
 """
 
 from __future__ import annotations
