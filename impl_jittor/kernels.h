@@ -198,12 +198,6 @@ void split(const T* y, T* a, T* b, int64_t N, int64_t A, int64_t B) {
     }
 }
 
-template <class T>
-void add(const T* a, const T* b, T* y, int64_t size) {
-#pragma omp parallel for
-    for (int64_t i = 0; i < size; i++) y[i] = a[i] + b[i];
-}
-
 // y (N C, S) = x (N C, S) with one number of each row of `shift` (N C) added.
 template <class T>
 void add_to_pixels(const T* x, const T* shift, T* y, int64_t rows, int64_t S) {

@@ -173,18 +173,6 @@ class Concat(jt.Function):
         return _run(call, self.shapes, [up])
 
 
-class Add(jt.Function):
-    """The sum of two of the same shape."""
-
-    def execute(self, a: jt.Var, b: jt.Var) -> jt.Var:
-        """Return a Var of the same shape."""
-        return _run("ddpm::add(in0_p, in1_p, out0_p, in0->num);", [tuple(a.shape)], [a, b])[0]
-
-    def grad(self, up: jt.Var) -> list[jt.Var]:
-        """Return the gradients by both."""
-        return [up, up]
-
-
 class AddToPixels(jt.Function):
     """(N, C) added to every pixel of (N, C, H, W)."""
 

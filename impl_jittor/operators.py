@@ -115,13 +115,6 @@ def concat(a: jt.Var, b: jt.Var) -> jt.Var:
     return jt.concat([a, b], dim=1)
 
 
-def add(a: jt.Var, b: jt.Var) -> jt.Var:
-    """Add two of the same shape."""
-    if _is_fast():
-        return kernels.Add()(a, b)
-    return a + b
-
-
 def add_to_pixels(x: jt.Var, shift: jt.Var) -> jt.Var:
     """Add (N, C) to every pixel of (N, C, H, W)."""
     if _is_fast():

@@ -15,7 +15,6 @@ from ddpm.config import UNetConfig
 from impl_jittor.operators import (
     Conv,
     GroupNorm,
-    add,
     add_to_pixels,
     attention,
     concat,
@@ -92,7 +91,7 @@ class ResidualBlock(nn.Module):
         h = self.conv1(silu(self.norm1(x)))
         h = add_to_pixels(h, self.time_projection(silu(time)))
         h = self.conv2(self.dropout(silu(self.norm2(h))))
-        return add(self.shortcut(x), h)
+        return self.shortcut(x) + h
 
 
 class Attention(nn.Module):
@@ -111,7 +110,7 @@ class Attention(nn.Module):
         N, C, H, W = x.shape
         h = self.norm(x).reshape(N, C, H * W).transpose(0, 2, 1)
         h = attention(self.query(h), self.key(h), self.value(h))
-        return add(x, self.out(h).transpose(0, 2, 1).reshape(N, C, H, W))
+        return x + self.out(h).transpose(0, 2, 1).reshape(N, C, H, W)
 
 
 class Downsample(nn.Module):

@@ -8,7 +8,6 @@ from impl_jittor import kernels, operators
 from impl_jittor.operators import (
     Conv,
     GroupNorm,
-    add,
     add_to_pixels,
     attention,
     concat,
@@ -283,15 +282,6 @@ def test_concatenation_and_its_gradients(dtype, tolerance):
     assert error(value, np.concatenate([draws["a"], draws["b"]], axis=1)) < tolerance
     for slope, expected in zip(slopes, np.split(draws["up"], [3], axis=1), strict=True):
         assert error(slope, expected) < tolerance
-
-
-@DTYPES
-def test_addition_and_its_gradients(dtype, tolerance):
-    draws = oracles.random_arrays(dict.fromkeys(("a", "b", "up"), (2, 3, 4, 5)), seed=0)
-    a, b = (var(draws[name], dtype) for name in "ab")
-    value, *slopes = gradients(add(a, b), draws["up"], a, b)
-    assert error(value, draws["a"] + draws["b"]) < tolerance
-    assert max(error(slope, draws["up"]) for slope in slopes) < tolerance
 
 
 @DTYPES
