@@ -88,7 +88,8 @@ class Adapter(Protocol):
         """Find the gradient of sum(tensor * cotangent) by each source.
 
         Args:
-            outputs: the tensors and their cotangents; emptied, so that what is done goes.
+            outputs: the tensors and their cotangents, float32 numbers to be cast to the tensor's
+                dtype, without loss; emptied, so that what is done goes.
             sources: by what; `take` is told the place in this list.
             take: told each gradient as soon as it is there, in any order, and only those that flow;
                 it copies what it keeps. An adapter that then lets go keeps large models small.

@@ -17,17 +17,24 @@ from parity.jittor_float64 import lifted_scalars, whole
 class _Weigh(jt.Function):
     """Stands for sum(tensor * weight): the weights themselves are its gradient.
 
-    As a product and a sum it would be fused into kernels that no user's program has.
+    As a product and a sum it would be fused into kernels that no user's program has. The weights
+    are cast where they are met, one after the other, for in float64 they weigh twice as much.
     """
 
     def __init__(self, weights: Sequence[Any]) -> None:
         self.weights = weights
+        self.dtypes: list[Any] = []
 
     def execute(self, *tensors: Any) -> Any:
-        return jt.zeros(1, self.weights[0].dtype)
+        self.dtypes = [tensor.dtype for tensor in tensors]
+        return jt.zeros(1, self.dtypes[0])
 
     def grad(self, _: Any) -> Any:
-        return tuple(self.weights)
+        return tuple(map(_cast_alone, self.weights, self.dtypes))
+
+
+def _cast_alone(var: Any, dtype: Any) -> Any:
+    return var if var.dtype == dtype else var.cast(dtype).stop_fuse()
 
 
 class JittorAdapter:
@@ -150,19 +157,25 @@ class JittorAdapter:
 
     def vjp(self, outputs: list[tuple[Any, Array]], sources: Sequence[Any], take: Take) -> None:
         """Pull the cotangents back to the sources."""
-        joined = [(t, c) for t, c in outputs if not t.is_stop_grad()]
-        outputs.clear()
+        joined, weights = [], []
+        while outputs:
+            tensor, array = outputs.pop()
+            if not tensor.is_stop_grad():
+                joined.append(tensor)
+                weights.append(self.constant(array.reshape(tuple(tensor.shape))))
         wanted = [(number, s) for number, s in enumerate(sources) if not s.is_stop_grad()]
         if not joined or not wanted:
             return
-        weights = [self.constant(c.reshape(tuple(t.shape))) for t, c in joined]
-        total = _Weigh(weights)(*(t for t, _ in joined))
-        del weights, joined
+        total = _Weigh(weights)(*joined)
+        del weights, joined, tensor
         found = jt.grad(total, [source for _, source in wanted])
         del total
-        found.reverse()
-        for number, _ in wanted:
-            take(number, self.to_numpy(found.pop()))
+        # As they were made, oldest first: with one of them Jittor computes whatever is older.
+        left = sorted(zip([n for n, _ in wanted], found, strict=True), key=lambda g: -g[1].id)
+        del found, wanted
+        while left:
+            number, gradient = left.pop()
+            take(number, self.to_numpy(gradient))
 
     def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
         """Build an optimizer; each step gives it a loss that has these gradients."""

@@ -92,14 +92,14 @@ def draw_cotangent(shape: tuple[int, ...], *key: object) -> Array:
     return drawn.reshape(shape)
 
 
-def cotangent(drawn: Array, dtype: Any) -> Array:
-    """Return drawn weights as floats.
+def cotangent(drawn: Array) -> Array:
+    """Return drawn weights as float32.
 
     Multiples of 1/128 between -2 and 2, never 0, standard deviation 1.15: the same numbers in every
     precision.
     """
     # NumPy makes a number of a zero-dimensional array unless it is told where to put it.
-    weights: Array = drawn.astype(dtype)
+    weights: Array = drawn.astype(np.float32)
     weights += 0.5
     weights /= 64
     return weights

@@ -163,14 +163,19 @@ class TorchAdapter:
         take: Take,
     ) -> None:
         """Pull the cotangents back to the sources."""
-        joined = [(t, self._tensor(c).reshape(t.shape)) for t, c in outputs if t.requires_grad]
-        outputs.clear()
+        joined = []
+        while outputs:
+            tensor, weights = outputs.pop()
+            if tensor.requires_grad:
+                joined.append(
+                    (tensor, self._tensor(weights).to(tensor.dtype).reshape(tensor.shape))
+                )
         if not joined:
             return
         numbers = {id(source): number for number, source in enumerate(sources)}
         self._pulled = lambda source, gradient: take(numbers[source], self.to_numpy(gradient))
-        heads, cotangents = zip(*joined, strict=True)
-        del joined
+        heads, cotangents = zip(*reversed(joined), strict=True)
+        del joined, tensor, weights
         wanted = [s for s in sources if isinstance(s, torch.Tensor) and s.requires_grad]
         pulled = torch.autograd.grad(heads, [self._anchor, *wanted], cotangents, allow_unused=True)
         for source, gradient in zip(wanted, pulled[1:], strict=True):

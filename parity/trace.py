@@ -169,7 +169,7 @@ class _Recorder:
         if self.lead is not None and tap not in self.lead.passed:
             return tensor
         if is_float(arrived):
-            self.heads.append((tensor, cotangent(self._drawn(tap, arrived), arrived.dtype)))
+            self.heads.append((tensor, cotangent(self._drawn(tap, arrived))))
         passed = self._passed(tap, arrived)
         if not is_float(passed):
             return self.adapter.constant(passed.copy())
@@ -205,7 +205,7 @@ class _Recorder:
             self.trace.arrived[Tap("", 0, "loss", "")] = self.adapter.to_numpy(loss)
             self.trace.caller[Tap("", 0, "loss", "")] = ""
             self.trace.between[Tap("", 0, "loss", "")] = self.last
-            self.heads.append((loss, np.ones(tuple(loss.shape), self.run.precision)))
+            self.heads.append((loss, np.ones(tuple(loss.shape), np.float32)))
         own = self.adapter.parameters() | self.adapter.buffers()
         parameters = {path: own[name] for path, name in self.subject.parameters.items()}
         _differentiate(
@@ -367,9 +367,9 @@ def _bare_heads(
         trace.arrived[tap] = array = adapter.to_numpy(tensor)
         if run.loss is None and is_float(array):
             drawn = draw_cotangent(array.shape, run.seed, "bare", label)
-            heads.append((tensor, cotangent(drawn, run.precision)))
+            heads.append((tensor, cotangent(drawn)))
     if run.loss is not None:
         loss = run.loss(outputs)
         trace.arrived[Tap("", 0, "loss", "")] = adapter.to_numpy(loss)
-        heads.append((loss, np.ones(tuple(loss.shape), run.precision)))
+        heads.append((loss, np.ones(tuple(loss.shape), np.float32)))
     return heads

@@ -157,7 +157,7 @@ class NumpyAdapter:
                 pull(parent, derivative(gradient))
 
         for value, cotangent in outputs:
-            pull(value, cotangent)
+            pull(value, cotangent.astype(value.array.dtype))
         for number, source in enumerate(sources):
             if id(source) in gradients:
                 take(number, gradients[id(source)])
