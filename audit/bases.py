@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import mpmath
@@ -99,15 +99,12 @@ class ScheduleBase:
     ) -> Report:
         """Judge each table as `parity.test_schedule` does; there is nothing to seed."""
         found = {role: self._tables(role, edit if side == role else None) for role in SIDES}
+        exact = _exact(self.config)
         with mpmath.workdps(60):
-            exact = exact_tables(self.config)
             findings = [
-                judge_table(
-                    name, found["torch"][name], found["jittor"][name], exact[name],
-                    conditioning(exact, name, self.config.schedule),
-                )
+                judge_table(name, found["torch"][name], found["jittor"][name], *exact[name])
                 for name in TABLES
-            ]  # fmt: skip
+            ]
         return Report(pair=self.name, findings=tuple(findings))
 
     def _tables(self, side: Side, edit: Edit | None) -> dict[str, np.ndarray[Any, Any]]:
@@ -115,6 +112,14 @@ class ScheduleBase:
         if edit is not None:
             schedule = edit(schedule) or schedule
         return {name: np.asarray(getattr(schedule, name)) for name in TABLES}
+
+
+@cache
+def _exact(config: DiffusionConfig) -> dict[str, tuple[Sequence[mpmath.mpf], float]]:
+    """Return each table's exact values, and how many roundings lie on the way to one."""
+    with mpmath.workdps(60):
+        exact = exact_tables(config)
+        return {n: (exact[n], conditioning(exact, n, config.schedule)) for n in TABLES}
 
 
 SIDES: tuple[Side, Side] = ("torch", "jittor")
@@ -168,7 +173,7 @@ def _unet() -> Pair:
     )
 
 
-class _UnderWay(Training):
+class UnderWay(Training):
     """A training whose weights have left their initial zeros, which would hide what is before."""
 
     def __init__(self, framework: str, config: RunConfig, precision: Precision) -> None:
@@ -190,8 +195,8 @@ TRAINING = CourseBase(
     Course(
         name="training, small",
         phase="optimizer",
-        reference=partial(_UnderWay, "torch", SMALL),
-        candidate=partial(_UnderWay, "jittor", SMALL),
+        reference=partial(UnderWay, "torch", SMALL),
+        candidate=partial(UnderWay, "jittor", SMALL),
         steps=3,
     )
 )

@@ -56,7 +56,7 @@ def _found(report: Report, case: Mutant) -> dict[str, Any]:
     right = [is_right(case, *place) for place in places[:TOP]]
     return {
         "rank": right.index(True) + 1 if any(right) else 0,
-        "found": _place(first),
+        "found": stated(first),
         "confirmed": first.confirmed,
         "failing": len(failing),
     }
@@ -70,10 +70,11 @@ def is_right(case: Mutant, path: str, phase: Phase, tensor: str) -> bool:
 
 def _accused(report: Report) -> dict[str, Any]:
     first = report.first_divergence
-    return {} if first is None else {"found": _place(first)}
+    return {} if first is None else {"found": stated(first)}
 
 
-def _place(finding: Finding) -> dict[str, Any]:
+def stated(finding: Finding) -> dict[str, Any]:
+    """Return where a finding is, and what it says, as JSON-ready values."""
     error = finding.error if math.isfinite(finding.error) else None
     return {
         "path": finding.path, "phase": finding.phase, "tensor": finding.tensor,

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from audit import curves, field
+from audit import curves, doubled, field, vacuity
 from audit import mutants as _mutants  # noqa: F401  fills the list
 from audit import rewrites as _rewrites  # noqa: F401
 from audit.case import MUTANTS, REWRITES
@@ -18,7 +18,7 @@ from audit.judging import record
 from ddpm.errors import InputError
 
 Job = tuple[str, Callable[[], dict[str, Any]]]
-SETS = ("mutant", "rewrite", "curve", "field")
+SETS = ("mutant", "rewrite", "double", "drawn", "vacuity", "curve", "field")
 # Of the quick part, each so-and-so-many-th; the rest adds breadth, no other kind.
 QUICK = 8
 
@@ -39,10 +39,20 @@ def jobs(only: Sequence[str], quick: bool) -> Iterator[Job]:
         wanted = not only or name in only or case.kind in only
         if wanted and not (quick and number % QUICK):
             yield f"{name}/{case.kind}/{case.side}/{case.name}", partial(record, case)
-    if "curve" in only or not (only or quick):
-        yield from curves.jobs()
-    if "field" in only or not (only or quick):
-        yield from field.jobs()
+    if "drawn" in only or not only:
+        yield from _drawn(quick)
+    further = {"double": doubled, "vacuity": vacuity, "curve": curves, "field": field}
+    for name, module in further.items():
+        if name in only or not (only or quick):
+            yield from module.jobs()
+
+
+def _drawn(quick: bool) -> Iterator[Job]:
+    try:
+        from audit.draws import judging
+    except ModuleNotFoundError as error:
+        raise InputError(f"no {error.name}, which draws: pip install -e '.[test]'") from error
+    yield from judging.jobs(quick)
 
 
 def run(todo: Sequence[Job], journal: Path, *, fresh: bool = False) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from parity.verdict import Verdict
 
 Record = Mapping[str, Any]
 LEVEL = 0.95
+# Sets whose records are no single judgement of the gate.
+UNJUDGED = {"curve", "field", "places"}
 
 
 def clopper_pearson(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
@@ -61,7 +63,7 @@ def confusion(records: Sequence[Record]) -> dict[str, dict[str, int]]:
             verdict.name: sum(record["verdict"] == verdict.name for record in of(records, name))
             for verdict in Verdict
         }
-        for name in sorted({record["set"] for record in records} - {"curve", "field"})
+        for name in sorted({record["set"] for record in records} - UNJUDGED)
     }
 
 
@@ -99,19 +101,94 @@ def rows(records: Sequence[Record]) -> list[dict[str, str]]:
     drawn = of(records, "drawn mutant")
     if drawn:
         row(
-            "mutants drawn for random pairs, caught",
+            f"mutants drawn for random pairs, caught ({structures(drawn)} structures)",
             f"{sum(r['caught'] for r in drawn)} of {len(drawn)}",
             "all",
         )
-    checks = of(records, "vacuity")
-    if checks:
-        blind = sum(record["passed"] for record in checks)
-        row("spoiled candidates that a check let pass", f"{blind} of {len(checks)}", "0")
+    for line in (*_doubled(records), *_vacuity(records)):
+        row(*line)
     for record in of(records, "curve"):
         target = record.get("target", "")
         row(f"smallest {record['name']} seen at 95 %", f"{record['smallest']:.0e}", target)
     row("time", f"{sum(record['seconds'] for record in records) / 60:.1f} minutes, one core")
     return found
+
+
+def _doubled(records: Sequence[Record]) -> list[tuple[str, str, str]]:
+    doubles, twins = of(records, "double"), of(records, "twin")
+    found = []
+    if doubles:
+        first = sum(record["rank"] == 1 for record in doubles)
+        caught = sum(record["caught"] for record in doubles)
+        found.append(
+            (
+                "two faults at once, caught (the first of them named first)",
+                f"{caught} of {len(doubles)} ({first})",
+                "all",
+            )
+        )
+    if twins:
+        accused = sum(not record["passed"] for record in twins)
+        found.append(("the same fault on both sides, accused", f"{accused} of {len(twins)}", "0"))
+    return found
+
+
+def _vacuity(records: Sequence[Record]) -> list[tuple[str, str, str]]:
+    checks, places = of(records, "vacuity"), of(records, "places")
+    found = []
+    if checks:
+        passed = sum(record["passed"] for record in checks)
+        found.append(
+            ("spoiled candidates that a check let pass", f"{passed} of {len(checks)}", "0")
+        )
+    if places:
+        blind, tried = (sum(map(f, places)) for f in (lambda r: len(r["blind"]), _tried))
+        explained = sum(sum(record["explained"].values()) for record in places)
+        found.append(
+            (
+                "places spoiled one by one and not seen (and explained)",
+                f"{blind} of {tried} ({explained})",
+                "0",
+            )
+        )
+    return found
+
+
+def _tried(record: Record) -> int:
+    return int(record["tried"])
+
+
+def vacuous(records: Sequence[Record]) -> list[str]:
+    """Return what was spoiled and let pass, in words."""
+    found = [record["name"] for record in of(records, "vacuity") if record["passed"]]
+    for record in of(records, "places"):
+        found += [f"{record['name']}: {place}" for place in record["blind"]]
+    return found
+
+
+def structures(drawn: Sequence[Record]) -> int:
+    """Return how many structures drawn configurations have."""
+    return len({repr(record["configuration"]["structure"]) for record in drawn})
+
+
+def totals(records: Sequence[Record]) -> dict[str, Any]:
+    """Return what came of the draws: how many, of how many structures, accused, caught."""
+    correct, mutants = of(records, "draw"), of(records, "drawn mutant")
+    accused = [record["number"] for record in correct if not record["passed"]]
+    return {
+        "configurations": len(correct),
+        "structures": structures(correct),
+        "accused": accused,
+        "interval": list(clopper_pearson(len(accused), len(correct))) if correct else None,
+        "mutants": len(mutants),
+        "caught": sum(record["caught"] for record in mutants),
+    }
+
+
+def accused(records: Sequence[Record]) -> list[Record]:
+    """Return what should have passed and did not."""
+    right = ("rewrite", "twin", "draw")
+    return [r for name in right for r in of(records, name) if not r["passed"]]
 
 
 def survivors(records: Sequence[Record]) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,20 @@ def describe(audit: Mapping[str, Any]) -> str:
                 [(r["rule"], r["caught"], r["accused"], r["localised"]) for r in audit["field"]],
             )
         )
+    for record in audit["accused"]:
+        parts.append(f"Accused: {named(record)}")
     for record in audit["survivors"]:
-        parts.append(f"Survivor: {record['kind']}, {record['name']} ({record['side']}): "
-                     f"{record['text']}")  # fmt: skip
+        parts.append(f"Survivor: {named(record)}")
+    parts += [f"Vacuous: {name}" for name in audit["vacuous"]]
     return "\n\n".join(parts)
+
+
+def named(record: Mapping[str, Any]) -> str:
+    """Return what was judged, in one line; of a draw also the way to judge it again."""
+    if record["set"] == "draw":
+        said = f"number {record['number']}, {record['verdict']} of its {record['accused']}"
+    else:
+        said = f"{record['kind']}, {record['name']} ({record['side']}): {record['text']}"
+    if "replay" in record:
+        said += f"; again with {record['replay']}\n{json.dumps(record['configuration'])}"
+    return said

@@ -24,21 +24,24 @@ def main() -> None:
 def compare_command(old: Path, new: Path) -> None:
     """Flag each side whose ratio to the base rose by more than both records' spread.
 
-    OLD and NEW are files of pytest bench --benchmark-json, from any two machines: ratios of pairs
-    are compared, never times. Exit status 0 if nothing is slower, 1 if something is, 2 if the
-    records cannot be compared.
+    OLD and NEW are files of pytest bench --benchmark-json: ratios of pairs are compared, never
+    times. They must be of the same number of threads; what else of machine and versions changed is
+    listed first. Exit status 0 if nothing is slower, 1 if something is, 2 if the records cannot be
+    compared.
     """
     try:
-        changes, lost = compare(old, new)
+        found = compare(old, new)
     except InputError as error:
         click.echo(f"bench: {error}", err=True)
         sys.exit(CANNOT_COMPARE)
-    for change in changes:
+    for name, (was, now) in found.conditions.items():
+        click.echo(f"note: {name} was {was}, is {now}")
+    for change in found.changes:
         click.echo(str(change))
-    for subject, side, preset, batch_size in lost:
+    for subject, side, preset, batch_size in found.lost:
         click.echo(f"{subject:<16} {side:<12} {preset}, batch {batch_size}: not in {new}")
-    slower = sum(change.slower for change in changes)
-    click.echo(f"{slower} of {len(changes)} ratios slower")
+    slower = sum(change.slower for change in found.changes)
+    click.echo(f"{slower} of {len(found.changes)} ratios slower")
     sys.exit(SLOWER if slower else 0)
 
 

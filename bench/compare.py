@@ -48,11 +48,27 @@ class Change:
         )
 
 
-def compare(old: Path, new: Path) -> tuple[list[Change], list[Key]]:
-    """Return every ratio that both records have, and what only the old one has.
+@dataclass(frozen=True)
+class Comparison:
+    """What two records say together.
+
+    Attributes:
+        changes: every ratio that both have.
+        lost: what only the old one has.
+        conditions: name -> what it was and what it is, of the machine or a version that changed.
+    """
+
+    changes: list[Change]
+    lost: list[Key]
+    conditions: dict[str, tuple[str, str]]
+
+
+def compare(old: Path, new: Path) -> Comparison:
+    """Compare two records.
 
     Raises:
-        InputError: a record cannot be used, or the two have nothing in common.
+        InputError: a record cannot be used, the two have nothing in common, or their processes used
+            different numbers of threads, on which a ratio depends.
     """
     before, after = (
         {key: facts for key, facts in read(path).items() if facts["side"] != facts["over"]}
@@ -67,7 +83,27 @@ def compare(old: Path, new: Path) -> tuple[list[Change], list[Key]]:
         raise InputError(
             f"{old} and {new} have no ratio of the same subject, sides, preset and batch in common"
         )
-    return changes, [key for key in before if key not in after]
+    was, now = (_conditions(facts) for facts in (before, after))
+    if was["threads"] != now["threads"]:
+        raise InputError(
+            f"{old} was timed with {was['threads']} threads and {new} with {now['threads']}, and"
+            " ratios depend on it; time one of them again with --threads"
+        )
+    changed = {
+        name: (was.get(name, "not said"), now.get(name, "not said"))
+        for name in sorted(was | now)
+        if was.get(name) != now.get(name)
+    }
+    return Comparison(changes, [key for key in before if key not in after], changed)
+
+
+def _conditions(facts: dict[Key, dict[str, Any]]) -> dict[str, str]:
+    """Return what a record says of machine and versions; if more than one thing, all of it."""
+    found: dict[str, set[str]] = {}
+    for one in facts.values():
+        for name, value in one["environment"].items():
+            found.setdefault(name, set()).add(value)
+    return {name: " and ".join(sorted(values)) for name, values in found.items()}
 
 
 def read(path: Path) -> dict[Key, dict[str, Any]]:
@@ -91,7 +127,14 @@ def read(path: Path) -> dict[Key, dict[str, Any]]:
 
 def _whole(facts: dict[str, Any]) -> dict[str, Any]:
     _bounds(facts)
-    return {**facts, "over": facts["over"]}
+    environment = facts["environment"]
+    return {**facts, "over": facts["over"], "environment": {**environment, **_threads(environment)}}
+
+
+def _threads(environment: dict[str, str]) -> dict[str, str]:
+    """Return the threads as a number, as which `as many as cores` can be compared."""
+    told = environment["threads"]
+    return {"threads": told if told.isdigit() else environment["cores"]}
 
 
 def _bounds(facts: dict[str, Any]) -> tuple[float, float, float]:

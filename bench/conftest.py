@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.replay import environment_of, record
+from bench.replay import record, sides_of
 from bench.subjects import SUBJECTS, Subject
 from ddpm.config import PRESETS, RunConfig, preset
 from measuring import MeasuringError, Timing, alternate
@@ -35,14 +35,13 @@ def config(request: pytest.FixtureRequest) -> RunConfig:
 def timings(request: pytest.FixtureRequest, config: RunConfig) -> Callable[..., Timing]:
     """Return a function that times all sides of a subject in turn, once."""
     option = request.config.getoption
-    environment = environment_of(option("threads"))
     done: dict[str, Timing | MeasuringError] = {}
 
     def time(subject: Subject) -> Timing:
         if subject.name not in done:
             try:
                 done[subject.name] = alternate(
-                    subject.sides(config, environment),
+                    sides_of(subject, config, option("threads")),
                     rounds=min(option("rounds"), subject.most_rounds),
                     warmup=subject.warmup,
                     progress=subject.name,

@@ -14,11 +14,12 @@ from typing import Any
 from bench.peers import operations_of_lucidrains
 from bench.subjects import Subject
 from ddpm.config import RunConfig
-from measuring import Timing
-from measuring.machine import gemm_peak, unet_operations
+from measuring import Side, Timing
+from measuring.machine import Product, fastest_product, unet_operations
 from reproduction.environment import environment, version
 
 PEERS = ("diffusers", "denoising-diffusion-pytorch")
+PRODUCT = "matrix product"  # the side that shares are of, measured in each round with the others
 
 
 class Clock:
@@ -90,8 +91,19 @@ def facts(
     if subject.name in counted:
         rate = counted[subject.name] / timing.median(side)
         found["flops"], found["flops_per_second"] = counted[subject.name], rate
-        found["gemm_share"] = rate / _gemm_peak(threads)
+        found["gemm_share"] = _share(timing, side, counted[subject.name], threads)
     return found
+
+
+def _share(timing: Timing, side: str, operations: int, threads: int | None) -> dict[str, float]:
+    """Return a side's rate over that of the matrix product in the same round, with its spread."""
+    product = yardstick(threads)
+    ratio = timing.ratio(PRODUCT, side)
+    each = operations / product.operations
+    return {name: getattr(ratio, name) * each for name in ("low", "median", "high")} | {
+        "size": product.size,
+        "product_flops_per_second": product.operations / timing.median(PRODUCT),
+    }
 
 
 @cache
@@ -105,8 +117,18 @@ def _operations_of_lucidrains(config: RunConfig) -> dict[str, int]:
 
 
 @cache
-def _gemm_peak(threads: int | None) -> float:
-    return gemm_peak(environment_of(threads))
+def yardstick(threads: int | None) -> Product:
+    """Return the fastest matrix product at so many threads, sought once."""
+    return fastest_product(environment_of(threads))
+
+
+def sides_of(subject: Subject, config: RunConfig, threads: int | None) -> dict[str, Side]:
+    """Return the processes of a subject, with a matrix product where its operations are counted."""
+    environment = environment_of(threads)
+    sides = subject.sides(config, environment)
+    if subject.name in _operations(config):
+        sides[PRODUCT] = yardstick(threads).side(environment)
+    return sides
 
 
 def environment_of(threads: int | None) -> dict[str, str]:

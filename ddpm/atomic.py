@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -42,6 +43,16 @@ def replacing(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         _discard(temporary)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that processes which were killed left anywhere in a folder.
+
+    Nobody may be writing there.
+    """
+    for path in folder.rglob(".*"):
+        if re.fullmatch(r"\..*\.[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -43,30 +43,38 @@ def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
 def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float:
     """Return how many ulps rounding may cost: roundings on the way, times what magnifies them.
 
-    Linear betas and their alphas are sums of two terms. Cosine betas are 1 minus a ratio of squared
-    cosines, which costs alpha / beta where beta is small and beta / alpha where alpha is; and next
-    to pi / 2 a cosine magnifies its argument's rounding by x tan x, about T. alpha_bar is a product
-    of T factors; 1 - alpha_bar magnifies its error by 1 / (1 - alpha_bar), largest at the first
-    step, where it loses four digits for good.
+    Linear betas are sums of two terms. Their alphas, 1 - beta, magnify an error of beta by
+    beta / alpha, which is much next to 1, and alpha_bar, a product, gathers those of all steps.
+    Cosine betas are 1 minus a ratio of squared cosines, which costs alpha / beta where beta is
+    small and beta / alpha where alpha is; and next to pi / 2 a cosine magnifies its argument's
+    rounding by x tan x, about T. 1 - alpha_bar magnifies its error by 1 / (1 - alpha_bar), largest
+    at the first step, where it loses four digits for good. Roots halve what is before them.
     """
     T, roundings = len(exact["beta"]), 8
     ratios = [a / b for a, b in zip(exact["alpha"], exact["beta"], strict=True)]
-    first = 1 / (1 - exact["alpha_bar"][0])
-    plain = schedule == "linear"
-    beta = roundings if plain else roundings * max(ratios)
+    first = roundings / (1 - exact["alpha_bar"][0])
+    if schedule == "linear":
+        beta, alpha = roundings, roundings * max(1, 1 / min(ratios))
+        product = roundings * sum(max(1, 1 / ratio) for ratio in ratios)
+    else:
+        beta, alpha = roundings * max(ratios), roundings * max(T, 1 / min(ratios))
+        product = roundings * T
     small = {
         "beta": beta,
-        "alpha": roundings if plain else roundings * max(T, 1 / min(ratios)),
-        "alpha_bar": roundings * T,
-        "alpha_bar_previous": roundings * T,
-        "sqrt_alpha_bar": roundings * T,
+        "alpha": alpha,
+        "alpha_bar": product,
+        "alpha_bar_previous": product,
+        "sqrt_alpha_bar": product,
+        "posterior_mean_x0": first + product / 2,
+        "posterior_mean_xt": first + alpha / 2,
     }
-    return float(small.get(name, roundings * first))
+    return float(small.get(name, first))
 
 
 def _linear(config: DiffusionConfig) -> list[mpf]:
     start, end = Fraction(config.beta_start), Fraction(config.beta_end)
-    values = [start + (end - start) * t / (config.T - 1) for t in range(config.T)]
+    steps = max(config.T - 1, 1)  # a single step has beta_start
+    values = [start + (end - start) * t / steps for t in range(config.T)]
     return [mpf(value.numerator) / value.denominator for value in values]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Curve = tuple[NDArray[np.int64], NDArray[np.float64]]
 
-_COLOURS = {"pytorch": "tab:blue", "torch": "tab:blue", "jittor": "tab:orange"}
+_COLOURS = {"jittor": "tab:orange", "torch": "tab:blue"}
 _OTHERS = ("tab:green", "tab:purple", "tab:brown", "tab:cyan")
 
 
@@ -45,8 +45,8 @@ def save_loss_curve(curves: Mapping[str, Curve], path: Path | str) -> None:
     """Draw losses over steps: each curve faint as it is, and strong smoothed over 1/50 of it.
 
     Args:
-        curves: name -> (steps, losses), as `runlog.read_losses` gives them. PyTorch is blue and
-            Jittor orange, by name.
+        curves: name -> (steps, losses), as `runlog.read_losses` gives them. What has PyTorch
+            in its name is blue, what has Jittor orange.
         path: the PNG to write.
 
     Raises:
@@ -64,7 +64,8 @@ def save_loss_curve(curves: Mapping[str, Curve], path: Path | str) -> None:
     for i, (name, (steps, losses)) in enumerate(curves.items()):
         if not len(losses):
             raise InputError(f"{path}: the log of {name} has no steps yet; train first")
-        colour = _COLOURS.get(name.lower()) or next(others)
+        known = (colour for word, colour in _COLOURS.items() if word in name.lower())
+        colour = next(known, None) or next(others)
         axes.plot(steps, losses, color=colour, alpha=0.25, linewidth=0.6)
         trend = smoothed(losses, max(1, len(losses) // 50))
         dashes = "--" if i else "-"  # so that equal curves do not hide each other

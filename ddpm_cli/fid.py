@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +12,8 @@ from ddpm.atomic import write_text
 from ddpm.errors import InputError
 from ddpm_cli.options import extractor_options
 
-ENOUGH = 10_000  # samples from which on the bias is small beside usual differences
+if TYPE_CHECKING:
+    from ddpm_metrics import Scores
 
 
 @click.command()
@@ -59,19 +62,40 @@ def command(
         chosen,
         splits=1,
     )
-    low, high = found.fid_interval
-    lines = [
-        f"{found.label} score: {found.fid:.4f}",
-        f"95 % interval: {low:.4f} to {high:.4f}, by resampling {found.count:,} samples",
-        f"with endless samples: {found.fid_infinity:.4f} (extrapolated); the bias of"
-        f" {found.count:,} is {found.fid_bias:+.4f}",
-        f"KID: {found.kid:.6f} ± {found.kid_std:.6f}",
-        f"precision: {found.precision:.4f}, recall: {found.recall:.4f}",
-    ]
-    if found.count < ENOUGH:
-        lines.append(
-            f"warning: {found.count:,} samples score worse than many would; compare only scores of"
-            " as many samples, or the extrapolated ones"
-        )
+    lines = [*_lines(found), *_warnings(found)]
     write_text(out, "\n".join(lines) + "\n")
     click.echo("\n".join(lines))
+
+
+def _lines(found: Scores) -> Iterator[str]:
+    low, high = found.fid_interval
+    yield f"{found.label} score: {found.fid:.4f}"
+    yield f"95 % interval: {low:.4f} to {high:.4f}, by resampling {found.count:,} samples"
+    if found.fid_infinity is None:
+        yield f"with endless samples: {found.count:,} are too few to tell"
+    else:
+        yield (
+            f"with endless samples: {found.fid_infinity:.4f} (extrapolated); the bias of"
+            f" {found.count:,} is {found.fid_bias:+.4f}"
+        )
+    yield f"KID: {found.kid:.6f} ± {found.kid_std:.6f}"
+    yield f"precision: {found.precision:.4f}, recall: {found.recall:.4f}"
+
+
+def _warnings(found: Scores) -> Iterator[str]:
+    from ddpm_metrics.score import ENOUGH
+
+    if found.count < ENOUGH:
+        also = ", or the extrapolated ones" if found.fid_infinity is not None else ""
+        yield (
+            f"warning: {found.count:,} samples score worse than many would; compare only scores of"
+            f" as many samples{also}"
+        )
+    if found.real_count < ENOUGH:
+        adds = "by how much, they are too few to tell"
+        if found.fid_bias_real is not None:
+            adds = f"that adds about {max(found.fid_bias_real, 0.0):.4f}"
+        yield (
+            f"warning: a real set of {found.real_count:,} images is small as well ({adds}); compare"
+            " only scores against the same real set"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 from ddpm.atomic import write_text
 from reports import tables
 from reports.page import write_page
-from reports.run import Run
+from reports.run import AUDIT, Run, read_audit
 from reproduction.records import RunFolder
 
 AGREE, DIFFER = 0, 1
@@ -29,12 +30,21 @@ AGREE, DIFFER = 0, 1
     type=click.Path(path_type=Path),
     help="Another such folder, to be laid beside it figure by figure.",
 )
-def command(folder: Path, against: Path | None) -> None:
+@click.option(
+    "--audit",
+    type=click.Path(path_type=Path),
+    help="Scores of the gate's own audit, a file of python -m audit --out; kept in the folder and"
+    " shown from then on.",
+)
+def command(folder: Path, against: Path | None, audit: Path | None) -> None:
     """Write the page and its pictures anew from the records of a run; nothing is computed.
 
     Exit status as of ddpm reproduce: 0 if the two sides agree, 1 if they differ, 2 if there is no
     run, or a record is missing, damaged or older.
     """
+    if audit is not None:
+        Run.load(folder)  # refuses a folder that holds no run, before anything is written into it
+        write_text(folder / AUDIT, json.dumps(read_audit(audit), indent=1) + "\n")
     sys.exit(publish(RunFolder(folder), against))
 
 

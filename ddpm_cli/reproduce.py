@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ddpm_cli.train import configure
 from reproduction import plan
 from reproduction.plan import Step
 from reproduction.records import Head, RunFolder
-from reproduction.scale import SCALES
+from reproduction.scale import NAMES, SCALES, Scale
 from reproduction.stage import Context
 
 
@@ -25,37 +26,49 @@ from reproduction.stage import Context
 @click.option(
     "--preset", "preset_name", type=click.Choice(list(PRESETS)), default="tiny", help="What to run."
 )
-@click.option("--dataset", metavar="mnist|cifar10|FOLDER", default="mnist", help="What to learn.")
+@click.option(
+    "--dataset",
+    metavar="mnist|cifar10|FOLDER",
+    help="What to learn. [default: cifar10 for that preset, else mnist]",
+)
 @click.option(
     "--data",
     "data_path",
     type=click.Path(path_type=Path),
-    help="A prepared set. [default: prepared anew]",
+    help="A set of ddpm prepare. [default: prepared anew]",
 )
 @click.option("--epochs", type=int, help="Of every training. [default: the preset's scale]")
 @click.option("--batch-size", type=int, help="Of training. [default: the preset's]")
 @click.option("--num-samples", type=int, help="Of each sampling. [default: the preset's scale]")
-@click.option("--T", "T", type=int, help="Diffusion timesteps. [default: the preset's]")
+@click.option(
+    "--T",
+    "T",
+    type=int,
+    help="Diffusion timesteps; their betas stay, so that far fewer than the preset's leave noise."
+    " [default: the preset's]",
+)
 @click.option("--seed", type=int, help="Of every random stream. [default: the preset's]")
+@click.option(
+    "--scale",
+    "sizes",
+    multiple=True,
+    metavar="NAME=N",
+    help=f"How much of one thing; repeatable. NAME is one of {', '.join(NAMES)}.",
+)
 @click.option("--only", multiple=True, metavar="STAGE", help="Do this stage alone; repeatable.")
 @click.option("--skip", multiple=True, metavar="STAGE", help="Leave this stage out; repeatable.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reports/out"), help="Where to write."
 )
 @click.option("--overwrite", is_flag=True, help="Do again what is done: the run, or --only's.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and its sizes, and stop.")
 @device_option
 def command(
-    preset_name: str,
-    dataset: str,
-    data_path: Path | None,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     out: Path,
     overwrite: bool,
     dry_run: bool,
-    device: str,
-    num_samples: int | None,
     **options: Any,
 ) -> None:
     """Judge, train, sample, score and time both frameworks, and write one page about it.
@@ -69,59 +82,76 @@ def command(
             sample-jittor, sample-same, pixels, probe, seeds, scores, timing.
 
     \b
-    Two examples:
+    Three examples:
         ddpm reproduce --preset mnist --out runs/mnist --dry-run
         ddpm reproduce --only timing --overwrite
+        ddpm reproduce --preset cifar10 --dataset patches --T 20 --scale rounds=2
 
     Exit status 0 if the two agree, 1 if they differ, 2 if they could not be compared.
     """
-    context = _context(preset_name, dataset, data_path, num_samples, out, device, options)
+    folder = RunFolder(out)
+    context = _context(folder, **options)
     head = context.head(skip)
-    if overwrite and not dry_run:
-        plan.forget(context, only or plan.NAMES)
-    if not (overwrite and not only):
-        _require_same(context.folder, head)
-    steps = plan.make(context, only=only, skip=skip)
-    _show(steps)
-    if dry_run:
-        return
-    if not only or context.folder.head() is None:
-        context.folder.write_head(head)
-    todo = [step for step in steps if not step.done]
-    for i, (step, left) in enumerate(plan.run(context, steps), 1):
-        click.echo(f"[{i}/{len(todo)}] {step.stage.title}; {_time(left)} left", err=True)
-    from ddpm_cli.report import publish
+    with nullcontext() if dry_run else folder.alone():
+        if overwrite and not dry_run:
+            plan.forget(context, only or plan.NAMES)
+        if not (overwrite and not only):
+            _require_same(folder, head)
+        steps = plan.make(context, only=only, skip=skip)
+        _show(context, steps)
+        if dry_run:
+            return
+        if not only or folder.head() is None:
+            folder.write_head(head)
+        todo = [step for step in steps if not step.done]
+        for i, (step, left) in enumerate(plan.run(context, steps), 1):
+            click.echo(f"[{i}/{len(todo)}] {step.stage.title}; {_time(left)} left", err=True)
+        from ddpm_cli.report import publish
 
-    sys.exit(publish(context.folder))
+        sys.exit(publish(folder))
 
 
 def _context(
+    folder: RunFolder,
+    *,
     preset_name: str,
-    dataset: str,
+    dataset: str | None,
     data_path: Path | None,
     num_samples: int | None,
-    out: Path,
+    sizes: tuple[str, ...],
     device: str,
-    options: dict[str, Any],
+    **options: Any,
 ) -> Context:
     """Return what the stages work on; the set is the folder's own where it has one."""
-    scale = SCALES[preset_name]
-    if options["epochs"] is not None:
-        scale = replace(scale, epochs=options["epochs"])
-    if num_samples is not None:
-        if num_samples < 1:
-            raise InputError(f"--num-samples {num_samples} cannot be used: it must be at least 1")
-        batch = min(num_samples, scale.sample_batch)
-        scale = replace(scale, samples=num_samples, sample_batch=batch)
-    kept = data.default_path(dataset, out / "data")
-    if data_path is not None:
-        prepared = data.ImageSet.load(data_path)
-    else:
-        prepared = data.ImageSet.load(kept) if kept.exists() else data.prepare(dataset)
+    scale = _scale(preset_name, options["epochs"], num_samples, sizes)
+    dataset = dataset or ("cifar10" if preset_name == "cifar10" else "mnist")
+    prepared = _prepared(dataset, data_path, data.default_path(dataset, folder.path / "data"))
     base = preset(preset_name)
     config = configure(base, prepared.images.shape, **{**options, "epochs": scale.epochs})
     data.steps_per_epoch(len(prepared.images), config.train.batch_size)  # refuses a set too small
-    return Context(RunFolder(out), preset_name, dataset, prepared, config, scale, device)
+    return Context(folder, preset_name, dataset, prepared, config, scale, device)
+
+
+def _scale(
+    preset_name: str, epochs: int | None, num_samples: int | None, sizes: tuple[str, ...]
+) -> Scale:
+    """Return the preset's sizes with those that were given; `--epochs` is short for one."""
+    short = {"epochs": epochs, "samples": num_samples}
+    given = [f"{name}={number}" for name, number in short.items() if number is not None]
+    scale = SCALES[preset_name].resized([*sizes, *given])
+    return replace(scale, sample_batch=min(scale.sample_batch, scale.samples))
+
+
+def _prepared(dataset: str, path: Path | None, kept: Path) -> data.ImageSet:
+    """Return the set that was named, else the one that the run keeps, else a new one."""
+    if path is not None or kept.exists():
+        return data.ImageSet.load(path or kept)
+    if dataset == "cifar10":
+        raise InputError(
+            "cifar10 must be prepared first: ddpm prepare --dataset cifar10 --source ARCHIVE, then"
+            " add --data data/cifar10_processed.npz; or give a folder of class folders as --dataset"
+        )
+    return data.prepare(dataset)
 
 
 def _require_same(folder: RunFolder, head: Head) -> None:
@@ -151,7 +181,12 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _show(steps: list[Step]) -> None:
+def _show(context: Context, steps: list[Step]) -> None:
+    """Print the sizes of a run and its plan."""
+    sizes = ", ".join(f"{name} {size:,}" for name, size in asdict(context.scale).items())
+    click.echo(
+        f"{len(context.images):,} images; {sizes}; T {context.config.diffusion.T:,}\n", err=True
+    )
     for step in steps:
         when = "done" if step.done else _time(step.seconds)
         click.echo(f"{step.stage.name:<14} {step.stage.title:<58} {when:>10}", err=True)

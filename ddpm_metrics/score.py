@@ -18,6 +18,7 @@ from ddpm_metrics.uncertainty import RESAMPLES, extrapolated, interval
 
 Interval = tuple[float, float]
 MANY_FEATURES = 512
+ENOUGH = 10_000  # images from which on what their number adds is small beside usual differences
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +29,12 @@ class Scores:
         label: what the Fréchet distance is called: `FID`, or `FID-digits`.
         count: N.
         fid: Fréchet distance of the features, lower is better.
-        fid_interval: 95 %, by resampling the images.
-        fid_infinity: what it tends to as N grows.
-        fid_bias: what the finite N adds: `fid` - `fid_infinity`.
+        real_count: how many real images there are.
+        fid_interval: 95 %, by resampling the images; it ends at 0, which no distance goes below.
+        fid_infinity: what it tends to as N grows; None of too few images to tell.
+        fid_bias: what the finite N adds, `fid` - `fid_infinity`; None likewise.
+        fid_bias_real: what the finite real set adds, found in the same way; None of too few real
+            images to tell, or of `ENOUGH`.
         kid, kid_std: kernel distance, lower is better, and its spread over subsets.
         inception_score, inception_score_std: higher is better; spread over splits.
         inception_score_interval: 95 %, by resampling the images.
@@ -39,10 +43,12 @@ class Scores:
 
     label: str
     count: int
+    real_count: int
     fid: float
     fid_interval: Interval
-    fid_infinity: float
-    fid_bias: float
+    fid_infinity: float | None
+    fid_bias: float | None
+    fid_bias_real: float | None
     kid: float
     kid_std: float
     inception_score: float
@@ -95,24 +101,39 @@ def score(
     count = len(seen)
     distance = fid(np.arange(count))
     endless = extrapolated(fid, count, seed=seed)
+    bias_real = None if len(known) >= ENOUGH else _bias_of_real(seen, known, distance, seed)
     value, spread = inception_score(seen.logits, splits=splits, seed=seed)
     mean, deviation = kid(seen.vectors, known.vectors, seed=seed)
     precision, recall = precision_recall(seen.vectors, known.vectors, seed=seed)
     return Scores(
         label=extractor.fid_label,
         count=count,
+        real_count=len(known),
         fid=distance,
-        fid_interval=interval(fid, distance, count, resamples=resamples, seed=seed),
+        fid_interval=interval(fid, distance, count, least=0, resamples=resamples, seed=seed),
         fid_infinity=endless,
-        fid_bias=distance - endless,
+        fid_bias=None if endless is None else distance - endless,
+        fid_bias_real=bias_real,
         kid=mean,
         kid_std=deviation,
         inception_score=value,
         inception_score_std=spread,
-        inception_score_interval=interval(inception, value, count, seed=seed),
+        inception_score_interval=interval(inception, value, count, least=1, seed=seed),
         precision=precision,
         recall=recall,
     )
+
+
+def _bias_of_real(seen: Features, known: Features, distance: float, seed: int) -> float | None:
+    """Return what the finite real set adds to the distance, None if it is too small to tell."""
+    samples = Gaussian.of(seen.vectors)
+    root = samples.root()  # the distance is the same both ways
+
+    def fid(indices: NDArray[np.int64]) -> float:
+        return frechet_distance(Gaussian.of(known.vectors[indices]), samples, root)
+
+    endless = extrapolated(fid, len(known), seed=seed)
+    return None if endless is None else distance - endless
 
 
 def require_enough(count: int, splits: int = 1) -> None:

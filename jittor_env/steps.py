@@ -142,6 +142,14 @@ def _import() -> ModuleType:
                 return importlib.import_module("jittor")
     except JittorEnvError:
         raise
+    except SystemExit as error:
+        # Where its oldest part was out of date, Jittor compiles that and ends the process with
+        # status 0, as if the program had done its work.
+        raise JittorEnvError(
+            f"Jittor rebuilt a part of itself in {cache.root()}, whose files were made in another"
+            " place or by another compiler, and cannot go on in this process",
+            remedy="type the same command again",
+        ) from error
     except Exception as error:
         raise _explained(error) from error
 

@@ -1,4 +1,7 @@
-"""What a judgement costs: `parity.check` of a U-Net against itself, and the bare passes in it."""
+"""What a judgement costs: `parity.check` of a U-Net against itself, and the bare passes in it.
+
+A pass is a forward call, with its backward pass where the judgement makes one.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,17 @@ def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
         options: `judged`; `config`, a `RunConfig` as plain values.
     """
     config = RunConfig.from_dict(options["config"]).unet
-    counts: Counter[torch.dtype] = Counter()
+    forward: Counter[torch.dtype] = Counter()
+    backward: Counter[torch.dtype] = Counter()
+
+    def count(_: nn.Module, __: object, out: torch.Tensor) -> None:
+        forward[out.dtype] += 1
+        out.register_hook(lambda gradient: backward.update([gradient.dtype]))
 
     def build() -> nn.Module:
         model = UNet(config).initialize(0)
-        model.register_forward_pre_hook(lambda module, _: counts.update([_dtype(module)]))
+        # Inside, where gradients pass in a run that is cut at the outputs as well.
+        model.conv_in.register_forward_hook(count)
         return model
 
     ours = unet_pair("cost", config, BATCH, probes=("plain",))
@@ -51,21 +60,17 @@ def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
     if options["judged"]:
         return judge
     judge()
-    models = {dtype: UNet(config).initialize(0).to(dtype) for dtype in counts}
+    models = {dtype: UNet(config).initialize(0).to(dtype) for dtype in forward}
     given = {name: torch.from_numpy(x) for name, x in _inputs(pair).items()}
-    passes = dict(counts)
 
     def bare() -> None:
-        for dtype, count in passes.items():
-            for _ in range(count):
-                out = models[dtype](given["x"].to(dtype), given["timestep"])
-                out.sum().backward()
+        for dtype, model in models.items():
+            for number in range(forward[dtype]):
+                out = model(given["x"].to(dtype), given["timestep"])
+                if number < backward[dtype]:
+                    out.sum().backward()
 
     return bare
-
-
-def _dtype(module: nn.Module) -> torch.dtype:
-    return next(module.parameters()).dtype
 
 
 def _inputs(pair: Pair) -> dict[str, Any]:

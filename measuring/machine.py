@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ddpm.config import RunConfig
@@ -14,24 +15,42 @@ SIZES = (512, 1024, 2048)
 REPEATS = 5
 
 
-def gemm_peak(environment: Mapping[str, str] | None = None) -> float:
-    """Return the highest rate of a float32 matrix product here, in operations per second.
+@dataclass(frozen=True)
+class Product:
+    """A product of two square float32 matrices, the yardstick of what the machine can do.
 
-    The fastest of a few sizes and repeats, in processes like those whose share of it is asked.
+    Attributes:
+        size: their rows and columns.
+    """
+
+    size: int
+
+    @property
+    def operations(self) -> int:
+        """Its floating-point operations."""
+        return 2 * self.size**3
+
+    def side(self, environment: Mapping[str, str] | None = None) -> Side:
+        """Return a process that does it, to be measured in turn with those whose share is asked."""
+        return Side("product", {"size": self.size}, f"{__name__}:make", environment or {})
+
+
+def fastest_product(environment: Mapping[str, str] | None = None) -> Product:
+    """Return the product that reaches the highest rate here, of a few sizes.
 
     Args:
-        environment: variables added to theirs, such as how many threads they use.
+        environment: variables added to the processes', such as how many threads they use.
 
     Raises:
         MeasuringError: a process died.
     """
-    sides = {
-        f"{size} x {size}": Side("product", {"size": size}, f"{__name__}:make", environment or {})
-        for size in SIZES
-    }
+    products = {f"{size} x {size}": Product(size) for size in SIZES}
+    sides = {name: product.side(environment) for name, product in products.items()}
     timing = alternate(sides, rounds=REPEATS, progress="matrix products")
-    fastest = (min(timing.seconds[side]) for side in sides)
-    return max(2 * size**3 / seconds for size, seconds in zip(SIZES, fastest, strict=True))
+    return max(
+        products.values(),
+        key=lambda p: p.operations / min(timing.seconds[f"{p.size} x {p.size}"]),
+    )
 
 
 def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:

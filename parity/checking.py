@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from parity.allowing import without_idle_entries
 from parity.initial import compare_initial
 from parity.localise import FAULTS, confirm, finding_of
 from parity.manifest import environment
@@ -35,7 +36,8 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
         The report; a disagreement is a verdict in it and no exception.
 
     Raises:
-        CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit.
+        CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit,
+            or an entry of `allow` matches nothing.
     """
     started = time.perf_counter()
     with older_objects_left_alone():
@@ -51,12 +53,14 @@ def _check(pair: Pair, seed: int) -> Report:
         notes.append(f"divided otherwise in the candidate, judged as part of more: {divided}")
     findings: list[tuple[Place | None, Finding]] = [(None, finding) for finding in ready.initial]
     findings += found
-    return Report(
+    report = Report(
         pair=pair.name,
         findings=(*confirm(findings, sides), *_judge_training(sides)),
         notes=notes,
         environment=ready.environment,
     )
+    matched = {place.path for place, finding in found if place and finding.allowed}
+    return without_idle_entries(report, pair.allow, matched)
 
 
 def _judge_training(sides: Sides) -> list[Finding]:
@@ -64,9 +68,9 @@ def _judge_training(sides: Sides) -> list[Finding]:
     if sides.pair.optimizer is None:
         return []
     from parity.optimizing import courses
-    from parity.trajectory import check_course
+    from parity.trajectory import judge_course
 
-    found = [check_course(course, seed=sides.seed).findings for course in courses(sides)]
+    found = [judge_course(course, seed=sides.seed).findings for course in courses(sides)]
     return [finding for findings in found for finding in findings]
 
 
@@ -153,8 +157,7 @@ def _called_alike(sides: Sides) -> tuple[Sides, str]:
     Returns:
         The sides, and the paths of the modules.
     """
-    lead, other = sides.rerun(sides.pair.probes[0])
-    calls = [{tap for tap in trace.arrived if tap.port == "output"} for trace in (lead, other)]
+    calls = [{tap for tap in t.caller if tap.port == "output"} for t in sides.roll_calls()]
     uncalled = {tap.path for tap in calls[0] ^ calls[1]} - {""}
     return sides.without(uncalled) if uncalled else sides, ", ".join(sorted(uncalled))
 
@@ -177,7 +180,9 @@ def _divided_alike(
     modules = {p.tap.path for p, _ in faults if p.tap} | {p.path for p, _ in faults if not p.tap}
     modules -= {""}
     ordinary = all(finding.probe == sides.pair.probes[0] for _, finding in faults)
-    if not modules or not ordinary or not all(finding.passes() for finding in ends):
+    # A model that returns nothing has no end that could agree.
+    agree = any(f.phase != "backward" for f in ends) and all(f.passes() for f in ends)
+    if not modules or not ordinary or not agree:
         return found, ""
     again = _worst(sides.without(modules))
     if all(finding.passes() for _, finding in again):

@@ -18,7 +18,7 @@ def to_numpy(module: Any) -> dict[str, Array]:
         CannotCompare: the object is no module of a known framework.
     """
     adapter = adapt(module)
-    return {path: adapter.to_numpy(tensor) for path, tensor in _state(adapter).items()}
+    return {path: adapter.to_numpy(tensor).copy() for path, tensor in _state(adapter).items()}
 
 
 def load(module: Any, values: Mapping[str, Array]) -> None:

@@ -62,7 +62,7 @@ def unet_pair(name: str, config: UNetConfig, batch: int, **options: Any) -> Pair
         candidate=lambda: _part("jittor", "UNet")(config).initialize(0),
         inputs=lambda rng: {"x": _normal(rng, *shape), "timestep": rng.integers(0, 1000, batch)},
         training=True,
-        init=True,
+        init="exact",  # both draw from the same streams
         **options,
     )
 
@@ -145,8 +145,9 @@ class Training:
 
     def step(self, number: int) -> dict[str, Array]:
         """Train on the batch of step `number`; return the loss."""
-        size = self.config.unet.image_size
-        images = streams.stream(1, "probe", "batch", number).uniform(-1, 1, (BATCH, 1, size, size))
+        unet = self.config.unet
+        shape = (BATCH, unet.image_channels, unet.image_size, unet.image_size)
+        images = streams.stream(1, "probe", "batch", number).uniform(-1, 1, shape)
         return {"loss": np.array(self.trainer.train_step(images.astype(np.float32)))}
 
 

@@ -48,6 +48,13 @@ def judge_table(
     Returns:
         A finding of the phase `schedule`; error and noise are in ulps.
     """
+    for side, table in (("reference", reference), ("candidate", candidate)):
+        if table.shape != (len(exact),):
+            return Finding(
+                path="", phase="schedule", tensor=name, verdict=Verdict.ERROR, probe="exact",
+                error=float("inf"), noise=0.0,
+                reason=f"the {side} has shape {table.shape} and not {(len(exact),)}",
+            )  # fmt: skip
     distances = {side: ulps(table, exact) for side, table in
                  (("reference", reference), ("candidate", candidate))}  # fmt: skip
     worst = max(distances, key=lambda side: distances[side])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -22,6 +22,8 @@ Tensor = Any
 Precision = Literal["float32", "float64"]
 Enter = Callable[[str, dict[str, Any]], dict[str, Any]]
 Leave = Callable[[str, Any], Any]
+# (number of the source, its gradient)
+Take = Callable[[int, Array], None]
 # (shape) -> uniform numbers in [0, 1); an element is dropped where its number is below the rate.
 DropoutSource = Callable[[tuple[int, ...]], Array]
 
@@ -69,7 +71,10 @@ class Adapter(Protocol):
         """Tell whether a value is one of the framework's tensors."""
 
     def to_numpy(self, tensor: Tensor) -> Array:
-        """Copy a tensor out, dtype kept."""
+        """Return a tensor's numbers, dtype kept, only to be read.
+
+        They may be the tensor's own memory: whoever keeps them copies them.
+        """
 
     def constant(self, array: Array) -> Tensor:
         """Take an array in, dtype kept, as its own; no gradient will be asked of it."""
@@ -78,11 +83,21 @@ class Adapter(Protocol):
         """Take a float array in as (source, tensor to pass on); `vjp` takes the source."""
 
     def vjp(
-        self, outputs: Sequence[tuple[Tensor, Array]], sources: Sequence[Tensor]
-    ) -> Iterable[Array | None]:
-        """Give the gradient of sum(tensor * cotangent) by each source; None where none flows.
+        self, outputs: list[tuple[Tensor, Array]], sources: Sequence[Tensor], take: Take
+    ) -> None:
+        """Find the gradient of sum(tensor * cotangent) by each source.
 
-        A generator that lets go of what it has given keeps large models small.
+        Args:
+            outputs: the tensors and their cotangents; emptied, so that what is done goes.
+            sources: by what; `take` is told the place in this list.
+            take: told each gradient as soon as it is there, in any order, and only those that flow;
+                it copies what it keeps. An adapter that then lets go keeps large models small.
+        """
+
+    def moving(self, move: Callable[[Array], Array]) -> AbstractContextManager[None]:
+        """Let `move` change what every operation on float64 tensors leaves, meanwhile.
+
+        Optional: without it, rounding in what is computed from integers alone goes unmeasured.
         """
 
     def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:

@@ -1,4 +1,7 @@
-"""Do both sides start from the same distribution? Constants exactly, the rest statistically."""
+"""Do both sides start from the same distribution? Constants exactly, the rest statistically.
+
+Where a pair says so, from the same numbers.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def compare_initial(
     """
     own = candidate.adapter.parameters() | candidate.adapter.buffers()
     findings = [
-        _compare(path, state[path], candidate.adapter.to_numpy(own[name]))
+        _compare(path, state[path], candidate.adapter.to_numpy(own[name]), pair.init == "exact")
         for path, name in candidate.parameters.items()
     ]
     if pair.init:
@@ -33,9 +36,11 @@ def compare_initial(
     return [], [f"initial values differ in {len(different)} parameters ({shown}); not judged"]
 
 
-def _compare(path: str, a: Array, b: Array) -> Finding:
+def _compare(path: str, a: Array, b: Array, exact: bool) -> Finding:
     owner, _, name = path.rpartition(".")
     verdict, error, noise, reason = _judge(a.ravel(), b.ravel())
+    if exact and verdict is Verdict.WITHIN_NOISE:
+        verdict, reason = Verdict.SEMANTIC_DIFFERENCE, "of the same distribution, but other numbers"
     return Finding(
         path=owner, phase="init", verdict=verdict, error=error, noise=noise, tensor=name,
         reason=reason,

@@ -10,7 +10,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from parity.framework import Array, DropoutSource, Enter, Leave, Precision
+from parity.framework import Array, DropoutSource, Enter, Leave, Precision, Take
 from parity.jittor_float64 import lifted_scalars, whole
 
 
@@ -135,8 +135,9 @@ class JittorAdapter:
         return isinstance(value, jt.Var)
 
     def to_numpy(self, tensor: Any) -> Array:
-        """Copy a tensor out; this executes what it waits for."""
-        return np.array(tensor.numpy())
+        """Copy a tensor out, as Jittor does; this executes what it waits for."""
+        array: Array = tensor.numpy()
+        return array
 
     def constant(self, array: Array) -> Any:
         """Take an array in."""
@@ -147,22 +148,21 @@ class JittorAdapter:
         source = whole(array)
         return source, source.reshape(source.shape)
 
-    def vjp(
-        self, outputs: Sequence[tuple[Any, Array]], sources: Sequence[Any]
-    ) -> Iterator[Array | None]:
+    def vjp(self, outputs: list[tuple[Any, Array]], sources: Sequence[Any], take: Take) -> None:
         """Pull the cotangents back to the sources."""
         joined = [(t, c) for t, c in outputs if not t.is_stop_grad()]
-        wanted = [s for s in sources if not s.is_stop_grad()]
-        found: dict[int, Any] = {}
-        if joined and wanted:
-            weights = [self.constant(c.reshape(tuple(t.shape))) for t, c in joined]
-            total = _Weigh(weights)(*(t for t, _ in joined))
-            found = dict(zip(map(id, wanted), jt.grad(total, wanted), strict=True))
-            del total, weights
-        del outputs, joined
-        for source in sources:
-            gradient = found.pop(id(source), None)
-            yield None if gradient is None else self.to_numpy(gradient)
+        outputs.clear()
+        wanted = [(number, s) for number, s in enumerate(sources) if not s.is_stop_grad()]
+        if not joined or not wanted:
+            return
+        weights = [self.constant(c.reshape(tuple(t.shape))) for t, c in joined]
+        total = _Weigh(weights)(*(t for t, _ in joined))
+        del weights, joined
+        found = jt.grad(total, [source for _, source in wanted])
+        del total
+        found.reverse()
+        for number, _ in wanted:
+            take(number, self.to_numpy(found.pop()))
 
     def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
         """Build an optimizer; each step gives it a loss that has these gradients."""

@@ -8,7 +8,9 @@ epsilon is invisible.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,23 +43,45 @@ def is_float(array: Array) -> bool:
     return array.dtype.kind in "fc"
 
 
-def shifted(array: Array, precision: Precision, *key: object) -> Array:
+def shifted(array: Array, precision: Precision, name: str, *key: object) -> Array:
     """Return floats in a precision, every element moved by one ulp, up or down at random.
 
     Zeros stay zero because they are structure: a ReLU's, a mask's, an initial state's.
+
+    Args:
+        array: any; what is not real floats is returned as it is.
+        precision: of the result.
+        name: of the array; two of one name are moved alike.
+        key: of the random numbers.
     """
     if array.dtype.kind != "f":
         return array
     moved = np.array(array, precision, order="C")
     flat = moved.reshape(-1)
-    coins = np.unpackbits(random_bytes(-(-flat.size // 8), *key), count=flat.size).view(np.int8)
-    coins *= 2
-    coins -= 1
-    coins *= np.isfinite(flat) & (flat != 0)
+    coins = _coins(key, name, flat.size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not (flat.all() and np.isfinite(flat.sum())):
+            coins = coins * (np.isfinite(flat) & (flat != 0))
     # The neighbours of a float are those of the whole number that its bits are.
     whole: Any = flat.view(np.int32 if precision == "float32" else np.int64)
     whole += coins
     return moved
+
+
+def _coins(key: tuple[object, ...], name: str, size: int) -> Array:
+    """Return so many numbers that are 1 or -1, int8, from where the name says in those of a key."""
+    tossed = _tossed(key)
+    start = zlib.crc32(name.encode()) % tossed.size
+    if start + size <= tossed.size:
+        return tossed[start : start + size]
+    return np.resize(np.roll(tossed, -start), size)
+
+
+@lru_cache(maxsize=4)
+def _tossed(key: tuple[object, ...]) -> Array:
+    # As many as a large layer has weights; still larger ones repeat them.
+    tossed = keyed("coins", *key).integers(0, 2, 2**22, np.int8)
+    return tossed * np.int8(2) - np.int8(1)
 
 
 def draw_cotangent(shape: tuple[int, ...], *key: object) -> Array:
@@ -90,7 +114,8 @@ def rounded(array: Array) -> Array:
 
 def _unit(x: Array) -> Array:
     """Scale to standard deviation 1, so that probes do not pile up from layer to layer."""
-    spread = float(x.std()) if x.size else 0.0
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is judged as such
+        spread = float(x.std()) if x.size else 0.0
     return x / spread if 0 < spread < np.inf else x
 
 
@@ -102,6 +127,8 @@ PROBES: dict[str, Probe] = {
     "large offset": lambda x: _unit(x) + 100,
     # Where saturating functions part and exponentials overflow.
     "large magnitude": lambda x: _unit(x) * 64,
+    # Past float16's largest number, 65504, at which ported code likes to clamp.
+    "beyond float16": lambda x: _unit(x) * 2**17,
     "constant": lambda x: np.full_like(x, _unit(x).flat[0] if x.size else 0),
     "zeros": np.zeros_like,
 }
@@ -119,13 +146,17 @@ def distance(a: Array, b: Array) -> float:
         return 0.0
     if "c" in (a.dtype.kind, b.dtype.kind):
         return float(np.max(np.abs(a.astype(np.complex128) - b)))
+    # Between two of one precision the difference is as good there, and costs half.
+    wide = None if a.dtype == b.dtype and a.dtype.kind == "f" else np.float64
     with np.errstate(invalid="ignore", over="ignore"):
-        gap = np.subtract(a, b, dtype=np.float64)
-    return float(max(gap.max(), -gap.min()))
+        gap = np.subtract(a, b, dtype=wide)
+    return float(max(np.maximum.reduce(gap, None), -np.minimum.reduce(gap, None)))
 
 
 def magnitude(a: Array) -> float:
     """Return the largest absolute value, 0 for an empty array; NaN where it has one."""
     if a.size == 0:
         return 0.0
-    return float(np.max(np.abs(a)) if a.dtype.kind == "c" else max(a.max(), -a.min()))
+    if a.dtype.kind == "c":
+        return float(np.max(np.abs(a)))
+    return float(max(np.maximum.reduce(a, None), -np.minimum.reduce(a, None)))

@@ -114,7 +114,7 @@ class _Side:
         step({own[path]: g.astype(self.precision) for path, g in gradients.items()})
         tensors = self.subject.adapter.parameters() | self.subject.adapter.buffers()
         for path, name in own.items():
-            self.weights[path] = self.subject.adapter.to_numpy(tensors[name])
+            self.weights[path] = self.subject.adapter.to_numpy(tensors[name]).copy()
 
 
 class _Fed(_Side):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,9 +32,11 @@ class Pair:
         optimizer: framework's name -> (parameters) -> optimizer, to compare its steps too and,
             with a loss, free training. It has the framework's own interface: in PyTorch `step()`,
             in Jittor `step(loss)`.
-        init: whether a different initialisation fails too; without it differences are only noted,
-            for the weights are carried over and a port may well be filled later.
-        allow: path -> reason, for places known not to be judgeable; they may ABSTAIN.
+        init: whether another distribution of initial weights fails too, or with `"exact"` any other
+            initial weight; without it differences are only noted, for the weights are carried over
+            and a port may well be filled later.
+        allow: path -> reason, for places known not to be judgeable; they may ABSTAIN. An entry
+            that matches nothing is refused.
         probes: names from `parity.noise.PROBES`; the first is the one that repeats are run on.
     """
 
@@ -46,7 +48,7 @@ class Pair:
     training: bool = False
     loss: Loss | Mapping[str, Loss] | None = None
     optimizer: Mapping[str, MakeOptimizer] | None = None
-    init: bool = False
+    init: bool | Literal["exact"] = False
     allow: Mapping[str, str] = field(default_factory=dict)
     probes: Sequence[str] = tuple(PROBES)
 
@@ -56,6 +58,11 @@ class Pair:
             raise CannotCompare(
                 f"pair {self.name!r}: probes = {tuple(self.probes)!r} must be one or more of "
                 f"{', '.join(PROBES)}"
+            )
+
+        if self.init not in (True, False, "exact"):
+            raise CannotCompare(
+                f"pair {self.name!r}: init = {self.init!r} must be True, False or 'exact'"
             )
 
     def loss_for(self, framework: str) -> Loss | None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from parity.framework import Array
-from parity.shelf import Shelf
+from parity.shelf import Store
 from parity.trace import Tap, Trace
 
 Phase = Literal["init", "forward", "backward", "optimizer", "schedule", "loss", "sampling"]
@@ -32,15 +31,18 @@ class Place(NamedTuple):
     tap: Tap | None = None
 
 
-class Values(Mapping[Place, Array]):
-    """What a run left at every place, read from the trace when it is asked for."""
+class Values(Mapping[Place, Any]):
+    """What a run left at every place, read from the trace when it is asked for.
 
-    def __init__(self, found: Mapping[Place, tuple[Shelf[Any], Any]]) -> None:
+    Arrays, or their distances where the trace keeps no more.
+    """
+
+    def __init__(self, found: Mapping[Place, tuple[Store[Any], Any]]) -> None:
         self._found = found
 
-    def __getitem__(self, place: Place) -> Array:
-        shelf, key = self._found[place]
-        return shelf[key]
+    def __getitem__(self, place: Place) -> Any:
+        store, key = self._found[place]
+        return store[key]
 
     def __iter__(self) -> Iterator[Place]:
         return iter(self._found)
@@ -52,13 +54,13 @@ class Values(Mapping[Place, Array]):
         return place in self._found
 
     def named(self, name: Callable[[Place], Place]) -> Values:
-        """Return the same arrays at other places."""
+        """Return the same at other places."""
         return Values({name(place): where for place, where in self._found.items()})
 
 
 def places(trace: Trace) -> Values:
     """List a run's tensors in order of execution: forward, then backward from the end."""
-    found: dict[Place, tuple[Shelf[Any], Any]] = {
+    found: dict[Place, tuple[Store[Any], Any]] = {
         _forward(trace, tap): (trace.arrived, tap) for tap in trace.arrived
     }
     for path in trace.buffers:
@@ -67,7 +69,9 @@ def places(trace: Trace) -> Values:
     owners: dict[str, list[str]] = {}
     for path in trace.parameters:
         owners.setdefault(path.rpartition(".")[0], []).append(path)
-    for tap in reversed(list(trace.gradients)):
+    # Gradients come in any order; a run's own order is that of its taps.
+    order = {tap: number for number, tap in enumerate(trace.caller)}
+    for tap in sorted(trace.gradients, key=lambda tap: order.get(tap, -1), reverse=True):
         found[_backward(trace, tap)] = trace.gradients, tap
         if tap.port == "input":
             found |= _parameters(trace, owners.pop(tap.path, []))
@@ -97,8 +101,8 @@ def _backward(trace: Trace, tap: Tap) -> Place:
     return Place("backward", trace.caller[tap], f"gradient of {tap_name(tap)} of {tap.path}", tap)
 
 
-def _parameters(trace: Trace, paths: list[str]) -> dict[Place, tuple[Shelf[Any], Any]]:
-    found: dict[Place, tuple[Shelf[Any], Any]] = {}
+def _parameters(trace: Trace, paths: list[str]) -> dict[Place, tuple[Store[Any], Any]]:
+    found: dict[Place, tuple[Store[Any], Any]] = {}
     for path in paths:
         owner, _, name = path.rpartition(".")
         found[Place("backward", owner, f"gradient of {name}")] = trace.parameters, path

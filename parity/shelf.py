@@ -1,16 +1,18 @@
-"""A mapping of arrays whose large ones lie on disk, so that a trace may be larger than memory."""
+"""Where a run puts its tensors: kept, the large ones on disk, or measured and let go."""
 
 from __future__ import annotations
 
 import io
 import tempfile
 import weakref
-from collections.abc import Iterator, MutableMapping
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from parity.framework import Array
+from parity.noise import distance
 
 # From this size on, in bytes, an array is written out; smaller ones cost more time than memory.
 LARGE = 2**18
@@ -24,15 +26,55 @@ class _Written(NamedTuple):
     dtype: np.dtype[Any]
 
 
-class Shelf(MutableMapping[Key, Array], Generic[Key]):
-    """Arrays by key, in order of entry.
+class Store(Mapping[Key, Any], Generic[Key]):
+    """Takes arrays in by key; what it gives out, in order of entry, is its own affair."""
 
-    What is taken out may be read and not written; what is put in may be written on. The file has no
-    name and goes with the object; it is made where `tempfile` makes files (TMPDIR).
+    def __init__(self) -> None:
+        self._held: dict[Key, Any] = {}
+
+    @abstractmethod
+    def __setitem__(self, key: Key, array: Array) -> None:
+        """Take an array in, which may be written on afterwards."""
+
+    def __getitem__(self, key: Key) -> Any:
+        return self._held[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._held
+
+
+class Ruler(Store[Key]):
+    """Distances by key, of what is put in from what a shelf has there.
+
+    Where the shelf has nothing, or something of another size, there is none. A run that is only
+    asked how far it strays costs no memory in this way, and is read once.
+    """
+
+    def __init__(self, shelf: Mapping[Key, Array]) -> None:
+        super().__init__()
+        self._shelf = shelf
+
+    def __setitem__(self, key: Key, array: Array) -> None:
+        still = self._shelf.get(key)
+        if still is not None and still.size == array.size:
+            self._held[key] = distance(array, still.reshape(array.shape))
+
+
+class Shelf(Store[Key]):
+    """Arrays by key, the large ones on disk, so that a trace may be larger than memory.
+
+    What is taken out may be read and not written. The file has no name and goes with the object; it
+    is made where `tempfile` makes files (TMPDIR).
     """
 
     def __init__(self, large: int = LARGE) -> None:
-        self._held: dict[Key, Array | _Written] = {}
+        super().__init__()
         self._large = large
         self._file: io.FileIO | None = None
         self._end = 0
@@ -43,18 +85,6 @@ class Shelf(MutableMapping[Key, Array], Generic[Key]):
     def __getitem__(self, key: Key) -> Array:
         held = self._held[key]
         return self._read(held) if isinstance(held, _Written) else held
-
-    def __delitem__(self, key: Key) -> None:
-        del self._held[key]
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._held)
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._held
 
     def _write(self, array: Array) -> _Written:
         if self._file is None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from parity.framework import Array, Precision
-from parity.measure import Comparison, Runner, Shift, Values, compare, module_flow
+from parity.measure import Comparison, Shift, Values, compare, module_flow
 from parity.noise import PROBES
 from parity.pair import Pair
 from parity.places import Place, places
+from parity.random_rounding import Move
 from parity.subject import Subject
-from parity.trace import Run, Tap, Trace, bare_run, cut_run, observed_run
+from parity.trace import Run, Tap, Trace, bare_run, cut_run, observed_run, roll_call
 from parity.verdict import Judgement
 
 
@@ -58,43 +60,43 @@ class Sides:
     def judge_probe(self, probe: str, *, first: bool) -> dict[Place, Judgement]:
         """Judge every gap under one probe; under the first, each side is also run twice."""
         lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe))
-        values = places(lead)
         comparison = Comparison(
-            lead=values,
-            reference=self._follower(self.reference, lead),
+            # What leads is what the reference, following itself in float64, would leave.
+            reference=self._follower(self.reference, lead, {"float64": lead}),
             candidate=self._follower(self.candidate, lead),
             ordinary=first,
             thorough=first,
-            flow=module_flow(values, 1.0, lead.passed),
+            flow=module_flow(places(lead), 1.0, lead.passed),
         )
         return compare(comparison, seed=self.seed)
 
-    def _follower(self, subject: Subject, lead: Trace) -> Runner:
-        def follow(precision: Precision, shift: Shift | None) -> Values:
-            return places(cut_run(subject, self.run(subject, precision, shift=shift), lead))
+    def _follower(
+        self, subject: Subject, lead: Trace, kept: Mapping[Precision, Trace] | None = None
+    ) -> _Traced:
+        def follow(precision: Precision, shift: Shift | None, still: Trace | None) -> Trace:
+            return cut_run(subject, self.run(subject, precision, shift=shift), lead, still)
 
-        return follow
+        return _Traced(follow, subject, kept)
 
     def judge_whole(self) -> dict[Place, Judgement]:
         """Judge outputs, loss and gradients of both sides run whole, as their users run them."""
-        lead = self._whole(self.reference)("float64", None)
+        reference = self._whole(self.reference)
+        # Without a loss of the user's the outputs are weighed with standard normal numbers.
+        cotangent = 1.0 if self.pair.loss is None else 0.0
         comparison = Comparison(
-            lead=lead,
-            reference=self._whole(self.reference),
+            reference=reference,
             candidate=self._whole(self.candidate),
             ordinary=True,
             thorough=True,
-            # Without a loss of the user's the outputs are weighed with standard normal numbers.
-            flow=module_flow(lead, 1.0 if self.pair.loss is None else 0.0, {}),
+            flow=module_flow(reference.values("float64"), cotangent, {}),
         )
         return compare(comparison, seed=self.seed)
 
-    def _whole(self, subject: Subject) -> Runner:
-        def run(precision: Precision, shift: Shift | None) -> Values:
-            trace = bare_run(subject, self.run(subject, precision, shift=shift))
-            return places(trace).named(_end_to_end)
+    def _whole(self, subject: Subject) -> _Traced:
+        def run(precision: Precision, shift: Shift | None, still: Trace | None) -> Trace:
+            return bare_run(subject, self.run(subject, precision, shift=shift), still)
 
-        return run
+        return _Traced(run, subject, name=_end_to_end)
 
     def without(self, modules: Collection[str]) -> Sides:
         """Return the same sides, with some modules no longer watched."""
@@ -107,9 +109,14 @@ class Sides:
     def whole(self, precision: Precision) -> tuple[Values, Values]:
         """Run the reference in float64 and the candidate in a precision, whole, once each."""
         return (
-            self._whole(self.reference)("float64", None),
-            self._whole(self.candidate)(precision, None),
+            self._whole(self.reference).values("float64"),
+            self._whole(self.candidate).values(precision),
         )
+
+    def roll_calls(self) -> tuple[Trace, Trace]:
+        """Run both sides forward, once each, to see what is called."""
+        lead = roll_call(self.reference, self.run(self.reference, "float32"))
+        return lead, roll_call(self.candidate, self.run(self.candidate, "float32"), lead)
 
     def rerun(
         self, probe: str, *, precision: Precision = "float64", seed: int | None = None
@@ -127,6 +134,43 @@ class Sides:
     ) -> Trace:
         """Run a side uncut, with some taps' values put in the place of its own."""
         return observed_run(subject, self.run(subject, precision), lead, inject)
+
+
+class _Traced:
+    """A `Runner` whose runs are traces; of all but two of them only the distances are kept."""
+
+    def __init__(
+        self,
+        run: Callable[[Precision, Shift | None, Trace | None], Trace],
+        subject: Subject,
+        kept: Mapping[Precision, Trace] | None = None,
+        name: Callable[[Place], Place] | None = None,
+    ) -> None:
+        self._run, self._subject, self._name = run, subject, name
+        self._kept: dict[Precision, Trace] = dict(kept or {})
+
+    def values(self, precision: Precision) -> Values:
+        return self._named(self._still(precision))
+
+    def gaps(self, precision: Precision, shift: Shift | None) -> Mapping[Place, float]:
+        return self._named(self._run(precision, shift, self._still(precision)))
+
+    def moved(self, move: Move) -> Mapping[Place, float] | None:
+        moving = getattr(self._subject.adapter, "moving", None)
+        if moving is None:
+            return None
+        still = self._still("float64")
+        with moving(move):
+            return self._named(self._run("float64", None, still))
+
+    def _still(self, precision: Precision) -> Trace:
+        if precision not in self._kept:
+            self._kept[precision] = self._run(precision, None, None)
+        return self._kept[precision]
+
+    def _named(self, trace: Trace) -> Mapping[Place, Any]:
+        found = places(trace)
+        return found if self._name is None else found.named(self._name)
 
 
 def _end_to_end(place: Place) -> Place:

@@ -97,7 +97,7 @@ def build(pair: Pair) -> tuple[Subject, Subject, dict[str, Array]]:
     )
     buffers = _match_buffers(reference, spare, modules) | {p: parameters.pop(p) for p in both}
     state = {
-        path: reference.to_numpy(tensor)
+        path: reference.to_numpy(tensor).copy()
         for path, tensor in {**reference.parameters(), **reference.buffers()}.items()
     }
     ours = Subject(

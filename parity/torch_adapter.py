@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from parity.framework import Array, DropoutSource, Enter, Leave, Precision
-from parity.shelf import Shelf
+from parity.framework import Array, DropoutSource, Enter, Leave, Precision, Take
 
 
 class TorchAdapter:
@@ -24,9 +25,12 @@ class TorchAdapter:
         # A compiled module is watched as a whole: taps inside would break its graph apart.
         self._compiled = hasattr(module, "_orig_mod")
         self._plain: torch.nn.Module = getattr(module, "_orig_mod", module)
+        self._parameters = dict(self._plain.named_parameters())
+        self._persistent = set(self._plain.state_dict())
         first = next(iter([*module.parameters(), *module.buffers()]), None)
         self._device = torch.device("cpu") if first is None else first.device
-        self._pulled: Shelf[int] = Shelf()
+        self._anchor = torch.zeros((), device=self._device, requires_grad=True)
+        self._pulled: Callable[[int, torch.Tensor], None]
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Return every submodule by path; a compiled module has itself alone."""
@@ -34,12 +38,11 @@ class TorchAdapter:
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """Return the parameters by path, each once."""
-        return dict(self._plain.named_parameters())
+        return dict(self._parameters)
 
     def buffers(self) -> dict[str, torch.Tensor]:
         """Return the persistent buffers by path, each once."""
-        kept = self._plain.state_dict()
-        return {name: b for name, b in self._plain.named_buffers() if name in kept}
+        return {name: b for name, b in self._plain.named_buffers() if name in self._persistent}
 
     def assign(self, values: Mapping[str, Array]) -> None:
         """Make arrays the data of parameters and buffers, which take over their dtypes."""
@@ -52,7 +55,9 @@ class TorchAdapter:
         """Cast what is left, set the mode, and let `torch.arange(…)` and its like follow."""
         dtype, before = getattr(torch, precision), torch.get_default_dtype()
         modes = {module: module.training for module in self._plain.modules()}
-        self._plain.to(dtype)
+        for tensor in (*self._parameters.values(), *self._plain.buffers()):
+            if tensor.is_floating_point() and tensor.dtype != dtype:
+                tensor.data = tensor.data.to(dtype)
         self._plain.train(training)
         torch.set_default_dtype(dtype)
         try:
@@ -108,6 +113,12 @@ class TorchAdapter:
             for name, function in before.items():
                 setattr(F, name, function)
 
+    @contextmanager
+    def moving(self, move: Callable[[Array], Array]) -> Iterator[None]:
+        """Change the result of every operation below autograd, so those of the way back as well."""
+        with _Moving(move):
+            yield
+
     def call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
         """Run the module, by keyword."""
         return self.module(**inputs)
@@ -117,46 +128,47 @@ class TorchAdapter:
         return isinstance(value, torch.Tensor)
 
     def to_numpy(self, tensor: torch.Tensor) -> Array:
-        """Copy a tensor out."""
-        array: Array = tensor.detach().cpu().numpy().copy()
+        """Return the tensor's own memory, or a copy from its device."""
+        array: Array = tensor.detach().cpu().numpy()
         return array
 
     def constant(self, array: Array) -> torch.Tensor:
         """Take an array in."""
         return self._tensor(array)
 
-    def variable(self, array: Array) -> tuple[torch.Tensor, torch.Tensor]:
+    def variable(self, array: Array) -> tuple[_Source, torch.Tensor]:
         """Take an array in; what is passed on is no leaf, for in-place operations refuse those.
 
-        The source has its shape and no memory of its own, and its gradient goes to the shelf when
-        the backward pass comes by: all of them together would be as large as the whole trace.
+        The source has no memory, and its gradient is taken when the backward pass comes by: all of
+        them together would be as large as the whole trace.
         """
-        value = self._tensor(array)
-        source = torch.zeros((), dtype=value.dtype, device=self._device, requires_grad=True)
-        source = source.expand(array.shape)
+        source = _Source(array.shape)
 
         def pulled(gradient: torch.Tensor) -> None:
-            self._pulled[id(source)] = self.to_numpy(gradient)
+            self._pulled(id(source), gradient)
 
-        return source, _Enter.apply(source, value, pulled)
+        return source, _Enter.apply(self._anchor, self._tensor(array), pulled)
 
     def vjp(
-        self, outputs: Sequence[tuple[torch.Tensor, Array]], sources: Sequence[torch.Tensor]
-    ) -> Iterator[Array | None]:
+        self,
+        outputs: list[tuple[torch.Tensor, Array]],
+        sources: Sequence[torch.Tensor | _Source],
+        take: Take,
+    ) -> None:
         """Pull the cotangents back to the sources."""
         joined = [(t, self._tensor(c).reshape(t.shape)) for t, c in outputs if t.requires_grad]
-        wanted = [s for s in sources if s.requires_grad]
-        found: dict[int, torch.Tensor | None] = {}
-        if joined and wanted:
-            heads, cotangents = zip(*joined, strict=True)
-            pulled = torch.autograd.grad(heads, wanted, cotangents, allow_unused=True)
-            found = {id(s): g for s, g in zip(wanted, pulled, strict=True)}
-            del heads, cotangents, pulled
-        del outputs, joined
-        shelf, self._pulled = self._pulled, Shelf()
-        for source in sources:
-            gradient = found.pop(id(source), None)
-            yield shelf.get(id(source)) if gradient is None else self.to_numpy(gradient)
+        outputs.clear()
+        if not joined:
+            return
+        numbers = {id(source): number for number, source in enumerate(sources)}
+        self._pulled = lambda source, gradient: take(numbers[source], self.to_numpy(gradient))
+        heads, cotangents = zip(*joined, strict=True)
+        del joined
+        wanted = [s for s in sources if isinstance(s, torch.Tensor) and s.requires_grad]
+        pulled = torch.autograd.grad(heads, [self._anchor, *wanted], cotangents, allow_unused=True)
+        for source, gradient in zip(wanted, pulled[1:], strict=True):
+            if gradient is not None:
+                self._pulled(id(source), gradient)
 
     def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
         """Build an optimizer; each step puts the gradients where `step()` looks for them."""
@@ -188,12 +200,37 @@ class TorchAdapter:
         return torch.from_numpy(array).to(self._device)
 
 
+class _Source(NamedTuple):
+    """Stands for a value by which a gradient is wanted."""
+
+    shape: tuple[int, ...]
+
+
+class _Moving(TorchDispatchMode):
+    """Moves what each operation on float64 tensors leaves; views and constants stay."""
+
+    def __init__(self, move: Callable[[Array], Array]) -> None:
+        super().__init__()
+        self._move = move
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if not func.is_view and any(map(_is_double, tree_leaves((args, kwargs)))):
+            for tensor in filter(_is_double, tree_leaves(result)):
+                tensor.copy_(torch.from_numpy(self._move(tensor.detach().cpu().numpy())))
+        return result
+
+
+def _is_double(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and value.dtype == torch.float64
+
+
 class _Enter(torch.autograd.Function):
-    """Lets a value into the graph in the name of its source, and its gradient out of it."""
+    """Lets a value into the graph, which the anchor makes part of it, and its gradient out."""
 
     @staticmethod
     def forward(
-        ctx: Any, source: torch.Tensor, value: torch.Tensor, pulled: Callable[[torch.Tensor], None]
+        ctx: Any, anchor: torch.Tensor, value: torch.Tensor, pulled: Callable[[torch.Tensor], None]
     ) -> torch.Tensor:
         ctx.pulled = pulled
         ctx.mark_dirty(value)

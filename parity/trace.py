@@ -20,7 +20,7 @@ import numpy as np
 from parity.containers import replaced, substituted, tensors
 from parity.framework import Adapter, Array, Precision, Tensor
 from parity.noise import Probe, cotangent, draw_cotangent, is_float, keyed, rounded
-from parity.shelf import Shelf
+from parity.shelf import Ruler, Shelf, Store
 from parity.subject import Subject
 
 Port = Literal["input", "output", "loss"]
@@ -51,14 +51,23 @@ class Trace:
         between: what was met just before each tap, for describing the gap.
     """
 
-    arrived: Shelf[Tap] = field(default_factory=Shelf)
+    arrived: Store[Tap] = field(default_factory=Shelf)
     passed: Shelf[Tap] = field(default_factory=Shelf)
     drawn: Shelf[Tap] = field(default_factory=Shelf)
-    gradients: Shelf[Tap] = field(default_factory=Shelf)
-    parameters: Shelf[str] = field(default_factory=Shelf)
-    buffers: Shelf[str] = field(default_factory=Shelf)
+    gradients: Store[Tap] = field(default_factory=Shelf)
+    parameters: Store[str] = field(default_factory=Shelf)
+    buffers: Store[str] = field(default_factory=Shelf)
     caller: dict[Tap, str] = field(default_factory=dict)
     between: dict[Tap, str] = field(default_factory=dict)
+
+    def ruler(self) -> Trace:
+        """Return an empty trace that keeps no tensor, but how far each is from the one here."""
+        return Trace(
+            arrived=Ruler(self.arrived),
+            gradients=Ruler(self.gradients),
+            parameters=Ruler(self.parameters),
+            buffers=Ruler(self.buffers),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +102,9 @@ class Run:
 
 
 class _Recorder:
-    def __init__(self, subject: Subject, run: Run, lead: Trace | None) -> None:
+    def __init__(self, subject: Subject, run: Run, lead: Trace | None, trace: Trace) -> None:
         self.subject, self.adapter, self.run, self.lead = subject, subject.adapter, run, lead
-        self.trace = Trace()
+        self.trace = trace
         self.heads: list[tuple[Tensor, Array]] = []
         self.sources: dict[Tap, Tensor] = {}
         self.calls: Counter[str] = Counter()
@@ -163,7 +172,7 @@ class _Recorder:
             self.heads.append((tensor, cotangent(self._drawn(tap, arrived), arrived.dtype)))
         passed = self._passed(tap, arrived)
         if not is_float(passed):
-            return self.adapter.constant(passed)
+            return self.adapter.constant(passed.copy())
         self.sources[tap], passing = self.adapter.variable(passed)
         return passing
 
@@ -202,9 +211,8 @@ class _Recorder:
         _differentiate(
             self.adapter, self.heads, self.sources, parameters, self.trace, self.run.precision
         )
-        buffers = self.adapter.buffers() | self.adapter.parameters()
         for path, name in self.subject.buffers.items():
-            self.trace.buffers[path] = self.adapter.to_numpy(buffers[name])
+            self.trace.buffers[path] = self.adapter.to_numpy(own[name])
         return self.trace
 
 
@@ -217,43 +225,44 @@ def _differentiate(
     precision: Precision,
 ) -> None:
     """Put the gradient by each source and parameter into the trace; zeros where none flows."""
-    wanted = [*sources.values(), *parameters.values()]
-    found = iter(adapter.vjp(tuple(heads), wanted))
-    heads.clear()  # a head keeps its graph alive, so the adapter alone has it from here on
-    for shelf, tensors_by_key in ((trace.gradients, sources), (trace.parameters, parameters)):
-        _fill(shelf, tensors_by_key, found, precision)
+    # What is wanted, where it goes, and under which name.
+    wanted: list[tuple[Tensor, Store[Any], Any]] = [
+        *((tensor, trace.gradients, tap) for tap, tensor in sources.items()),
+        *((tensor, trace.parameters, path) for path, tensor in parameters.items()),
+    ]
 
+    def take(number: int, gradient: Array) -> None:
+        _, store, key = wanted[number]
+        store[key] = gradient
 
-def _fill(
-    shelf: Shelf[Any],
-    sources: Mapping[Any, Tensor],
-    found: Iterator[Array | None],
-    precision: Precision,
-) -> None:
-    for key, source in sources.items():
-        gradient = next(found)
-        shelf[key] = np.zeros(tuple(source.shape), precision) if gradient is None else gradient
+    adapter.vjp(heads, [tensor for tensor, _, _ in wanted], take)
+    for tensor, store, key in wanted:
+        if key not in store:
+            store[key] = np.zeros(tuple(tensor.shape), precision)
 
 
 def _labels(lead: Trace) -> dict[tuple[str, int, Port], list[str]]:
     labels: dict[tuple[str, int, Port], list[str]] = {}
-    for tap in lead.passed or lead.arrived:
+    for tap in lead.passed or lead.caller:
         labels.setdefault((tap.path, tap.call, tap.port), []).append(tap.label)
     return labels
 
 
-def cut_run(subject: Subject, run: Run, lead: Trace | None = None) -> Trace:
+def cut_run(
+    subject: Subject, run: Run, lead: Trace | None = None, still: Trace | None = None
+) -> Trace:
     """Run one side once, forward and backward, cut at every tap.
 
     Args:
         subject: the side.
         run: how.
         lead: the leading run's trace, whose values are forced; None makes this the leading run.
+        still: a trace from which distances are to be kept, and no tensors.
 
     Raises:
         CannotCompare: the side raised.
     """
-    recorder = _Recorder(subject, run, lead)
+    recorder = _Recorder(subject, run, lead, Trace() if still is None else still.ruler())
     with subject.running(run.precision, training=run.training):
         return recorder.finish(_called(subject, run, recorder))
 
@@ -264,11 +273,31 @@ def observed_run(subject: Subject, run: Run, lead: Trace, inject: Mapping[Tap, A
     Raises:
         CannotCompare: the side raised.
     """
-    recorder = _Recorder(subject, run, lead)
+    return _observed(subject, run, lead, inject, Trace())
+
+
+def roll_call(subject: Subject, run: Run, lead: Trace | None = None) -> Trace:
+    """Run one side forward, uncut; in the trace is what it reached and who called it, no tensor.
+
+    Args:
+        subject: the side.
+        run: how.
+        lead: a trace whose names tensors are given.
+
+    Raises:
+        CannotCompare: the side raised.
+    """
+    return _observed(subject, run, lead, {}, Trace().ruler())
+
+
+def _observed(
+    subject: Subject, run: Run, lead: Trace | None, inject: Mapping[Tap, Array], trace: Trace
+) -> Trace:
+    recorder = _Recorder(subject, run, lead, trace)
     recorder.inject = inject
     with subject.running(run.precision, training=run.training):
         _called(subject, run, recorder)
-    return recorder.trace
+    return trace
 
 
 def _called(subject: Subject, run: Run, recorder: _Recorder) -> Any:
@@ -282,13 +311,19 @@ def _called(subject: Subject, run: Run, recorder: _Recorder) -> Any:
         return subject.adapter.call(inputs)
 
 
-def bare_run(subject: Subject, run: Run) -> Trace:
+def bare_run(subject: Subject, run: Run, still: Trace | None = None) -> Trace:
     """Run one side once as its user would, without taps; outputs, loss and gradients only.
+
+    Args:
+        subject: the side.
+        run: how.
+        still: a trace from which distances are to be kept, and no tensors.
 
     Raises:
         CannotCompare: the side raised.
     """
-    adapter, trace, drops = subject.adapter, Trace(), iter(range(10**9))
+    adapter, drops = subject.adapter, iter(range(10**9))
+    trace = Trace() if still is None else still.ruler()
     with subject.running(run.precision, training=run.training):
         _load(subject, run)
         sources: dict[Tap, Tensor] = {}

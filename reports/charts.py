@@ -59,7 +59,7 @@ def schedule(tables: Sequence[Mapping[str, Any]]) -> Figure:
     axes.set(xscale="log", xlabel="largest error against exact arithmetic, ulps of float64")
     axes.set_yticks(rows, [table["table"] for table in tables])
     axes.invert_yaxis()
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper right", ncols=3)
     return figure
 
 
@@ -72,19 +72,26 @@ def losses(curves: Mapping[str, np.ndarray], ensemble: Mapping[str, Any] | None)
     _curves(whole, curves, slice(0, length), smooth=True)
     whole.set(yscale="log", ylabel="loss", xlabel="training step")
     whole.legend()
-    width = min(WINDOW, length)
-    middle = (length - width) // 2
-    for i, (title, start) in enumerate(
-        (("early", 0), ("middle", middle), ("late", length - width))
-    ):
-        axes = figure.add_subplot(grid[1, i])
-        _curves(axes, curves, slice(start, start + width), smooth=False)
-        if ensemble is not None and start < ensemble["steps"]:
-            _band(axes, curves["torch"], ensemble, start, start + width)
-        axes.set(title=f"{title} {width} steps")
+    parts = _parts(length)
+    for i, (title, part) in enumerate(parts):
+        axes = figure.add_subplot(grid[1, i] if len(parts) > 1 else grid[1, :])
+        _curves(axes, curves, part, smooth=False)
+        if ensemble is not None and part.start < ensemble["steps"]:
+            _band(axes, curves["torch"], ensemble, part.start, part.stop)
+        axes.set(title=title)
     if len(curves) == 2:
         _gap(figure.add_subplot(grid[2, :]), curves, ensemble)
     return figure
+
+
+def _parts(length: int) -> list[tuple[str, slice]]:
+    """Return the early, middle and late steps of a run, or all where there are no more."""
+    if length <= WINDOW:
+        return [(f"all {length} steps", slice(0, length))]
+    starts = {"early": 0, "middle": (length - WINDOW) // 2, "late": length - WINDOW}
+    return [
+        (f"{name} {WINDOW} steps", slice(start, start + WINDOW)) for name, start in starts.items()
+    ]
 
 
 def _curves(axes: Axes, curves: Mapping[str, np.ndarray], part: slice, *, smooth: bool) -> None:
@@ -98,7 +105,7 @@ def _curves(axes: Axes, curves: Mapping[str, np.ndarray], part: slice, *, smooth
 
 def _band(axes: Axes, base: np.ndarray, ensemble: Mapping[str, Any], start: int, stop: int) -> None:
     """Shade where one-ulp ensembles lie around PyTorch's curve, and mark the horizon."""
-    spread = np.maximum.accumulate(ensemble["spread"])[start:stop]
+    spread = _grown(ensemble)[start:stop]
     steps = np.arange(start, start + len(spread))
     centre = base[start : start + len(spread)]
     axes.fill_between(
@@ -108,20 +115,31 @@ def _band(axes: Axes, base: np.ndarray, ensemble: Mapping[str, Any], start: int,
         axes.axvline(ensemble["horizon"], color=RED, linewidth=1, linestyle=":")
 
 
+def _grown(ensemble: Mapping[str, Any]) -> np.ndarray:
+    """Return the widest spread so far; a null of the record is NaN."""
+    return np.maximum.accumulate(np.array(ensemble["spread"], np.float64))
+
+
 def _gap(axes: Axes, curves: Mapping[str, np.ndarray], ensemble: Mapping[str, Any] | None) -> None:
     steps = min(map(len, curves.values()))
     torch, jittor = (curves[side][:steps] for side in ("torch", "jittor"))
     gap = np.abs(torch - jittor) / np.abs(torch)
     axes.plot(np.maximum(gap, EPSILON / 8), color=GREY, linewidth=0.8, label="PyTorch to Jittor")
     axes.axhline(EPSILON, color=GREY, linewidth=0.8, linestyle=":")
-    axes.annotate("float32 epsilon", (steps, EPSILON), va="bottom", ha="right", fontsize=8)
+    axes.annotate(
+        "float32 epsilon", (0.99, EPSILON), va="bottom", ha="right", fontsize=8,
+        xycoords=("axes fraction", "data"),
+    )  # fmt: skip
     if ensemble is not None:
-        grown = np.maximum.accumulate(ensemble["spread"])
-        axes.plot(np.maximum(grown, EPSILON / 8), color=GREEN, label="one ulp, the widest so far")
+        axes.plot(
+            np.maximum(_grown(ensemble), EPSILON / 8),
+            color=GREEN,
+            label="one ulp, the widest so far",
+        )
         if ensemble["horizon"] is not None:
             axes.axvline(ensemble["horizon"], color=RED, linestyle=":", label="horizon")
     axes.set(yscale="log", xlabel="training step", ylabel="relative gap")
-    axes.legend(loc="lower right", ncols=3)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)  # above, where no curve is
 
 
 def spreads(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -133,7 +151,8 @@ def spreads(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
             jitter = np.linspace(-0.18, 0.18, len(values))
             axes.scatter(row + jitter, values, s=14, color=COLOURS[side], alpha=0.7)
             axes.plot([row - 0.3, row + 0.3], [np.median(values)] * 2, color=COLOURS[side], lw=2)
-        axes.set(title=subject, ylabel="seconds", ylim=(0, None), xlim=(-0.6, len(sides) - 0.4))
+        top = 1.08 * max(map(max, sides.values()))
+        axes.set(title=subject, ylabel="seconds", ylim=(0, top), xlim=(-0.6, len(sides) - 0.4))
         axes.set_xticks(range(len(sides)), [TITLES[side] for side in sides])
     return figure
 

@@ -93,15 +93,7 @@ class Run:
     def audit(self) -> dict[str, Any] | None:
         """The scores of the gate's own audit, where they were laid into the folder."""
         path = self.path / AUDIT
-        if not path.exists():
-            return None
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read: {error}; make the audit again") from None
-        if not isinstance(values, dict) or not str(values.get("schema")).startswith("ddpm-audit/"):
-            raise InputError(f"{path} is no record of an audit; remove it")
-        return values
+        return read_audit(path) if path.exists() else None
 
     @property
     def failures(self) -> list[str]:
@@ -122,6 +114,27 @@ class Run:
     def compared(self) -> bool:
         """Whether anything was compared that decides."""
         return self.report is not None or self.result("probe") is not None
+
+
+def read_audit(path: Path) -> dict[str, Any]:
+    """Return what `python -m audit` wrote.
+
+    Raises:
+        InputError: it cannot be read, or is no such record.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read: {error}; make it anew with python -m audit --out {path}"
+        ) from None
+    fits = isinstance(values, dict) and str(values.get("schema")).startswith("ddpm-audit/")
+    rows = values.get("rows") if fits else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(
+            f"{path} is no record of an audit; make one with python -m audit --out {path}"
+        )
+    return dict(values)
 
 
 def _place(report: Report) -> str:

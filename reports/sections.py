@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports import charts, galleries, tables
+from reports import charts, tables
 from reports.ink import Picture, picture
 from reports.run import Run
+from reports.sample_pictures import sample_pictures
 
 ABSENT = "This stage was left out. To do it: ddpm reproduce --out {path} --only {stage}"
 
@@ -88,14 +89,15 @@ def _harness(run: Run, folder: Path) -> Section:
         return _missing(run, "layers", title, "parity")
     counts = ", ".join(f"{count:,} {name}" for name, count in report.counts.items() if count)
     worst = tables.places(run)
-    told = "The places that fail" if not report.passed else "The places nearest to the limit"
+    told = "the places that fail" if not report.passed else "the places nearest to the limit"
     return Section(
         "layers",
         title,
         [
             f"Every module of both U-Nets, fed the same, forward and backward: {counts}. The"
             " band is what float32 rounding explains there; a dot above it would fail.",
-            f"{told}, with the error and what rounding explains, relative to the largest value:",
+            f"The table names {told}, with the error and what rounding explains, relative to the"
+            " largest value.",
         ],
         [
             picture(
@@ -176,45 +178,8 @@ def _horizon(ensemble: dict[str, object]) -> str:
 
 
 def _samples(run: Run, folder: Path) -> Section:
-    title = "Samples"
-    own, same, theirs = (run.samples(f"sample-{s}") for s in ("torch", "same", "jittor"))
-    table = tables.pixels(run)
-    pictures = []
-    if own is not None and same is not None:
-        pictures.append(
-            picture(
-                "samples-same",
-                partial(galleries.grids, own.images, same.images),
-                folder,
-                alternative="Samples of PyTorch and of Jittor from the same weights, and their"
-                " magnified difference",
-                caption="The same weights and random numbers, each framework's own arithmetic.",
-                pixels=True,
-            )
-        )
-        pictures.append(
-            picture(
-                "denoising",
-                partial(galleries.strips, own.frames, same.frames),
-                folder,
-                alternative="The way from noise to image in PyTorch and in Jittor, and the"
-                " magnified difference",
-                caption="From noise on the left to the image on the right, the same weights.",
-                pixels=True,
-            )
-        )
-    if own is not None and theirs is not None:
-        pictures.append(
-            picture(
-                "samples-own",
-                partial(galleries.grids, own.images, theirs.images),
-                folder,
-                alternative="Samples of PyTorch and of Jittor, each from the weights that it"
-                " trained, and their magnified difference",
-                caption="Each side from the weights that it trained itself.",
-                pixels=True,
-            )
-        )
+    title, table = "Samples", tables.pixels(run)
+    pictures = sample_pictures(run, folder)
     if not pictures and table is None:
         return _missing(run, "samples", title, "sample-torch")
     return Section("samples", title, [], pictures, [Table.of(table)] if table is not None else [])
@@ -222,8 +187,10 @@ def _samples(run: Run, folder: Path) -> Section:
 
 def _scores(run: Run, folder: Path) -> Section:
     title, found, table = "Scores", run.result("scores"), tables.scores(run)
-    if found is None or table is None:
+    if found is None:
         return _missing(run, "scores", title, "scores")
+    if table is None:
+        return Section("scores", title, absent=" ".join(found["remarks"]))
     rows = {
         label: [
             {
@@ -324,7 +291,8 @@ def _audit(run: Run) -> Section:
     if table is None:
         absent = (
             "Planted faults caught and false alarms of the harness itself are measured apart from"
-            f" any run. To show them here: python -m audit --out {run.path / 'audit.json'}"
+            " any run. To show them here: python -m audit --out audit.json, in a checkout, then"
+            f" ddpm report --from {run.path} --audit audit.json"
         )
         return Section("audit", title, absent=absent)
     text = "How many planted faults the harness catches, and how often it accuses correct code."

@@ -21,8 +21,8 @@ def gaps(run: Run) -> pd.DataFrame | None:
     return pd.DataFrame(
         {
             "quantity": gap["quantity"],
-            "float32": f"{gap['float32']:.1e}",
-            "float64": f"{gap['float64']:.1e}",
+            "float32": _number(gap["float32"], ".1e"),
+            "float64": _number(gap["float64"], ".1e"),
             "verdict": "rounding" if gap["is_rounding"] else "DIFFERENT",
         }
         for gap in probe["gaps"]
@@ -54,8 +54,8 @@ def training(run: Run) -> pd.DataFrame | None:
                 "": title,
                 "parameters": f"{result['parameters']:,}",
                 "steps": f"{result['steps']:,}",
-                "loss, first step": f"{result['first_loss']:.7f}",
-                f"loss, mean of the last {result['tail']}": f"{result['last_loss']:.7f}",
+                "loss, first step": _number(result["first_loss"], ".7f"),
+                f"loss, mean of the last {result['tail']}": _number(result["last_loss"], ".7f"),
                 "an epoch, median": f"{seconds.median():.1f} s",
             }
         )
@@ -79,7 +79,7 @@ def pixels(run: Run) -> pd.DataFrame | None:
             "8-bit pixels equal": f"{found['equal']:.4%}",
             "within 1 of 255": f"{found['within_one']:.4%}",
             "largest difference": f"{found['largest']} of 255",
-            "relative gap before rounding": f"{found['gap']:.1e}",
+            "relative gap before rounding": _number(found["gap"], ".1e"),
         }
         for name, found in rows
     )
@@ -104,16 +104,16 @@ def ratios(run: Run) -> pd.DataFrame | None:
 
 
 def scores(run: Run) -> pd.DataFrame | None:
-    """Return the scores of every set of images, with their intervals."""
+    """Return the scores of every set of images, with their intervals; None if there are none."""
     found = run.result("scores")
-    if found is None:
+    if found is None or not found["rows"]:
         return None
     label = found["label"]
     return pd.DataFrame(
         {
             "images": row["title"],
             label: _with_interval(row, "fid", 2),
-            f"{label}, endless": f"{row['fid_infinity']:.2f}",
+            f"{label}, endless": _number(row["fid_infinity"], ".2f", "too few to tell"),
             "KID": f"{row['kid']:.5f}",
             found["inception_label"]: _with_interval(row, "inception_score", 2),
             "precision": f"{row['precision']:.3f}",
@@ -142,9 +142,9 @@ def stages(run: Run) -> pd.DataFrame:
 
 def audit(run: Run) -> pd.DataFrame | None:
     """Return the scores of the gate's own audit, where there are any."""
-    if run.audit is None:
+    rows: list[dict[str, Any]] = [] if run.audit is None else run.audit["rows"]
+    if not rows:
         return None
-    rows: list[dict[str, Any]] = run.audit.get("rows", [])
     return pd.DataFrame({key: str(value) for key, value in row.items()} for row in rows)
 
 
@@ -194,6 +194,11 @@ def text(run: Run) -> str:
         if table is not None:
             parts.append(table.to_string(index=False))
     return "\n\n".join(parts)
+
+
+def _number(value: float | None, form: str, absent: str = "not a number") -> str:
+    """Format a number of a record, where NaN and what was not found stand as null."""
+    return absent if value is None else format(value, form)
 
 
 def _with_interval(row: dict[str, Any], name: str, digits: int) -> str:

@@ -34,12 +34,10 @@ def _prepare(context: Context) -> dict[str, Any]:
     }
 
 
-def _own(context: Context, framework: str) -> dict[str, Any]:
-    return sampling.draw(context, framework, framework, context.final(f"train-{framework}"))
-
-
-def _same(context: Context) -> dict[str, Any]:
-    return sampling.draw(context, "jittor-from-torch", "jittor", context.final("train-torch"))
+def _sample(context: Context, framework: str, weights: str) -> dict[str, Any]:
+    """Sample one side from the weights that a side trained."""
+    place = framework if framework == weights else f"{framework}-from-{weights}"
+    return sampling.draw(context, place, framework, context.final(f"train-{weights}"))
 
 
 _DRAWN = ("sample-torch", "sample-jittor", "sample-same")
@@ -68,14 +66,15 @@ STAGES = (
     *(
         Stage(
             f"sample-{f}", f"sample {title} from its own weights", (f"train-{f}",),
-            partial(_own, framework=f), lambda c, s: s.sampling(c),
+            partial(_sample, framework=f, weights=f), lambda c, s: s.sampling(c),
             (f"{f}/samples.npz", f"{f}/samples", f"{f}/parts"),
         )
         for f, title in TITLES.items()
     ),
     Stage(
         "sample-same", "sample Jittor from PyTorch's weights", ("train-torch",),
-        _same, lambda c, s: s.sampling(c), ("jittor-from-torch",),
+        partial(_sample, framework="jittor", weights="torch"), lambda c, s: s.sampling(c),
+        ("jittor-from-torch",),
     ),
     Stage("pixels", "compare the images pixel by pixel", _DRAWN, sampling.compare,
           lambda c, s: 1, ()),

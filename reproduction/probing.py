@@ -20,13 +20,11 @@ from reproduction.frameworks import FRAMEWORKS, TITLES, chain, trainer
 from reproduction.sampling import agreement_of_images
 from reproduction.stage import Context
 
-STEPS = 20  # free-running steps in both precisions
-BATCH = 8  # float64 has no fast convolution in Jittor
-
 
 def probe(context: Context) -> dict[str, Any]:
-    """Run `STEPS` steps and a few images on both sides in both precisions, and compare them."""
-    batch = min(BATCH, context.config.train.batch_size)
+    """Run some steps and a few images on both sides in both precisions, and compare them."""
+    batch = min(context.scale.probe_batch, context.config.train.batch_size)
+    steps = min(context.scale.probe_steps, len(context.images) // batch)
     config = context.config.with_(train={"batch_size": batch})
     final = context.final("train-torch")
     count = context.scale.exact_images
@@ -39,7 +37,7 @@ def probe(context: Context) -> dict[str, Any]:
         for framework in FRAMEWORKS:
             label = f"probe {TITLES[framework]} {dtype}"
             side = trainer(framework, config, context.device, dtype)
-            losses[framework] = np.array(list(_steps(side, context.images, label)))
+            losses[framework] = np.array(list(_losses(side, context.images, steps, label)))
             states[framework] = side.checkpoint(dataset="probe", epoch=0)
             start = chain(framework, final, context.device, dtype)
             samples[framework] = session.sample(start, final.config, label=label).images
@@ -54,7 +52,7 @@ def probe(context: Context) -> dict[str, Any]:
         pixels[dtype] = agreement_of_images(samples["torch"], samples["jittor"])
     gaps = [Gap(quantity, float32=g32, float64=g64) for quantity, (g64, g32) in measured.items()]
     return {
-        "steps": STEPS,
+        "steps": steps,
         "batch": batch,
         "agree": all(gap.is_rounding for gap in gaps),
         "gaps": [gap.to_dict() for gap in gaps],
@@ -69,8 +67,7 @@ def _gaps_of_states(a: Checkpoint, b: Checkpoint, names: list[str]) -> dict[str,
     }
 
 
-def _steps(side: Trainer, images: np.ndarray, label: str) -> Iterator[float]:
+def _losses(side: Trainer, images: np.ndarray, steps: int, label: str) -> Iterator[float]:
     epoch = side.train_epoch(images, 0)
-    per_epoch = len(images) // side.config.train.batch_size
-    for _ in tqdm(range(min(STEPS, per_epoch)), desc=label, unit="step", file=sys.stderr):
+    for _ in tqdm(range(steps), desc=label, unit="step", file=sys.stderr):
         yield next(epoch)

@@ -5,15 +5,18 @@ Everything that people are shown later comes from these files and from the array
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ddpm.atomic import write_text
+from ddpm.atomic import cannot_write, make_folder, sweep, write_text
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
 
@@ -70,6 +73,34 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process out of the folder, and clear away what killed ones left.
+
+        The system lets go when this process dies.
+
+        Raises:
+            InputError: another one is at work there, or the folder cannot be written.
+        """
+        make_folder(self.path)
+        path = self.path / "run.lock"
+        try:
+            file = path.open("a")
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        with file:
+            try:  # a POSIX lock: forks do not inherit it, and cannot keep it after their parent
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"another ddpm reproduce is at work in {self.path}; wait until it ends, or"
+                    " choose another --out"
+                ) from None
+            except OSError as error:
+                raise cannot_write(path, error) from error
+            sweep(self.path)
+            yield
 
     def head(self) -> Head | None:
         """Return what the run is about, or None where there is no run.
@@ -143,9 +174,25 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+class _Values(dict[str, Any]):
+    """An object of a record; what it lacks is told with the record's name."""
+
+    path: Path
+
+    def __missing__(self, name: str) -> Any:
+        raise InputError(
+            f"{self.path} lacks {name!r}, so it was written by another version; run the stage again"
+        )
+
+
 def _read(path: Path) -> dict[str, Any] | None:
+    def named(values: dict[str, Any]) -> _Values:
+        known = _Values(values)
+        known.path = path
+        return known
+
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"), object_hook=named)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def draw(
     )
     if pictures:
         write_pictures(outcome, folder / "samples")
-    _remove(folder / "parts")
+    shutil.rmtree(folder / "parts")
     return {"framework": framework, "samples": str(Path(place) / "samples.npz")}
 
 
@@ -72,10 +73,3 @@ def agreement_of_images(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
     """Compare two sets of images (N, C, H, W) in [-1, 1], as they are and as 8-bit pixels."""
     pixels = pixel_agreement(images.to_uint8(a), images.to_uint8(b))
     return {**asdict(pixels), "images": len(a), "gap": relative_gap(a, b)}
-
-
-def _remove(parts: Path) -> None:
-    for path in parts.glob("part_*.npz"):
-        path.unlink()
-    if parts.exists():
-        parts.rmdir()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
+from ddpm.errors import InputError
+
+# In the first step of all, only the last layer has a gradient: it alone would be compared.
+_LEAST = {"seeds": 0, "probe_steps": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +24,8 @@ class Scale:
         ensemble: runs on each side whose initial weights are moved by one ulp.
         ensemble_steps: training steps of each of them.
         exact_images: images sampled in float64 on both sides.
+        probe_steps: training steps in both precisions.
+        probe_batch: images in each of them: float64 has no fast convolution in Jittor.
         rounds: alternated pairs of measurements of each subject.
     """
 
@@ -28,7 +36,39 @@ class Scale:
     ensemble: int
     ensemble_steps: int
     exact_images: int = 2
+    probe_steps: int = 20
+    probe_batch: int = 8
     rounds: int = 15
+
+    def __post_init__(self) -> None:
+        for name in NAMES:
+            value, least = getattr(self, name), _LEAST.get(name, 1)
+            if value < least:
+                raise InputError(
+                    f"{name} = {value} cannot be used: it must be a whole number of at least"
+                    f" {least}"
+                )
+
+    def resized(self, sizes: Iterable[str]) -> Scale:
+        """Return the same with other sizes, each written `name=number`.
+
+        Raises:
+            InputError: a name is none of the attributes, or a number is none or too small.
+        """
+        return replace(self, **dict(map(_size, sizes)))
+
+
+NAMES = tuple(field.name for field in fields(Scale))
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name not in NAMES:
+        raise InputError(f"there is no size {name!r}: choose from {', '.join(NAMES)}")
+    try:
+        return name, int(number)
+    except ValueError:
+        raise InputError(f"{text!r} is no size: write {name}=NUMBER, a whole one") from None
 
 
 SCALES = {
@@ -50,6 +90,8 @@ SCALES = {
         ensemble=1,
         ensemble_steps=4,
         exact_images=1,
+        probe_steps=2,
+        probe_batch=2,
         rounds=3,
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,12 @@ def _extractor(real: np.ndarray) -> tuple[Any, str]:
             chosen.require(real.shape)
             return chosen, ""
         except InputError as error:
-            reasons.append(str(error))
-    return None, f"No extractor can see these images: {'; '.join(reasons)}."
+            reasons.append(str(error).partition(";")[0])  # behind it stands what ddpm fid can do
+    return None, (
+        f"No extractor can see these images, so they have no scores: {', and '.join(reasons)}. Once"
+        " the variable DDPM_INCEPTION_WEIGHTS names a file of weights, add --only scores"
+        " --overwrite to the command of the run."
+    )
 
 
 def _sets(context: Context) -> list[tuple[str, str, str]]:
@@ -84,7 +89,6 @@ def _scatter(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _remarks(rows: list[dict[str, Any]], label: str) -> list[str]:
     own, theirs, same = (row["fid"] for row in rows[:3])
-    count = rows[0]["count"]
     remarks = [
         f"From the same weights and random numbers, {label} of Jittor less that of PyTorch is"
         f" {_signed(same - own)}; each from its own weights, {_signed(theirs - own)}.",
@@ -96,11 +100,30 @@ def _remarks(rows: list[dict[str, Any]], label: str) -> list[str]:
             f" {max(seeds) - min(seeds):.2f} ({min(seeds):.2f} to {max(seeds):.2f}): a difference"
             " of that size between two frameworks says nothing about either."
         )
-    remarks.append(
-        f"All scores are of {count:,} images, which adds about {rows[0]['fid_bias']:.2f} to"
-        f" {label}: compare it only with scores of as many. 'Endless' is extrapolated."
+    return [*remarks, *_of_their_number(rows[0], label)]
+
+
+def _of_their_number(row: dict[str, Any], label: str) -> Iterator[str]:
+    """Say what the finite numbers of samples and of real images add to a score."""
+    from ddpm_metrics.score import ENOUGH
+
+    yield (
+        f"All scores are of {row['count']:,} images{_adds(row['fid_bias'], label)}: compare them"
+        " only with scores of as many. 'Endless' is extrapolated."
     )
-    return remarks
+    if row["real_count"] < ENOUGH:
+        yield (
+            f"The real set has {row['real_count']:,} images{_adds(row['fid_bias_real'], label)}:"
+            " compare scores only against the same set."
+        )
+
+
+def _adds(bias: float | None, label: str) -> str:
+    """Say what a number of images adds; an estimate that scatter has carried below 0 is none."""
+    if bias is None:
+        return f", too few to say what that adds to {label}"
+    much = f"about {bias:.2f}" if bias > 0 else "less than scatters"
+    return f", which adds {much} to {label}"
 
 
 def _signed(value: float) -> str:

@@ -69,8 +69,10 @@ class Speed:
 
     def probe(self, context: Context) -> float:
         """Return the seconds of the probe in both precisions."""
-        chain = self.passes(context.config.diffusion.T, context.scale.exact_images)
-        return START + (chain + TRAINING * self.passes(20, 8)) * (1 + FLOAT64)
+        scale = context.scale
+        chain = self.passes(context.config.diffusion.T, scale.exact_images)
+        steps = TRAINING * self.passes(scale.probe_steps, scale.probe_batch)
+        return START + (chain + steps) * (1 + FLOAT64)
 
     def scoring(self, context: Context) -> float:
         """Return the seconds of all scores."""

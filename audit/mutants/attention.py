@@ -11,6 +11,8 @@ from audit.bases import ATTENTION, UNET
 from audit.case import UNREPORTED, mutant
 from audit.layers import LAYERS
 
+SCALE = "https://github.com/Project-MONAI/GenerativeModels/issues/146"
+AXIS = "https://github.com/labmlai/annotated_deep_learning_paper_implementations/issues/146"
 PAPER = "Vaswani et al. 2017, eq. 1: scaled by 1 / sqrt(d)"
 
 
@@ -44,7 +46,7 @@ def _softmax_jt(q: Any, k: Any) -> Any:
     return jt.nn.softmax(jt.nn.bmm_transpose(q, k) / q.shape[-1] ** 0.5, dim=-1)
 
 
-@mutant(ATTENTION, "torch", "", "forward", PAPER)
+@mutant(ATTENTION, "torch", "", "forward", SCALE)
 def no_scale(module: Any) -> None:
     """Scores not divided by the root of the width."""
     module.forward = _torch(module, lambda q, k: torch.softmax(q @ k.transpose(1, 2), -1))
@@ -58,7 +60,7 @@ def scaled_by_the_width(module: Any) -> None:
     )
 
 
-@mutant(ATTENTION, "torch", "", "forward", UNREPORTED)
+@mutant(ATTENTION, "torch", "", "forward", AXIS)
 def softmax_over_queries(module: Any) -> None:
     """Softmax along the wrong axis."""
     module.forward = _torch(
@@ -66,7 +68,7 @@ def softmax_over_queries(module: Any) -> None:
     )
 
 
-@mutant(ATTENTION, "jittor", "", "forward", UNREPORTED)
+@mutant(ATTENTION, "jittor", "", "forward", AXIS)
 def softmax_over_queries_in_jittor(module: Any) -> None:
     """Softmax along the wrong axis."""
     module.execute = _jittor(

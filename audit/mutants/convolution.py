@@ -12,6 +12,7 @@ from audit.bases import DOWNSAMPLE, RESIDUAL, UNET
 from audit.case import UNREPORTED, mutant
 from audit.layers import LAYERS
 
+BIAS = "https://github.com/rosinality/style-based-gan-pytorch/issues/105"
 ASYMMETRIC = "https://github.com/MegEngine/MegDiffusion/issues/7"
 SAME = "https://github.com/taehoonlee/tensornets/issues/25"
 PADDING = "https://github.com/mlcommons/algorithmic-efficiency/pull/231"
@@ -117,7 +118,7 @@ def groups_in_another_order_in_jittor(model: Any) -> None:
     model.conv.execute = lambda x: execute(jt.concat([x[:, 2:], x[:, :2]], dim=1))
 
 
-@mutant(UNET, "torch", "conv_in", "forward", UNREPORTED)
+@mutant(UNET, "torch", "conv_in", "forward", BIAS)
 def bias_forgotten(unet: Any) -> None:
     """The first convolution without its bias."""
     conv = unet.conv_in

@@ -12,6 +12,9 @@ from audit.bases import TRAINING
 from audit.case import UNREPORTED, mutant
 from audit.layers import LAYERS
 
+RANGE = "https://github.com/sangyun884/blur-diffusion/issues/4"
+TRANSPOSED = "https://github.com/developmentseed/tensorflow-eo-training/issues/11"
+COLOURS = "https://github.com/qubvel/classification_models/issues/4"
 Change = Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]
 
 
@@ -20,13 +23,13 @@ def _fed(side: Any, change: Change) -> None:
     side.trainer.train_step = lambda images: own(np.ascontiguousarray(change(images)))
 
 
-@mutant(TRAINING, "torch", "", "optimizer", UNREPORTED, "loss")
+@mutant(TRAINING, "torch", "", "optimizer", RANGE, "loss")
 def range_0_to_1(side: Any) -> None:
     """Images in [0, 1] for [-1, 1]."""
     _fed(side, lambda images: (images + 1) / 2)
 
 
-@mutant(TRAINING, "jittor", "", "optimizer", UNREPORTED, "loss")
+@mutant(TRAINING, "jittor", "", "optimizer", RANGE, "loss")
 def range_0_to_1_in_jittor(side: Any) -> None:
     """Images in [0, 1] for [-1, 1]."""
     _fed(side, lambda images: (images + 1) / 2)
@@ -50,20 +53,20 @@ def last_batch_kept(side: Any) -> None:
     _fed(side, lambda images: images[:-1])
 
 
-@mutant(TRAINING, "torch", "", "optimizer", UNREPORTED, "loss")
+@mutant(TRAINING, "torch", "", "optimizer", TRANSPOSED, "loss")
 def rows_for_columns(side: Any) -> None:
     """Height and width exchanged."""
     _fed(side, lambda images: images.transpose(0, 1, 3, 2))
 
 
-@mutant(LAYERS, "torch", "", "forward", UNREPORTED)
+@mutant(LAYERS, "torch", "", "forward", COLOURS)
 def channels_reversed(model: Any) -> None:
     """BGR for RGB."""
     forward = model.forward
     model.forward = lambda x: forward(x.flip(1))
 
 
-@mutant(LAYERS, "jittor", "", "forward", UNREPORTED)
+@mutant(LAYERS, "jittor", "", "forward", COLOURS)
 def channels_reversed_in_jittor(model: Any) -> None:
     """BGR for RGB."""
     execute = model.execute

@@ -11,6 +11,9 @@ import torch
 from audit.bases import SAMPLING, TRAINING
 from audit.case import UNREPORTED, mutant
 
+REUSED = "https://github.com/yuvraj108c/ComfyUI-FLOAT/issues/21"
+ROOT = "https://github.com/labmlai/annotated_deep_learning_paper_implementations/issues/152"
+CLIP = "https://github.com/lucidrains/denoising-diffusion-pytorch/issues/47"
 STEP = "https://github.com/huggingface/diffusers/pull/2076"
 VARIANCE = "https://github.com/huggingface/diffusers/pull/3006"
 PAPER = "Ho et al. 2020, eq. 4: two quantities, alpha and alpha_bar"
@@ -32,14 +35,14 @@ def alpha_for_alpha_bar_in_jittor(side: Any) -> None:
     schedule.sqrt_one_minus_alpha_bar = np.sqrt(1 - schedule.alpha)
 
 
-@mutant(TRAINING, "torch", "", "optimizer", UNREPORTED, "loss")
+@mutant(TRAINING, "torch", "", "optimizer", ROOT, "loss")
 def root_missing(side: Any) -> None:
     """x_0 weighed with alpha_bar and not with its root."""
     schedule = side.trainer.diffusion.schedule
     schedule.sqrt_alpha_bar = schedule.alpha_bar
 
 
-@mutant(TRAINING, "jittor", "", "optimizer", UNREPORTED, "loss")
+@mutant(TRAINING, "jittor", "", "optimizer", ROOT, "loss")
 def root_missing_in_jittor(side: Any) -> None:
     """The noise weighed with 1 - alpha_bar and not with its root."""
     schedule = side.trainer.diffusion.schedule
@@ -71,7 +74,7 @@ def predicts_the_image(side: Any) -> None:
     )
 
 
-@mutant(SAMPLING, "torch", "", "sampling", UNREPORTED)
+@mutant(SAMPLING, "torch", "", "sampling", CLIP)
 def no_clipping(side: Any) -> None:
     """The predicted x_0 not clipped."""
     diffusion = side.diffusion
@@ -103,7 +106,7 @@ def variance_for_spread(side: Any) -> None:
     side.diffusion.schedule.sigma = side.diffusion.schedule.posterior_variance
 
 
-@mutant(SAMPLING, "torch", "", "sampling", UNREPORTED)
+@mutant(SAMPLING, "torch", "", "sampling", REUSED)
 def noise_reused(side: Any) -> None:
     """The noise of the first step at every step."""
     own, first = side._draw, side.config.diffusion.T - 1

@@ -13,6 +13,7 @@ from audit.bases import TIME, UNET
 from audit.case import UNREPORTED, mutant
 from impl_jittor.operators import constant
 
+FRACTION = "https://github.com/ArchiMickey/Just-a-DiT/pull/9"
 ORDER = "https://github.com/huggingface/diffusers/pull/1369"
 SWAPPED = "https://github.com/flashinfer-ai/flashinfer/pull/3819"
 SHIFT = "https://github.com/kohya-ss/sd-scripts/pull/1187"
@@ -102,7 +103,7 @@ def timestep_off_by_one_in_jittor(module: Any) -> None:
     module.sinusoids = lambda timestep: sinusoids(timestep + 1)
 
 
-@mutant(TIME, "jittor", "", "forward", UNREPORTED)
+@mutant(TIME, "jittor", "", "forward", FRACTION)
 def time_as_a_fraction(module: Any) -> None:
     """T / 1000, as score-based code has it."""
     sinusoids = module.sinusoids

@@ -14,6 +14,10 @@ from impl_jittor.operators import constant
 from impl_jittor.optim import learning_rate as jittor_rate
 from impl_torch.optim import learning_rate
 
+BETA1 = "https://github.com/wilile26811249/ViTGAN/issues/8"
+BETA2 = "https://github.com/OpenNMT/OpenNMT-py/pull/383"
+WARM_UP = "https://github.com/google-research/bert/issues/1293"
+BY_VALUE = "https://github.com/anthonytorlucci/rlevo/issues/432"
 HAT = "https://github.com/tensorflow/tensorflow/issues/9047"
 EPSILON = "https://github.com/juntang-zhuang/Adabelief-Optimizer/pull/12"
 DECAY = "Loshchilov & Hutter 2019: L2 and decoupled decay differ"
@@ -57,13 +61,13 @@ def epsilon_of_tensorflow(side: Any) -> None:
     side.trainer.optimizer.param_groups[0]["eps"] = 1e-7
 
 
-@mutant(TRAINING, "torch", None, "optimizer", UNREPORTED, "exp_avg_sq of")
+@mutant(TRAINING, "torch", None, "optimizer", BETA2, "exp_avg_sq of")
 def beta2_too_small(side: Any) -> None:
     """beta_2 0.99 for 0.999."""
     side.trainer.optimizer.param_groups[0]["betas"] = (0.9, 0.99)
 
 
-@mutant(TRAINING, "jittor", None, "optimizer", UNREPORTED, "exp_avg of")
+@mutant(TRAINING, "jittor", None, "optimizer", BETA1, "exp_avg of")
 def beta1_of_gans(side: Any) -> None:
     """beta_1 0.5 for 0.9."""
     side.trainer.optimizer.betas = (0.5, 0.999)
@@ -95,19 +99,19 @@ def _rate_of_the_next_step(side: Any, rate: Any) -> None:
     )
 
 
-@mutant(TRAINING, "torch", None, "optimizer", UNREPORTED, "weights of")
+@mutant(TRAINING, "torch", None, "optimizer", WARM_UP, "weights of")
 def warm_up_off_by_one(side: Any) -> None:
     """The learning rate of the step after."""
     _rate_of_the_next_step(side, learning_rate)
 
 
-@mutant(TRAINING, "jittor", None, "optimizer", UNREPORTED, "weights of")
+@mutant(TRAINING, "jittor", None, "optimizer", WARM_UP, "weights of")
 def warm_up_off_by_one_in_jittor(side: Any) -> None:
     """The learning rate of the step after."""
     _rate_of_the_next_step(side, jittor_rate)
 
 
-@mutant(TRAINING, "torch", None, "optimizer", UNREPORTED, "exp_avg of")
+@mutant(TRAINING, "torch", None, "optimizer", BY_VALUE, "exp_avg of")
 def clipped_by_value(side: Any) -> None:
     """Gradients clipped one by one and not by their norm."""
     optimizer = side.trainer.optimizer

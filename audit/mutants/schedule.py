@@ -11,13 +11,14 @@ import torch
 from audit.bases import COSINE, LINEAR
 from audit.case import UNREPORTED, mutant
 
+PREVIOUS = "https://github.com/Stability-AI/stablediffusion/pull/345"
 VARIANCE = "https://github.com/huggingface/diffusers/pull/3006"
 CUMPROD = "float32 cumprod of 1,000 steps: 1.4e-4 off in the posterior's variance (measured)"
 COSINE_PAPER = "Nichol & Dhariwal 2021, eq. 17 and section 3.2"
 SCALED = "scaled_linear of latent diffusion: the square of a line of roots"
 
 
-def _of(schedule: Any, beta: Any) -> Any:
+def filled_from(schedule: Any, beta: Any) -> Any:
     """Fill a schedule's other tables from its betas, as they should be."""
     one = type(beta)
     cumprod, concat, root = (
@@ -42,14 +43,15 @@ def endpoint_left_out(schedule: Any) -> Any:
     """Betas that stop one step before beta_end."""
     config = LINEAR.config
     line = torch.linspace(config.beta_start, config.beta_end, config.T + 1, dtype=torch.float64)
-    return _of(schedule, line[:-1])
+    return filled_from(schedule, line[:-1])
 
 
 @mutant(LINEAR, "jittor", "", "schedule", UNREPORTED, "beta")
 def endpoint_left_out_in_jittor(schedule: Any) -> Any:
     """Betas that stop one step before beta_end."""
     config = LINEAR.config
-    return _of(schedule, np.linspace(config.beta_start, config.beta_end, config.T, endpoint=False))
+    line = np.linspace(config.beta_start, config.beta_end, config.T, endpoint=False)
+    return filled_from(schedule, line)
 
 
 @mutant(LINEAR, "torch", "", "schedule", CUMPROD, "alpha_bar")
@@ -63,7 +65,7 @@ def tables_in_float32(schedule: Any) -> Any:
     """Everything computed in float32, kept in float64."""
     config = LINEAR.config
     line = np.linspace(config.beta_start, config.beta_end, config.T).astype(np.float32)
-    made = _of(schedule, line)
+    made = filled_from(schedule, line)
     for name, table in vars(made).items():
         if isinstance(table, np.ndarray):
             setattr(made, name, table.astype(np.float64))
@@ -81,7 +83,7 @@ def cosine_without_offset(schedule: Any) -> Any:
     """The cosine without s = 0.008."""
     t = np.arange(COSINE.config.T + 1) / COSINE.config.T
     bar = np.cos(t * np.pi / 2) ** 2
-    return _of(schedule, np.minimum(1 - bar[1:] / bar[:-1], 0.999))
+    return filled_from(schedule, np.minimum(1 - bar[1:] / bar[:-1], 0.999))
 
 
 @mutant(LINEAR, "torch", "", "schedule", VARIANCE, "posterior_variance")
@@ -96,7 +98,7 @@ def noise_at_the_last_step(schedule: Any) -> None:
     schedule.sigma[0] = np.sqrt(schedule.beta[0])
 
 
-@mutant(LINEAR, "jittor", "", "schedule", UNREPORTED, "alpha_bar_previous")
+@mutant(LINEAR, "jittor", "", "schedule", PREVIOUS, "alpha_bar_previous")
 def previous_starts_with_the_first(schedule: Any) -> None:
     """alpha_bar of the step before the first set to the first's and not to 1."""
     schedule.alpha_bar_previous[0] = schedule.alpha_bar[0]
@@ -107,7 +109,7 @@ def scaled_linear(schedule: Any) -> Any:
     """Betas linear in their roots."""
     config = LINEAR.config
     start, end = config.beta_start**0.5, config.beta_end**0.5
-    return _of(schedule, torch.linspace(start, end, config.T, dtype=torch.float64) ** 2)
+    return filled_from(schedule, torch.linspace(start, end, config.T, dtype=torch.float64) ** 2)
 
 
 @mutant(LINEAR, "jittor", "", "schedule", "Ho et al. 2020, section 3.2: two choices", "sigma")

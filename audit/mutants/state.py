@@ -11,12 +11,14 @@ from audit.bases import RESIDUAL, PairBase
 from audit.case import UNREPORTED, mutant
 from audit.layers import LAYERS
 
+TRAINING = "https://github.com/fxia22/pointnet.pytorch/pull/19"
+DROPPING = "https://github.com/rixwew/pytorch-fm/issues/21"
 FRESH = "Jittor 1.3.11: a fresh module is in evaluation mode, torch's in training mode"
 EVALUATING = PairBase(replace(LAYERS.pair, name="layers, evaluating", training=False))
 QUIET = PairBase(replace(RESIDUAL.pair, name="residual block, evaluating", training=False))
 
 
-@mutant(EVALUATING, "torch", "batch", "forward", UNREPORTED)
+@mutant(EVALUATING, "torch", "batch", "forward", TRAINING)
 def batch_statistics_when_evaluating(model: Any) -> None:
     """BatchNorm with the batch's statistics in evaluation."""
     batch = model.batch
@@ -38,7 +40,7 @@ def batch_statistics_when_evaluating_in_jittor(model: Any) -> None:
     batch.execute = training
 
 
-@mutant(QUIET, "torch", "dropout", "forward", UNREPORTED)
+@mutant(QUIET, "torch", "dropout", "forward", DROPPING)
 def dropping_when_evaluating(block: Any) -> None:
     """Dropout in evaluation."""
     block.dropout.forward = lambda x: F.dropout(x, 0.1, training=True)

@@ -130,8 +130,8 @@ class NumpyAdapter:
         return isinstance(value, Value)
 
     def to_numpy(self, tensor: Value) -> Array:
-        """Copy out."""
-        return tensor.array.copy()
+        """Return the array itself."""
+        return tensor.array
 
     def constant(self, array: Array) -> Value:
         """Copy in."""
@@ -143,8 +143,11 @@ class NumpyAdapter:
         return source, source
 
     def vjp(
-        self, outputs: Sequence[tuple[Value, Array]], sources: Sequence[Value]
-    ) -> list[Array | None]:
+        self,
+        outputs: list[tuple[Value, Array]],
+        sources: Sequence[Value],
+        take: Callable[[int, Array], None],
+    ) -> None:
         """Pull the cotangents back, path by path."""
         gradients: dict[int, Array] = {}
 
@@ -155,7 +158,9 @@ class NumpyAdapter:
 
         for value, cotangent in outputs:
             pull(value, cotangent)
-        return [gradients.get(id(source)) for source in sources]
+        for number, source in enumerate(sources):
+            if id(source) in gradients:
+                take(number, gradients[id(source)])
 
     def manifest(self) -> dict[str, str]:
         """Return NumPy's version."""

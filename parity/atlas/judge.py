@@ -96,7 +96,7 @@ def judge_numeric(
 
 def _shift(inputs: Inputs, precision: Precision, number: int) -> dict[str, Array]:
     return {
-        name: shifted(array, precision, "atlas", number, name) for name, array in inputs.items()
+        name: shifted(array, precision, name, "atlas", number) for name, array in inputs.items()
     }
 
 

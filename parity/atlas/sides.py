@@ -54,7 +54,7 @@ class Side:
 
     def to_array(self, value: Any) -> Array:
         """Copy a tensor, or numbers, out."""
-        return self._adapter.to_numpy(value) if self.is_tensor(value) else np.asarray(value)
+        return np.array(self._adapter.to_numpy(value) if self.is_tensor(value) else value)
 
     def is_tensor(self, value: object) -> bool:
         """Tell whether a value is one of the framework's tensors."""
@@ -85,10 +85,13 @@ class Side:
                 for output, array in zip(outputs, values.values(), strict=True)
                 if self.is_tensor(output) and array.dtype.kind == "f"
             ]
-            pulled = self._adapter.vjp(joined, list(sources.values()))
-            for name, found in zip(list(sources), pulled, strict=True):
-                empty = np.zeros(inputs[name].shape, precision)
-                values[f"gradient of {name}"] = empty if found is None else found
+            names = [f"gradient of {name}" for name in sources]
+            values |= {f"gradient of {n}": np.zeros(inputs[n].shape, precision) for n in sources}
+
+            def take(number: int, gradient: Array) -> None:
+                values[names[number]] = gradient.copy()
+
+            self._adapter.vjp(joined, list(sources.values()), take)
         return values
 
     def _casting(self, precision: Precision) -> Any:

@@ -12,11 +12,6 @@ from audit.bases import PairBase
 from audit.case import MUTANTS, REWRITES, Mutant, Rewrite
 from audit.judging import is_right, record
 
-# Known not to be seen: no probe reaches 65504, so on all that is tried it is the same function.
-SURVIVE = {"clamped at 65504", "clamped at 65504 in jittor"}
-# Float64 on both sides even in float32, behind an integer: what rounding does there is not seen.
-ACCUSED = {"frequencies as powers"}
-
 
 def sample(cases: list, each: int) -> list:  # type: ignore[type-arg]
     own = [c for c in cases if c.side == "torch" and isinstance(c.base, PairBase)]
@@ -47,22 +42,21 @@ def test_the_stated_module_exists_in_the_reference() -> None:
 @pytest.mark.parametrize("mutant", sample(MUTANTS, 3), ids=lambda m: m.name)
 def test_a_planted_fault_is_caught_where_it_is(mutant: Mutant) -> None:
     found = record(mutant)
-    assert found["caught"] is (mutant.name not in SURVIVE), found
-    assert found["rank"] == (0 if mutant.name in SURVIVE else 1), found
+    assert found["caught"], found
+    assert found["rank"] == 1, found
 
 
 @pytest.mark.parametrize("rewrite", sample(REWRITES, 5), ids=lambda r: r.name)
 def test_a_benign_rewrite_passes(rewrite: Rewrite) -> None:
     found = record(rewrite)
-    assert found["passed"] is (rewrite.name not in ACCUSED), found
+    assert found["passed"], found
     assert found["verdict"] != "IDENTICAL" or rewrite.kind in ("layout", "training")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", MUTANTS + REWRITES, ids=lambda c: f"{c.side} {c.name}")
 def test_every_case_is_judged_as_it_should_be(case: Mutant | Rewrite) -> None:
-    expected = case.name in SURVIVE if isinstance(case, Mutant) else case.name not in ACCUSED
-    assert record(case)["passed"] is expected
+    assert record(case)["passed"] is isinstance(case, Rewrite)
 
 
 def test_a_place_is_right_only_in_its_module_and_phase() -> None:

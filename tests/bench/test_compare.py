@@ -7,8 +7,10 @@ from click.testing import CliRunner
 
 from bench.__main__ import main
 
+MACHINE = {"processor": "P", "cores": "2", "threads": "2", "torch": "2.13"}
 
-def record(path, **ratios):
+
+def record(path, *, environment=MACHINE, **ratios):
     benchmarks = [
         {
             "extra_info": {
@@ -17,6 +19,7 @@ def record(path, **ratios):
                 "over": "torch",
                 "preset": "tiny",
                 "batch_size": 32,
+                "environment": environment,
                 "ratio": {"low": low, "median": median, "high": high, "count": 15},
             }
         }
@@ -99,3 +102,31 @@ def test_what_is_no_longer_timed_is_said(tmp_path):
     assert run.exit_code == 0
     assert f"diffusers    tiny, batch 32: not in {tmp_path / 'new'}\n" in run.output
     assert run.output.endswith("0 of 1 ratios slower\n")
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_records_of_different_threads_are_refused(tmp_path, threads):
+    old = record(tmp_path / "old", jittor=(1, 1, 1))
+    other = record(tmp_path / "new", environment=MACHINE | {"threads": threads}, jittor=(1, 1, 1))
+    run = compare(old, other)
+    assert run.exit_code == 2
+    assert f"old was timed with 2 threads and {other} with {threads}, and" in run.output
+    assert run.output.count("\n") == 1
+
+
+def test_as_many_threads_as_cores_is_that_number(tmp_path):
+    untold = MACHINE | {"threads": "as many as cores"}
+    old = record(tmp_path / "old", jittor=(1, 1, 1))
+    new = record(tmp_path / "new", environment=untold, jittor=(1, 1, 1))
+    assert compare(old, new).output == compare(old, old).output
+    more = record(tmp_path / "more", environment=untold | {"cores": "8"}, jittor=(1, 1, 1))
+    assert compare(old, more).exit_code == 2
+
+
+def test_another_machine_or_version_is_said(tmp_path):
+    old = record(tmp_path / "old", jittor=(1, 1, 1))
+    other = MACHINE | {"processor": "Q", "torch": "2.14"}
+    run = compare(old, record(tmp_path / "new", environment=other, jittor=(1, 1, 1)))
+    assert run.exit_code == 0
+    assert run.output.startswith("note: processor was P, is Q\nnote: torch was 2.13, is 2.14\n")
+    assert "note:" not in compare(old, old).output

@@ -13,7 +13,7 @@ from bench.subjects import SUBJECTS, is_there
 from ddpm.config import preset
 from impl_torch.unet import UNet
 from measuring import Timing
-from measuring.machine import gemm_peak, operations, unet_operations
+from measuring.machine import SIZES, Product, fastest_product, operations, unet_operations
 
 pytest_plugins = ["pytester"]
 
@@ -30,7 +30,13 @@ def test_a_training_step_takes_about_three_forward_passes():
     counted = unet_operations(preset("tiny").with_(train={"batch_size": 2}))
     assert counted["parameters"] == 44969
     assert 2.5 < counted["training_step"] / counted["forward"] < 3.1
-    assert gemm_peak() > 1e9
+
+
+def test_the_yardstick_is_a_product_of_known_operations():
+    product = fastest_product()
+    assert product.size in SIZES
+    a = torch.zeros(product.size, product.size)
+    assert operations(lambda: a @ a) == product.operations
 
 
 def test_what_a_unit_repeats_is_counted_as_often():
@@ -67,17 +73,43 @@ def test_stand_ins_are_gone_after_the_import():
     assert not any(isinstance(finder, peers._StandIn) for finder in sys.meta_path)
 
 
-def test_the_record_says_how_many_threads_were_told(monkeypatch):
-    asked = []
-    monkeypatch.setattr(replay, "gemm_peak", lambda told: asked.append(told) or 1e9)
-    replay._gemm_peak.cache_clear()
-    timing = Timing({"torch": [0.5, 0.5]}, {"torch": 7}, {"torch": 3})
-    config = preset("tiny").with_(train={"batch_size": 2}, sample={"batch_size": 2})
-    facts = replay.facts(SUBJECTS["training_step"], "torch", timing, "tiny", config, threads=3)
-    replay._gemm_peak.cache_clear()
+SMALL = preset("tiny").with_(train={"batch_size": 2}, sample={"batch_size": 2})
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Put a product of known size in the place of the fastest; note for which environment."""
+    told = []
+    monkeypatch.setattr(replay, "fastest_product", lambda e: told.append(e) or Product(100))
+    replay.yardstick.cache_clear()
+    yield told
+    replay.yardstick.cache_clear()
+
+
+def test_the_record_says_how_many_threads_were_told(asked):
+    seconds = {"torch": [0.5, 0.5], replay.PRODUCT: [0.1, 0.1]}
+    timing = Timing(seconds, {"torch": 7}, {"torch": 3})
+    facts = replay.facts(SUBJECTS["training_step"], "torch", timing, "tiny", SMALL, threads=3)
     assert asked[0]["OMP_NUM_THREADS"] == facts["environment"]["threads"] == "3"
-    assert facts["gemm_share"] == pytest.approx(facts["flops"] / 0.5 / 1e9)
     assert facts["memory_growth"] == 3
+
+
+def test_a_share_is_of_the_product_in_the_same_round(asked):
+    """A machine that is ten times slower for a round makes both slower, and no share smaller."""
+    seconds = {"torch": [0.5, 5.0, 0.5], replay.PRODUCT: [0.1, 1.0, 0.1]}
+    timing = Timing(seconds, {"torch": 7})
+    facts = replay.facts(SUBJECTS["training_step"], "torch", timing, "tiny", SMALL)
+    share = facts["gemm_share"]
+    expected = pytest.approx(facts["flops"] / 0.5 / (2 * 100**3 / 0.1))
+    assert share["low"] == share["median"] == share["high"] == expected
+
+
+def test_a_product_takes_part_where_operations_are_counted(asked):
+    for name, subject in SUBJECTS.items():
+        sides = replay.sides_of(subject, SMALL, 3)
+        counted = name not in ("optimizer", "start", "judgement", "first_compile")
+        assert (replay.PRODUCT in sides) is counted
+        assert all(side.environment["OMP_NUM_THREADS"] == "3" for side in sides.values())
 
 
 @pytest.mark.parametrize("name", ["tiny", "mnist"])
@@ -111,7 +143,7 @@ TEST = (
 def test_time(benchmark, side):
     seconds = {"torch": [1.0, 2.0, 4.0], "jittor": [2.0, 4.0, 8.0]}
     timing = Timing(seconds, {"torch": 7, "jittor": 9})
-    record(benchmark, SUBJECTS["backward"], side, timing, "tiny", preset("tiny"))
+    record(benchmark, SUBJECTS["optimizer"], side, timing, "tiny", preset("tiny"))
 """
 )
 
@@ -127,7 +159,7 @@ def test_times_measured_in_turn_are_recorded_as_they_were(pytester, monkeypatch)
     torch_side, jittor = json.loads((pytester.path / "out.json").read_text())["benchmarks"]
     assert jittor["stats"]["data"] == [2.0, 4.0, 8.0]
     assert torch_side["stats"]["median"] == 2.0
-    assert jittor["group"] == "backward"
+    assert jittor["group"] == "optimizer"
     facts = jittor["extra_info"]
     assert facts["ratio"] == {"median": 2.0, "low": 2.0, "high": 2.0, "count": 3}
     assert (facts["side"], facts["over"], facts["preset"]) == ("jittor", "torch", "tiny")

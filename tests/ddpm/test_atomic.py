@@ -79,3 +79,14 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, refuses, listi
         raise OSError(28, "No space left on device")
     assert path.read_text() == "old"
     assert listing(tmp_path) == {"old.txt"}
+
+
+def test_what_killed_writers_left_is_swept_away_and_nothing_else(tmp_path):
+    (tmp_path / "below").mkdir()
+    left = [tmp_path / ".run.0a1b2c3d.json", tmp_path / "below" / ".part_0001.deadbeef.npz"]
+    kept = [tmp_path / name for name in (".hidden", ".x.json", "a.0a1b2c3d.json", "below/x.npz")]
+    for path in (*left, *kept):
+        path.write_text("")
+    atomic.sweep(tmp_path)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)

@@ -38,7 +38,7 @@ def test_both_curves_are_seen_in_their_colours(tmp_path):
     path = loss_curve.path_for("mnist", tmp_path)
     assert path == tmp_path / "loss_curve_mnist.png"
     low, high = (STEPS, np.full(400, 0.1)), (STEPS, np.full(400, 0.2))
-    loss_curve.save_loss_curve({"torch": low, "jittor": high}, path)
+    loss_curve.save_loss_curve({"train PyTorch, seed 1": low, "train Jittor": high}, path)
     assert count(path, BLUE) > 300
     assert count(path, ORANGE) > 300
 

@@ -1,5 +1,7 @@
 """Scores against closed forms, against torchmetrics, and against sets whose scores are known."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from ddpm_metrics.gaussian import Gaussian, frechet_distance
 from ddpm_metrics.inception_score import inception_score
 from ddpm_metrics.kernel import AsTheyAre, kid
 from ddpm_metrics.manifold import precision_recall
-from ddpm_metrics.uncertainty import extrapolated, interval
+from ddpm_metrics.uncertainty import LEAST, extrapolated, interval
 
 RANDOM = np.random.default_rng(0)
 
@@ -137,6 +139,24 @@ def test_the_interval_of_a_mean_is_that_of_its_standard_error():
     assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.25)
 
 
+def test_of_too_few_images_nothing_is_extrapolated():
+    assert extrapolated(lambda chosen: 1.0, LEAST) == pytest.approx(1)
+    assert extrapolated(lambda chosen: 1.0, LEAST - 1) is None
+
+
+def test_an_interval_ends_where_the_score_does():
+    """Of a set against itself every resampled distance is above the one that is asked for."""
+    values = RANDOM.standard_normal((30, 4))
+    target = Gaussian.of(values)
+
+    def fid(chosen):
+        return frechet_distance(Gaussian.of(values[chosen]), target)
+
+    free, cut = interval(fid, 0.0, 30), interval(fid, 0.0, 30, least=0)
+    assert free[0] < 0
+    assert cut == (0, free[1])
+
+
 def plain():
     return Extractor("digits", "none", lambda images: (_ for _ in ()).throw(AssertionError), print)
 
@@ -149,8 +169,32 @@ def test_scores_of_features_at_hand_hang_together():
     assert found.label == "FID-digits"
     assert found.fid_bias == found.fid - found.fid_infinity
     assert found.fid_interval[0] < found.fid < found.fid_interval[1]
-    assert found.count == 100
+    assert (found.count, found.real_count) == (100, 300)
+    assert found.fid_bias_real == pytest.approx(100 / 300 * found.fid_bias, rel=0.5)
     assert score(seen, real, plain()) == found
+
+
+def normal(count, seed=0):
+    vectors = np.random.default_rng([seed, count]).standard_normal((count, 8))
+    return Features(vectors, vectors)
+
+
+def test_the_bias_of_a_small_real_set_is_that_of_its_mean_and_covariance():
+    """To second order it is (D + D (D + 1) / 4) / N of N unit normal vectors in D dimensions."""
+    found = [score(normal(1000, s), normal(200, s), plain()).fid_bias_real for s in range(6)]
+    assert np.mean(found) == pytest.approx((8 + 8 * 9 / 4) / 200, rel=0.2)
+
+
+def test_of_a_large_real_set_no_bias_is_asked_for(monkeypatch):
+    monkeypatch.setattr(import_module("ddpm_metrics.score"), "ENOUGH", 200)
+    assert score(normal(20), normal(200), plain()).fid_bias_real is None
+
+
+def test_of_too_few_images_no_bias_is_named():
+    found = score(normal(19), normal(100), plain())
+    assert (found.fid_infinity, found.fid_bias) == (None, None)
+    assert found.fid_bias_real is not None
+    assert score(normal(100), normal(19), plain()).fid_bias_real is None
 
 
 @pytest.mark.parametrize("count", [1, 9])

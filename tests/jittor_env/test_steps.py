@@ -32,6 +32,18 @@ def test_load_leaves_the_process_as_it_was(run):
     assert done.stdout.strip() == "True True", done.stderr
 
 
+def test_a_process_that_jittor_would_end_as_if_all_were_well_is_told(monkeypatch):
+    """It does so after it has rebuilt what stands first in its cache, as in a copy of one."""
+
+    def ends(name):
+        raise SystemExit(0)
+
+    monkeypatch.setattr(steps.locks, "clear_abandoned", list)
+    monkeypatch.setattr(steps.importlib, "import_module", ends)
+    with pytest.raises(JittorEnvError, match="type the same command again"):
+        steps._import()
+
+
 def test_nothing_is_downloaded(run):
     done = run(
         "import socket\n"

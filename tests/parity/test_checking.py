@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,19 @@ def test_a_model_agrees_with_itself(training: bool, models: ModuleType) -> None:
     assert report.passed
     assert report.first_divergence is None
     assert len(report.findings) > 40
+
+
+def test_a_clamp_at_float16s_largest_number_is_seen(models: ModuleType) -> None:
+    def clamped() -> nn.Module:
+        block: nn.Module = models.Block()
+        forward = block.conv.forward
+        block.conv.forward = lambda input: forward(input).clamp(-65504, 65504)
+        return block
+
+    report = check(models.block_pair(clamped, probes=tuple(PROBES)))
+    first = report.first_divergence
+    assert first is not None
+    assert (first.path, first.probe) == ("conv", "beyond float16")
 
 
 def test_every_phase_of_a_model_is_judged(models: ModuleType) -> None:
@@ -134,6 +148,26 @@ def test_a_side_that_differs_from_itself_abstains_and_does_not_pass(models: Modu
     assert not report.passed
 
 
+def test_a_place_that_abstains_may_be_allowed_by_name(models: ModuleType) -> None:
+    excused = {"": "the output is random"}
+    report = check(models.block_pair(lambda: models.Block(fault="random"), allow=excused))
+    assert report.passed, str(report)
+
+
+def test_an_entry_that_excuses_nothing_is_refused(models: ModuleType) -> None:
+    with pytest.raises(CannotCompare) as raised:
+        check(models.block_pair(allow={"conv": "it is slow"}))
+    assert str(raised.value) == (
+        "pair 'block': allow names 'conv', where nothing abstained: take the entry out"
+    )
+
+
+def test_beside_a_fault_an_idle_entry_is_only_noted(models: ModuleType) -> None:
+    report = check(models.block_pair(lambda: models.Block(fault="glue"), allow={"conv": "slow"}))
+    assert report.verdict is Verdict.SEMANTIC_DIFFERENCE
+    assert "allow names 'conv', where nothing abstained: take the entry out" in report.notes
+
+
 def test_nan_never_passes(models: ModuleType) -> None:
     report = check(models.faulty("nan"))
     assert report.verdict is Verdict.ERROR
@@ -167,6 +201,46 @@ def test_a_wrong_initialisation_is_a_finding_when_asked_for(models: ModuleType) 
     first = check(models.block_pair(wide, init=True)).first_divergence
     assert first is not None
     assert (first.path, first.phase, first.tensor) == ("conv", "init", "weight")
+
+
+def test_initial_weights_may_be_asked_to_be_the_same_numbers(models: ModuleType) -> None:
+    def seeded(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        block: nn.Module = models.Block()
+        return block
+
+    settings: dict[str, Any] = {
+        "name": "block", "probes": ("plain",), "reference": lambda: seeded(0),
+        "inputs": models.block_inputs,
+    }  # fmt: skip
+    assert check(Pair(candidate=lambda: seeded(1), init=True, **settings)).passed
+    assert check(Pair(candidate=lambda: seeded(0), init="exact", **settings)).passed
+    first = check(Pair(candidate=lambda: seeded(1), init="exact", **settings)).first_divergence
+    assert first is not None
+    assert (first.path, first.phase) == ("conv", "init")
+    assert first.reason == "of the same distribution, but other numbers"
+    with pytest.raises(CannotCompare, match="init = 'same' must be True, False or 'exact'"):
+        Pair(candidate=lambda: seeded(0), init="same", **settings)
+
+
+def test_a_fault_of_a_model_that_returns_nothing_is_one() -> None:
+    class Mute(nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.linear, self.factor = nn.Linear(3, 3), factor
+            forward = self.linear.forward
+            self.linear.forward = lambda input: factor * forward(input)  # type: ignore[method-assign]
+
+        def forward(self, x: torch.Tensor) -> None:
+            self.linear(x)
+
+    pair = Pair(
+        name="mute", reference=lambda: Mute(1), candidate=lambda: Mute(1.1), probes=("plain",),
+        inputs=lambda rng: {"x": rng.standard_normal((2, 3), np.float32)},
+    )  # fmt: skip
+    first = check(pair).first_divergence
+    assert first is not None
+    assert (first.path, first.phase) == ("linear", "forward")
 
 
 def test_assert_parity_raises_with_the_text_of_the_report(models: ModuleType) -> None:
@@ -205,7 +279,7 @@ class _TwoLayers(nn.Module):
         ({"inputs": lambda rng: {"x": 3}}, "input 'x' is int"),
         ({"inputs": lambda rng: {"x": np.full(3, np.nan)}}, "holds NaN or infinity"),
         ({"inputs": lambda rng: [1]}, "inputs returned list"),
-        ({"inputs": lambda rng: {"y": np.zeros(3)}}, "the reference (torch) raised in float64"),
+        ({"inputs": lambda rng: {"y": np.zeros(3)}}, "the reference (torch) raised in float32"),
         ({"rename": {"nowhere": "there"}}, "no parameter at or below 'nowhere'"),
     ],
 )

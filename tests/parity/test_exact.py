@@ -23,6 +23,12 @@ def test_lengths_that_differ_are_refused() -> None:
         ulps(NEAR, TRUE[:2])
 
 
+def test_a_table_of_another_shape_is_an_error() -> None:
+    found = judge_table("beta", NEAR, np.stack([NEAR, NEAR]), TRUE, 4)
+    assert found.verdict.name == "ERROR"
+    assert found.reason == "the candidate has shape (2, 3) and not (3,)"
+
+
 def test_the_side_that_is_off_is_named() -> None:
     off = NEAR * (1 + 1e-12)
     found = judge_table("beta", NEAR, off, TRUE, 4)

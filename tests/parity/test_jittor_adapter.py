@@ -126,8 +126,9 @@ def test_what_a_model_changes_in_place_does_not_reach_the_source(
     source, passed = adapter.variable(np.array([1.0, 2.0, 3.0], np.float32))
     source.sync()
     changed = change(passed)
-    (slope,) = adapter.vjp(((changed, np.ones(3, np.float32)),), [source])
+    taken: dict[int, np.ndarray] = {}
+    adapter.vjp([(changed, np.ones(3, np.float32))], [source], taken.__setitem__)
+    slope = taken[0]
     assert changed.numpy().tolist() == output
     assert source.numpy().tolist() == [1, 2, 3]
-    assert slope is not None
     assert slope.tolist() == gradient

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from parity.shelf import Shelf
+from parity.shelf import Ruler, Shelf
 
 ARRAYS = st.lists(
     hnp.arrays(
@@ -61,7 +61,26 @@ def test_large_arrays_leave_memory_and_no_file_is_left_behind(
     assert isinstance(shelf._held["small"], np.ndarray)
     assert not isinstance(shelf._held["large"], np.ndarray)
     assert shelf["large"].sum() == 1000
-    del shelf["small"]
-    assert list(shelf) == ["large"]
     del shelf
     assert not list(tmp_path.iterdir())  # type: ignore[attr-defined]
+
+
+def test_a_ruler_keeps_distances_alone_and_of_what_the_shelf_has() -> None:
+    shelf: Shelf[str] = Shelf()
+    shelf["x"], shelf["flat"], shelf["other"] = np.ones((2, 3)), np.zeros(1), np.zeros(4)
+    ruler = Ruler(shelf)
+    ruler["flat"] = np.array(-0.25)
+    ruler["x"] = np.ones((2, 3)) - np.eye(2, 3) / 2
+    ruler["other"] = np.zeros(5)
+    ruler["unknown"] = np.zeros(1)
+    assert dict(ruler) == {"flat": 0.25, "x": 0.5}
+    assert list(ruler) == ["flat", "x"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_ruler_shows_what_is_not_finite(bad: float) -> None:
+    shelf: Shelf[str] = Shelf()
+    shelf["x"] = np.zeros(3)
+    ruler = Ruler(shelf)
+    ruler["x"] = np.array([0.0, bad, 1.0])
+    assert not np.isfinite(ruler["x"])

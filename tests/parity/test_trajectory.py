@@ -123,6 +123,11 @@ def test_past_the_horizon_there_is_no_verdict() -> None:
     assert check_course(Course(**settings, allow={"horizon": "it is chaotic"})).passed
 
 
+def test_a_course_that_stays_within_its_horizon_may_not_be_excused() -> None:
+    with pytest.raises(CannotCompare, match="allow names 'horizon', where nothing abstained"):
+        check_course(course(free=5, allow={"horizon": "it is chaotic"}))
+
+
 def test_a_side_that_raises_is_named_with_its_step() -> None:
     with pytest.raises(CannotCompare, match="the candidate raised at step 3 in float32: Runtime"):
         check_course(course("raises"))

@@ -6,17 +6,21 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from ddpm.errors import InputError
+from ddpm_cli import main
 from reports.page import write_page
 from reports.run import Run
+from reproduction.records import RunFolder
 
-from .conftest import make_run
+from .conftest import gap, make_run, score
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 # Asked of the page in a frame as wide as a phone.
@@ -95,6 +99,42 @@ def test_a_stage_that_was_left_out_says_how_to_do_it(tmp_path: Path) -> None:
         assert f"--only {stage}" in text
 
 
+def changed(path: Path, stage: str, **values: object) -> Run:
+    """Return a run after some values of a stage's record were written anew."""
+    folder = RunFolder(path)
+    record = folder.record(stage)
+    assert record is not None
+    folder.write_record(replace(record, result={**record.result, **values}))
+    return Run.load(path)
+
+
+def test_images_that_no_extractor_can_see_get_a_line_and_no_empty_table(run_path: Path) -> None:
+    remark = "No extractor can see these images, so they have no scores."
+    run = changed(run_path, "scores", rows=[], remarks=[remark])
+    text = write_page(run).read_text(encoding="utf-8")
+    section = text.split('<section id="scores">')[1].split("</section>")[0]
+    assert f'<p class="absent">{remark}</p>' in section
+    assert "<table" not in section
+    assert "<img" not in section
+
+
+def test_where_too_few_images_tell_nothing_the_page_says_so(run_path: Path) -> None:
+    rows = [score("PyTorch", "torch", 10.88) | {"fid_infinity": None}]
+    assert ">too few to tell</td>" in write_page(changed(run_path, "scores", rows=rows)).read_text(
+        encoding="utf-8"
+    )
+
+
+def test_a_run_whose_numbers_are_none_still_has_a_page(run_path: Path) -> None:
+    """A loss that became NaN stands as null in the records."""
+    changed(run_path, "train-jittor", last_loss=None)
+    changed(run_path, "ensemble", spread=[None] * 20, horizon=None)
+    run = changed(run_path, "probe", gaps=[gap("loss", is_rounding=False) | {"float64": None}])
+    text = write_page(run).read_text(encoding="utf-8")
+    assert "They differ." in text
+    assert text.count(">not a number</td>") == 2
+
+
 def test_pictures_are_files_as_well(run_path: Path) -> None:
     write_page(Run.load(run_path))
     names = {path.name for path in (run_path / "pictures").iterdir()}
@@ -112,7 +152,8 @@ def test_the_same_records_give_the_same_page(run_path: Path) -> None:
 def test_two_runs_lie_side_by_side(tmp_path: Path) -> None:
     one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other", ratio=3.0)
     text = write_page(Run.load(one), against=Run.load(other)).read_text(encoding="utf-8")
-    row = re.search(r"<td>training step: Jittor / PyTorch</td><td>(.*?)</td><td>(.*?)</td>", text)
+    cells = re.sub(r'<td class="short">', "<td>", text)
+    row = re.search(r"<td>training step: Jittor / PyTorch</td><td>(.*?)</td><td>(.*?)</td>", cells)
     assert row is not None
     assert row.groups() == ("2.00", "3.00")
 
@@ -124,6 +165,39 @@ def test_an_audit_laid_into_the_folder_is_shown(run_path: Path) -> None:
     (run_path / "audit.json").write_text("[]")
     with pytest.raises(InputError, match=r"audit.json is no record of an audit"):
         write_page(Run.load(run_path))
+
+
+def test_an_audit_given_to_the_command_is_kept_and_shown(run_path: Path, tmp_path: Path) -> None:
+    rows = [{"what": "faults caught", "value": "61 of 61"}]
+    audit = tmp_path / "audit.json"
+    audit.write_text(json.dumps({"schema": "ddpm-audit/1", "rows": rows}))
+    words = ["report", "--from", str(run_path), "--audit", str(audit)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert CliRunner().invoke(main, words[:3]).exit_code == 0
+    assert "61 of 61" in (run_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"schema": "ddpm-audit/1"}', '{"schema": "ddpm-audit/1", "rows": [1]}']
+)
+def test_what_is_no_audit_is_one_line_and_not_kept(
+    run_path: Path, tmp_path: Path, text: str
+) -> None:
+    audit = tmp_path / "audit.json"
+    audit.write_text(text)
+    run = CliRunner().invoke(main, ["report", "--from", str(run_path), "--audit", str(audit)])
+    assert run.exit_code == 2
+    assert run.output.startswith(f"ddpm: {audit} ")
+    assert run.output.count("\n") == 1
+    assert not (run_path / "audit.json").exists()
+
+
+def test_a_record_that_lacks_a_value_is_named(run_path: Path) -> None:
+    path = run_path / "records" / "scores.json"
+    path.write_text(path.read_text().replace('"fid_interval"', '"interval"', 1))
+    with pytest.raises(InputError, match=r"scores\.json lacks 'fid_interval', so it was written"):
+        write_page(Run.load(run_path))
+    assert not (run_path / "report.html").exists()
 
 
 def test_a_missing_stage_and_no_run_are_refused(run_path: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Records come back as they were written, and a foreign or damaged one is refused in one line."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -64,3 +66,31 @@ def test_a_record_that_cannot_be_used_is_named(tmp_path, text, line):
         RunFolder(tmp_path).record("probe")
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from reproduction.records import RunFolder
+with RunFolder(Path(sys.argv[1])).alone():
+    print("alone", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_at_which_another_is_at_work_is_refused_until_that_one_dies(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    words = [sys.executable, "-c", HOLD, str(folder.path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"alone\n"
+        with pytest.raises(InputError, match=r"another ddpm reproduce is at work in .*run"):
+            folder.alone().__enter__()
+        other.kill()
+    with folder.alone():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        RunFolder(tmp_path / "file" / "run").alone().__enter__()

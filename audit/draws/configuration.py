@@ -1,0 +1,187 @@
+"""What is drawn: a structure for every sixteen numbers, and for each number all that has a size."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from hypothesis import strategies as st
+
+from audit.draws.numbers import drawn
+from ddpm.config import DiffusionConfig, RunConfig, TrainConfig, UNetConfig
+
+COUNT = 208
+# Jittor compiles each structure anew; sizes and values cost it nothing.
+ALIKE = 16
+LARGEST_IMAGE = 12
+# A literal in the source of a Jittor kernel: each is compiled, so a few have to do.
+NORM_EPSILONS = (1e-6, 1e-5, 1e-3)
+# Exponent of the smallest root of alpha_bar at which a network is sampled from.
+SMALLEST_SIGNAL = -60
+# Those under which every input is one that a U-Net can be given.
+PROBES = ("low variance", "large offset", "large magnitude", "constant", "zeros")
+Course = Literal["training", "sampling", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """What decides which kernels there are.
+
+    Attributes:
+        levels: resolutions of the U-Net.
+        blocks: residual blocks of each on the way down.
+        attends: by level, finest first, whether its blocks are followed by attention.
+        drops: whether there is dropout.
+    """
+
+    levels: int
+    blocks: int
+    attends: tuple[bool, ...]
+    drops: bool
+
+
+# That of the preset tiny: a test of the first few numbers compiles nothing new.
+FIRST = Structure(levels=2, blocks=1, attends=(False, True), drops=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """One draw.
+
+    Attributes:
+        number: which; it says all the rest.
+        structure: shared by `ALIKE` numbers in a row.
+        run: U-Net, diffusion and training.
+        batch: images in the network's input.
+        training: mode of the network.
+        scale: factor on weights that have left their initial zeros; 1 keeps the initial ones.
+        probe: besides the plain input.
+        seed: of initial weights, inputs and one-ulp shifts.
+        course: what is compared step by step.
+        choice: picks the fault, and the module that it is planted in.
+    """
+
+    number: int
+    structure: Structure
+    run: RunConfig
+    batch: int
+    training: bool
+    scale: float
+    probe: str
+    seed: int
+    course: Course
+    choice: int
+
+    @property
+    def smallest_image(self) -> int:
+        """Height and width of the coarsest level."""
+        return self.run.unet.level_resolutions[-1]
+
+    def values(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values."""
+        return {**asdict(self), "run": self.run.to_dict()}
+
+
+def configuration(number: int) -> Configuration:
+    """Return the configuration of a number, 0, 1, …: the same in every process."""
+    of = number // ALIKE
+    structure = drawn(_structures(), "structure", of) if of else FIRST
+    return _usable(drawn(_configurations(number, structure), "configuration", number))
+
+
+def _usable(drawn: Configuration) -> Configuration:
+    """Change what PyTorch itself could not run, and nothing else."""
+    unet, diffusion = drawn.run.unet, drawn.run.diffusion
+    if drawn.smallest_image == 1 and unet.norm_groups == unet.base_channels:
+        # It refuses to normalise a single number.
+        drawn = replace(drawn, batch=max(drawn.batch, 2))
+    beta = np.linspace(diffusion.beta_start, diffusion.beta_end, diffusion.T)
+    vanishes = diffusion.schedule == "linear" and np.log2(1 - beta).sum() < 2 * SMALLEST_SIGNAL
+    if drawn.course == "sampling" and vanishes:
+        # x_0 is predicted by dividing by the root of alpha_bar, which is 0 in float32.
+        drawn = replace(drawn, course="none")
+    return drawn
+
+
+@st.composite
+def _structures(draw: st.DrawFn) -> Structure:
+    levels = draw(st.integers(1, 3))
+    return Structure(
+        levels=levels,
+        blocks=draw(st.integers(1, 2)) if levels < 3 else 1,
+        attends=tuple(draw(st.booleans()) for _ in range(levels)),
+        drops=draw(st.booleans()),
+    )
+
+
+@st.composite
+def _configurations(draw: st.DrawFn, number: int, structure: Structure) -> Configuration:
+    diffusion = draw(_diffusions())
+    return Configuration(
+        number=number,
+        structure=structure,
+        run=RunConfig(unet=draw(_unets(structure)), diffusion=diffusion, train=draw(_trainings())),
+        batch=draw(st.integers(1, 4)),
+        training=draw(st.booleans()),
+        scale=draw(st.one_of(st.just(1.0), _powers(-3, 1))),
+        probe=draw(st.sampled_from(PROBES)),
+        seed=draw(st.integers(0, 2**31 - 1)),
+        course=draw(st.sampled_from(("training", "sampling", "none"))),
+        choice=draw(st.integers(0, 2**31 - 1)),
+    )
+
+
+@st.composite
+def _unets(draw: st.DrawFn, structure: Structure) -> UNetConfig:
+    halvings = 2 ** (structure.levels - 1)
+    size = halvings * draw(st.integers(1, LARGEST_IMAGE // halvings))
+    channels = 2 * draw(st.integers(2, 6))
+    groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
+    return UNetConfig(
+        image_size=size,
+        image_channels=draw(st.integers(1, 4)),
+        base_channels=channels,
+        channel_multipliers=tuple(draw(st.integers(1, 3)) for _ in range(structure.levels)),
+        blocks_per_level=structure.blocks,
+        attention_resolutions=tuple(
+            size // 2**level for level, attends in enumerate(structure.attends) if attends
+        ),
+        norm_groups=groups,
+        norm_epsilon=draw(st.sampled_from(NORM_EPSILONS)),
+        dropout=draw(st.integers(1, 18)) / 20 if structure.drops else 0.0,
+    )
+
+
+@st.composite
+def _diffusions(draw: st.DrawFn) -> DiffusionConfig:
+    start = draw(_powers(-14, -4))
+    return DiffusionConfig(
+        T=draw(st.one_of(st.integers(1, 12), st.integers(13, 400))),
+        schedule=draw(st.sampled_from(("linear", "cosine"))),
+        beta_start=start,
+        beta_end=min(start * draw(_powers(0, 8)), 0.999),
+        variance=draw(st.sampled_from(("fixed_small", "fixed_large"))),
+        clip=draw(st.booleans()),
+    )
+
+
+@st.composite
+def _trainings(draw: st.DrawFn) -> TrainConfig:
+    return TrainConfig(
+        lr=draw(_powers(-17, -3)),
+        warmup_steps=draw(st.sampled_from((0, 0, 2, 7))),
+        betas=(
+            draw(st.sampled_from((0.0, 0.5, 0.8, 0.9, 0.95))),
+            draw(st.sampled_from((0.9, 0.95, 0.98, 0.999, 0.9999))),
+        ),
+        epsilon=draw(_powers(-33, -14)),
+        clip_norm=draw(_powers(-7, 7)),
+        ema_decay=draw(st.sampled_from((0.0, 0.5, 0.9, 0.99, 0.999, 0.9999))),
+        seed=draw(st.integers(0, 2**31 - 1)),
+    )
+
+
+def _powers(low: int, high: int) -> st.SearchStrategy[float]:
+    """Powers of two with exponents between two whole numbers, evenly spread over them."""
+    return st.integers(16 * low, 16 * high).map(lambda n: float(2 ** (n / 16)))
