@@ -271,14 +271,16 @@ def _interruptible(group: ProcessGroup) -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C into a question that is answered between steps; a second one kills.
 
     A step broken off halfway would leave weights, moments and average of different ages. Several
-    processes stop at the same step, whichever of them was told; mpirun tells by SIGTERM.
+    processes stop at the same step, whichever of them was told. Their launcher hands on the signal
+    that the terminal has sent them already, so a second one means nothing there.
     """
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         asked = True
-        signal.signal(number, signal.default_int_handler)
+        if group.size == 1:
+            signal.signal(number, signal.default_int_handler)
 
     heard = (signal.SIGINT,) if group.size == 1 else (signal.SIGINT, signal.SIGTERM)
     try:
