@@ -100,6 +100,15 @@ def test_after_an_interrupt_two_processes_go_on_to_the_same_bits(two, tmp_path):
     assert logs[0] == logs[1]
 
 
+def test_one_process_goes_on_where_two_left_off(two, tmp_path, monkeypatch):
+    monkeypatch.chdir(two)
+    words = [*OPTIONS, "--epochs", str(EPOCHS + 1), "--out", str(tmp_path), "--resume", LAST]
+    run = CliRunner().invoke(main, words)
+    assert run.exit_code == 0, run.output
+    done = Checkpoint.load(tmp_path / f"checkpoints/ddpm_mnist_epoch{EPOCHS + 1}.safetensors")
+    assert done.step == STEPS + 2
+
+
 def test_more_processes_than_images_in_a_batch_get_one_line(tmp_path):
     status, text = ended(started(tmp_path, *WORDS, "--batch-size", "1"))
     assert status != 0
