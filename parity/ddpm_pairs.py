@@ -17,7 +17,7 @@ from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig, UNetConfig, preset
 from parity.framework import Array, Precision
 from parity.pair import Pair
-from parity.processes import Processes
+from parity.processes import in_processes
 from parity.trajectory import Course
 
 TINY = preset("tiny")
@@ -265,7 +265,7 @@ def process_course(size: int) -> Course:
         name=f"training, tiny, {size} processes",
         phase="optimizer",
         reference=one,
-        candidate=lambda precision: Processes(partial(one, precision), size),
+        candidate=in_processes(one, size),
         steps=SHARED_STEPS,
         free=SHARED_STEPS,
     )

@@ -11,33 +11,70 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from parity.errors import CannotCompare, one_line
-from parity.framework import Array
+from parity.framework import Array, Precision
 from parity.trajectory import State, Stepper
 
 PATIENCE = 120.0  # seconds for an answer; a process that waits for another would wait for ever
 
 
-class Processes:
-    """A stepper made in each of `size` processes, which find each other as torchrun's do.
+Make = Callable[[Precision], Stepper]
+
+
+def in_processes(make: Make, size: int, *, patience: float = PATIENCE) -> Make:
+    """Return what makes a stepper of `size` processes that find each other as torchrun's do.
+
+    Those of both precisions share their processes, which end with the last of them.
 
     Args:
         make: builds one process's stepper; pickled, so a function of a module or a `partial` of it.
         size: how many processes.
         patience: seconds until a process that gives no answer is given up.
+    """
+    running: weakref.WeakSet[_Processes] = weakref.WeakSet()
+
+    def together(precision: Precision) -> Stepper:
+        found = next((p for p in running if p.alive), None) or _Processes(make, size, patience)
+        running.add(found)
+        return Together(found, precision)
+
+    return together
+
+
+class Together:
+    """One precision's steppers in all processes as one.
 
     Raises:
         CannotCompare: by every method: a process raised, ended or gave no answer, or two of them
             are not equal to the bit.
     """
 
-    def __init__(
-        self, make: Callable[[], Stepper], size: int, *, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, processes: _Processes, precision: Precision) -> None:
+        self._processes, self._precision = processes, precision
+        self._ask("make")
+
+    def state(self) -> State:
+        """Copy the state of the first process out."""
+        return self._ask("state")
+
+    def load(self, state: State) -> None:
+        """Give each process the same state."""
+        self._ask("load", dict(state))
+
+    def step(self, number: int) -> State:
+        """Let each take step `number`; return what the first reports."""
+        return self._ask("step", number)
+
+    def _ask(self, what: str, *arguments: Any) -> State:
+        return self._processes.ask(self._precision, what, arguments)
+
+
+class _Processes:
+    def __init__(self, make: Make, size: int, patience: float) -> None:
         context = multiprocessing.get_context("spawn")
         self._patience = patience
         self._ends: list[Connection] = []
@@ -52,27 +89,17 @@ class Processes:
             there.close()
             running.append(process)
             self._ends.append(here)
-        self._gather()
 
-    def state(self) -> State:
-        """Copy the state of the first process out."""
-        return self._ask("state")
+    @property
+    def alive(self) -> bool:
+        return self._finalizer.alive
 
-    def load(self, state: State) -> None:
-        """Give each process the same state."""
-        self._ask("load", dict(state))
-
-    def step(self, number: int) -> State:
-        """Let each take step `number`; return what the first reports."""
-        return self._ask("step", number)
-
-    def close(self) -> None:
-        """End the processes."""
-        self._finalizer()
-
-    def _ask(self, what: str, *arguments: Any) -> State:
-        for end in self._ends:
-            end.send((what, arguments))
+    def ask(self, precision: Precision, what: str, arguments: tuple[Any, ...]) -> State:
+        for rank, end in enumerate(self._ends):
+            try:
+                end.send((precision, what, arguments))
+            except OSError:
+                self._give_up(f"process {rank} ended")
         return self._gather()
 
     def _gather(self) -> State:
@@ -105,8 +132,8 @@ class Processes:
             if apart:
                 self._give_up(f"processes 0 and {rank} are not equal to the bit in {apart[0]!r}")
 
-    def _give_up(self, why: str) -> None:
-        self.close()
+    def _give_up(self, why: str) -> NoReturn:
+        self._finalizer()
         raise CannotCompare(f"of {len(self._ends)} processes: {why}")
 
 
@@ -139,25 +166,24 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _serve(end: Connection, make: Callable[[], Stepper], rank: int) -> None:
+def _serve(end: Connection, make: Make, rank: int) -> None:
     """Answer (error or None, values of the first process, digests) until the other end closes."""
-    stepper: Stepper | None = None
-    what, arguments = "", ()
+    steppers: dict[Precision, Stepper] = {}
     while True:
         try:
+            precision, what, arguments = end.recv()
+        except (EOFError, OSError):
+            os._exit(0)  # not to wait for processes that have ended already
+        try:
             found: State | None = None
-            if stepper is None:
-                stepper = make()
+            if what == "make":
+                steppers[precision] = make(precision)
             else:
-                found = getattr(stepper, what)(*arguments)
+                found = getattr(steppers[precision], what)(*arguments)
             values = {name: np.asarray(value) for name, value in (found or {}).items()}
             end.send((None, values if rank == 0 else None, _digests(values)))
         except Exception as error:
             end.send((f"raised: {one_line(error)}", None, {}))
-        try:
-            what, arguments = end.recv()
-        except (EOFError, OSError):
-            os._exit(0)  # not to wait for processes that have ended already
 
 
 def _digests(values: Mapping[str, Array]) -> dict[str, str]:

@@ -15,14 +15,14 @@ import pytest
 
 from parity import CannotCompare, Course, Verdict
 from parity.ddpm_pairs import SHARED, Training, process_course
-from parity.processes import Processes
+from parity.processes import in_processes
 from parity.trajectory import check_course
 
 
 class Sum:
     """Adds up its inputs; each fault is one process's own."""
 
-    def __init__(self, fault: str = "") -> None:
+    def __init__(self, precision: str, fault: str = "") -> None:
         self.fault = fault if os.environ["RANK"] == "1" else ""
         self.total = np.zeros(3)
         if self.fault == "not built":
@@ -49,13 +49,25 @@ class Sum:
 
 
 def test_processes_together_are_one_stepper() -> None:
-    both = Processes(Sum, 2)
+    both = in_processes(Sum, 2)("float64")
     both.load({"total": np.arange(3.0)})
     assert both.step(2) == {"sum": 9}
     assert both.state()["total"].tolist() == [2, 3, 4]
     assert both.state()["size"] == 2
     assert "WORLD_SIZE" not in os.environ
-    both.close()
+    del both
+    assert not multiprocessing.active_children()
+
+
+def test_both_precisions_share_their_processes_and_end_with_the_last() -> None:
+    make = in_processes(Sum, 2)
+    first, second = make("float64"), make("float32")
+    assert len(multiprocessing.active_children()) == 2
+    first.step(1)
+    assert (first.step(1)["sum"], second.step(1)["sum"]) == (6, 3)
+    del first
+    assert second.step(1)["sum"] == 6
+    del second
     assert not multiprocessing.active_children()
 
 
@@ -70,12 +82,12 @@ def test_processes_together_are_one_stepper() -> None:
 )
 def test_a_process_that_fails_is_named_and_none_is_left(fault: str, line: str) -> None:
     with pytest.raises(CannotCompare, match=line):
-        Processes(partial(Sum, fault), 2, patience=5).step(1)
+        in_processes(partial(Sum, fault=fault), 2, patience=5)("float64").step(1)
     assert not multiprocessing.active_children()
 
 
 def test_processes_that_differ_in_one_bit_are_refused() -> None:
-    both = Processes(partial(Sum, "one bit"), 2)
+    both = in_processes(partial(Sum, fault="one bit"), 2)("float64")
     assert both.step(1) == {"sum": 3}, "the reports are those of before the bit"
     with pytest.raises(CannotCompare, match="0 and 1 are not equal to the bit in 'total'"):
         both.state()
@@ -124,9 +136,14 @@ def _no_mean_at_all() -> None:
     ProcessGroup.replica = lambda self, model: model  # type: ignore[method-assign]
 
 
+PLANTED = []
+
+
 def faulty(plant: Callable[[], None], precision: Any) -> Training:
     """Build torch's training with a fault, in a child that ends with it."""
-    plant()
+    if not PLANTED:
+        plant()
+        PLANTED.append(plant)
     return Training("torch", SHARED, precision, batch=3)
 
 
@@ -136,7 +153,7 @@ def course(plant: Callable[[], None]) -> Course:
         name="planted",
         phase="optimizer",
         reference=own.reference,
-        candidate=lambda precision: Processes(partial(faulty, plant, precision), 2),
+        candidate=in_processes(partial(faulty, plant), 2),
         steps=1,
     )
 
@@ -167,8 +184,8 @@ def test_in_float64_the_losses_agree_far_below_what_float32_rounds(size: int) ->
 
     Rounding leaves some 2^-50 of a loss; float32, or any other fault of arithmetic, 2^-24.
     """
-    make = partial(Training, "torch", SHARED, "float64", batch=size + 1)
-    one, many = make(), Processes(make, size)
+    make = partial(Training, "torch", SHARED, batch=size + 1)
+    one, many = make("float64"), in_processes(make, size)("float64")
     for number in range(3):
         losses = [float(side.step(number)["loss"]) for side in (one, many)]
         assert losses[0] == pytest.approx(losses[1], rel=2**-40)
@@ -179,7 +196,7 @@ def test_in_float64_the_losses_agree_far_below_what_float32_rounds(size: int) ->
 
 
 def test_a_process_that_is_killed_leaves_none_behind() -> None:
-    both = Processes(Sum, 2)
+    both = in_processes(Sum, 2)("float64")
     child = multiprocessing.active_children()[0]
     os.kill(int(child.pid or 0), signal.SIGKILL)
     with pytest.raises(CannotCompare, match="ended"):
