@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import os
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ddpm.launch import launched
 from ddpm.shards import Shard, shard
 
 
@@ -48,7 +48,7 @@ class ProcessGroup:
 
 def join() -> ProcessGroup:
     """Meet the other processes that torchrun started, if it did (gloo, on the CPU)."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if launched().by != "torchrun":
         return ProcessGroup()
     if not dist.is_initialized():
         dist.init_process_group("gloo")
