@@ -13,7 +13,6 @@ OURS, START = "measuring.workloads:make", "measuring.starting:make"
 PEERS, JUDGEMENT = "bench.peers:make", "measuring.judging:make"
 _CONTENDERS: dict[str, tuple[str, dict[str, object]]] = {
     "torch": (OURS, {"framework": "torch"}),
-    "torch tuned": (OURS, {"framework": "torch", "tuned": True}),
     "jittor": (OURS, {"framework": "jittor"}),
     "diffusers": (PEERS, {"peer": "diffusers"}),
     "lucidrains": (PEERS, {"peer": "lucidrains"}),
@@ -65,7 +64,7 @@ def is_there(contender: str) -> bool:
     return module is None or importlib.util.find_spec(module) is not None
 
 
-_ALL = ("torch", "torch tuned", "jittor", "diffusers", "lucidrains")
+_ALL = ("torch", "jittor", "diffusers", "lucidrains")
 SUBJECTS = {
     subject.name: subject
     for subject in (
@@ -73,7 +72,7 @@ SUBJECTS = {
         Subject("sampling_step", _ALL),
         Subject("forward", _ALL),
         Subject("backward", ("torch", "jittor")),
-        Subject("optimizer", ("torch", "torch tuned", "jittor")),
+        Subject("optimizer", ("torch", "jittor")),
         Subject("start", ("import torch", "import jittor"), most_rounds=5, warmup=1),
         Subject("judgement", ("bare passes", "check"), most_rounds=5, warmup=1),
         Subject("epoch", ("torch", "jittor"), slow=True, most_rounds=3, warmup=1),

@@ -1,12 +1,15 @@
 """The operators that take most of Jittor's time on a CPU, as kernels with threads.
 
-Jittor runs every fused kernel on one thread, and the gradients of its `bmm` in a loop that misses
-the cache. `kernels.h` holds these as C++; each has its plain twin in `operators.py`, which chooses.
+Jittor runs every fused kernel on one thread, the gradients of its `bmm` in a loop that misses the
+cache, and reorders every tensor at each of a convolution's three products. `kernels.h` and
+`convolution.h` hold these as C++; each has its plain twin in `operators.py`, which chooses.
+docs/performance.md says what each of them is worth.
 """
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -28,19 +31,34 @@ def _link_flags() -> str | None:
     if platform.machine() != "x86_64" or not onednn.is_linked():
         return None
     folder = onednn.target() / "lib"
-    return f"FLAGS: -L{folder} -lmkldnn -Wl,-rpath,{folder} "
+    include = onednn.target() / "include"
+    return f"FLAGS: -I{include} -L{folder} -lmkldnn -Wl,-rpath,{folder} "
 
 
 @cache
-def _source() -> str:
-    return Path(__file__).with_name("kernels.h").read_text(encoding="utf-8")
+def _source(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-def _run(call: str, shapes: list[Shape], inputs: list[jt.Var]) -> list[jt.Var]:
-    """Run one C++ statement; `in0_p`, `in0_shape0`, `out0_p`, … are Jittor's names in it."""
+def _run(
+    call: str,
+    shapes: list[Shape],
+    inputs: list[jt.Var],
+    header: str = "kernels.h",
+    data: Mapping[str, int] | None = None,
+) -> list[jt.Var]:
+    """Run one C++ statement; `in0_p`, `in0_shape0`, `out0_p`, … are Jittor's names in it.
+
+    Numbers in `data`, unlike those in the statement, are not compiled in: `data["name"]`.
+    """
     dtype = str(inputs[0].dtype)
     outputs: list[jt.Var] = jt.code(
-        shapes, [dtype] * len(shapes), inputs, cpu_header=_source(), cpu_src=call
+        shapes,
+        [dtype] * len(shapes),
+        inputs,
+        cpu_header=_source(header),
+        cpu_src=call,
+        data=dict(data or {}),
     )
     for output in outputs:
         output.compile_options = {_link_flags(): 1}
@@ -113,3 +131,100 @@ class Attention(jt.Function):
             [tuple(up.shape)] * 3,
             [*self.saved, up],
         )
+
+
+class Upsample(jt.Function):
+    """Each pixel of (N, C, H, W) four times."""
+
+    def execute(self, x: jt.Var) -> jt.Var:
+        """Return (N, C, 2H, 2W)."""
+        N, C, H, W = self.shape = tuple(x.shape)
+        call = "ddpm::upsample(in0_p, out0_p, in0_shape0 * in0_shape1, in0_shape2, in0_shape3);"
+        return _run(call, [(N, C, 2 * H, 2 * W)], [x])[0]
+
+    def grad(self, up: jt.Var) -> jt.Var:
+        """Return the gradient by x."""
+        call = (
+            "ddpm::upsample_backward(in0_p, out0_p, out0_shape0 * out0_shape1, out0_shape2, "
+            "out0_shape3);"
+        )
+        return _run(call, [self.shape], [up])[0]
+
+
+class Concat(jt.Function):
+    """(N, A, H, W) and (N, B, H, W) side by side."""
+
+    def execute(self, a: jt.Var, b: jt.Var) -> jt.Var:
+        """Return (N, A + B, H, W)."""
+        self.shapes = [tuple(a.shape), tuple(b.shape)]
+        N, A, H, W = a.shape
+        call = (
+            "ddpm::concat(in0_p, in1_p, out0_p, in0_shape0, in0->num / in0_shape0, "
+            "in1->num / in0_shape0);"
+        )
+        return _run(call, [(N, A + b.shape[1], H, W)], [a, b])[0]
+
+    def grad(self, up: jt.Var) -> list[jt.Var]:
+        """Return the gradients by both."""
+        call = (
+            "ddpm::split(in0_p, out0_p, out1_p, in0_shape0, out0->num / in0_shape0, "
+            "out1->num / in0_shape0);"
+        )
+        return _run(call, self.shapes, [up])
+
+
+class AddToPixels(jt.Function):
+    """(N, C) added to every pixel of (N, C, H, W)."""
+
+    def execute(self, x: jt.Var, shift: jt.Var) -> jt.Var:
+        """Return (N, C, H, W)."""
+        call = "ddpm::add_to_pixels(in0_p, in1_p, out0_p, in1->num, in0->num / in1->num);"
+        return _run(call, [tuple(x.shape)], [x, shift])[0]
+
+    def grad(self, up: jt.Var) -> list[jt.Var]:
+        """Return the gradients by x and by what is added."""
+        call = "ddpm::sum_of_pixels(in0_p, out0_p, out0->num, in0->num / out0->num);"
+        return [up, _run(call, [tuple(up.shape[:2])], [up])[0]]
+
+
+_SHAPE = (
+    "{{{x}_shape0, {x}_shape1, {x}_shape2, {x}_shape3, {w}_shape0, {w}_shape2, {w}_shape3, "
+    '{y}_shape2, {y}_shape3, (int64_t)data["stride"], (int64_t)data["padding"]}}'
+)
+
+
+class Convolution(jt.Function):
+    """The convolution of (N, C, H, W) with (O, C, K, K), and a bias (O,)."""
+
+    def __init__(self, stride: int, padding: int) -> None:
+        self.data = {"stride": stride, "padding": padding}
+
+    def execute(self, x: jt.Var, weight: jt.Var, bias: jt.Var) -> jt.Var:
+        """Return (N, O, H', W')."""
+        N, C, H, W = x.shape
+        out_channels, _, KH, KW = weight.shape
+        shapes: list[Shape] = [(N, out_channels, self._size(H, KH), self._size(W, KW))]
+        # In float32 the gradient reads x in blocks of 16 channels, as the forward pass had it.
+        blocked = x.dtype == "float32" and not jt.flags.no_grad
+        if blocked:
+            shapes.append((N * ((C + 15) // 16 * 16) * H * W,))
+        geometry = _SHAPE.format(x="in0", w="in1", y="out0")
+        kept_p = "out1_p" if blocked else "nullptr"
+        call = f"ddpm::convolution({geometry}, in0_p, in1_p, in2_p, out0_p, {kept_p});"
+        y, *kept = _run(call, shapes, [x, weight, bias], "convolution.h", self.data)
+        self.shape = tuple(x.shape)
+        self.saved = [kept[0] if blocked else x, weight, bias]
+        return y
+
+    def _size(self, size: int, kernel: int) -> int:
+        return (size + 2 * self.data["padding"] - kernel) // self.data["stride"] + 1
+
+    def grad(self, up: jt.Var) -> list[jt.Var]:
+        """Return the gradients by x, weight and bias."""
+        geometry = _SHAPE.format(x="out0", w="in1", y="in3")
+        call = (
+            f"ddpm::convolution_backward({geometry}, in0_p, in1_p, in3_p, out0_p, out1_p, out2_p);"
+        )
+        _, weight, bias = self.saved
+        shapes = [self.shape, tuple(weight.shape), tuple(bias.shape)]
+        return _run(call, shapes, [*self.saved, up], "convolution.h", self.data)

@@ -4,8 +4,8 @@ Jittor takes Python scalars and the 1/n of `mean` as float32, even inside a floa
 GroupNorm takes the variance in one pass, E[x^2] - E[x]^2, which cancels; its sigmoid saturates at
 -30. These forms are exact to the precision of their input, so that float64 means float64.
 
-Three of them take most of the time of a U-Net and have a twin in `kernels.py`, several times
-faster on a CPU and the same function. `fast` chooses, for the whole process.
+Those that take most of the time of a U-Net have a twin in `kernels.py`, faster on a CPU and the
+same function. `fast` chooses, for the whole process.
 """
 
 from __future__ import annotations
@@ -92,6 +92,45 @@ def group_norm(x: jt.Var, groups: int, weight: jt.Var, bias: jt.Var, epsilon: fl
     variance = centred.sqr().sum(2, keepdims=True) / size
     normal = (centred / jt.sqrt(variance + constant(epsilon, x))).reshape(N, C, H, W)
     return normal * weight.reshape(1, C, 1, 1) + bias.reshape(1, C, 1, 1)
+
+
+def convolution(x: jt.Var, weight: jt.Var, bias: jt.Var, stride: int, padding: int) -> jt.Var:
+    """Convolve (N, C, H, W) with (O, C, KH, KW) and add (O,) (Goodfellow et al. 2016, eq. 9.6)."""
+    if _is_fast():
+        return kernels.Convolution(stride, padding)(x, weight, bias)
+    return jt.nn.conv2d(x, weight, bias, stride, padding)
+
+
+def upsample(x: jt.Var) -> jt.Var:
+    """Double the resolution of (N, C, H, W) by repeating pixels."""
+    if _is_fast():
+        return kernels.Upsample()(x)
+    return jt.nn.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def concat(a: jt.Var, b: jt.Var) -> jt.Var:
+    """Return the channels of (N, A, H, W), then those of (N, B, H, W)."""
+    if _is_fast():
+        return kernels.Concat()(a, b)
+    return jt.concat([a, b], dim=1)
+
+
+def add_to_pixels(x: jt.Var, shift: jt.Var) -> jt.Var:
+    """Add (N, C) to every pixel of (N, C, H, W)."""
+    if _is_fast():
+        return kernels.AddToPixels()(x, shift)
+    return x + shift.unsqueeze(2).unsqueeze(3)
+
+
+class Conv(jt.nn.Conv):
+    """Jittor's own convolution, and its parameters, by the operator above."""
+
+    def execute(self, x: jt.Var) -> jt.Var:
+        """Map (N, C, H, W) to (N, O, H', W')."""
+        square = len({*self.stride}) == len({*self.padding}) == 1
+        if not square or self.groups > 1 or self.dilation != (1, 1) or self.bias is None:
+            return super().execute(x)
+        return convolution(x, self.weight, self.bias, self.stride[0], self.padding[0])
 
 
 class GroupNorm(jt.nn.Module):

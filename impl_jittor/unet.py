@@ -12,7 +12,16 @@ from jittor import Var, nn
 
 from ddpm import streams
 from ddpm.config import UNetConfig
-from impl_jittor.operators import GroupNorm, attention, constant, silu
+from impl_jittor.operators import (
+    Conv,
+    GroupNorm,
+    add_to_pixels,
+    attention,
+    concat,
+    constant,
+    silu,
+    upsample,
+)
 
 MaskSource = Callable[..., np.ndarray]
 
@@ -68,19 +77,19 @@ class ResidualBlock(nn.Module):
         super().__init__()
         groups, epsilon = config.norm_groups, config.norm_epsilon
         self.norm1 = GroupNorm(groups, in_channels, epsilon)
-        self.conv1 = nn.Conv(in_channels, out_channels, 3, padding=1)
+        self.conv1 = Conv(in_channels, out_channels, 3, padding=1)
         self.time_projection = nn.Linear(config.time_channels, out_channels)
         self.norm2 = GroupNorm(groups, out_channels, epsilon)
         self.dropout = Dropout(config.dropout)
-        self.conv2 = nn.Conv(out_channels, out_channels, 3, padding=1)
+        self.conv2 = Conv(out_channels, out_channels, 3, padding=1)
         self.shortcut: nn.Module = nn.Identity()
         if in_channels != out_channels:
-            self.shortcut = nn.Conv(in_channels, out_channels, 1)
+            self.shortcut = Conv(in_channels, out_channels, 1)
 
     def execute(self, x: Var, time: Var) -> Var:
         """Map (N, in_channels, H, W) and (N, time_channels) to (N, out_channels, H, W)."""
         h = self.conv1(silu(self.norm1(x)))
-        h = h + self.time_projection(silu(time)).unsqueeze(2).unsqueeze(3)
+        h = add_to_pixels(h, self.time_projection(silu(time)))
         h = self.conv2(self.dropout(silu(self.norm2(h))))
         return self.shortcut(x) + h
 
@@ -109,7 +118,7 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv(channels, channels, 3, stride=2)
+        self.conv = Conv(channels, channels, 3, stride=2)
 
     def execute(self, x: Var) -> Var:
         """Map (N, C, H, W) to (N, C, H/2, W/2); padded right and below, as in the paper's code."""
@@ -121,11 +130,11 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv(channels, channels, 3, padding=1)
+        self.conv = Conv(channels, channels, 3, padding=1)
 
     def execute(self, x: Var) -> Var:
         """Map (N, C, H, W) to (N, C, 2H, 2W)."""
-        return self.conv(nn.interpolate(x, scale_factor=2, mode="nearest"))
+        return self.conv(upsample(x))
 
 
 class DownLevel(nn.Module):
@@ -180,7 +189,7 @@ class UpLevel(nn.Module):
     def execute(self, h: Var, skips: list[Var], time: Var) -> Var:
         """Consume the end of `skips`, last first, and return the level's output."""
         for i, resnet in enumerate(self.resnets):
-            h = resnet(jt.concat([h, skips.pop()], dim=1), time)
+            h = resnet(concat(h, skips.pop()), time)
             if len(self.attentions) > 0:
                 h = self.attentions[i](h)
         return h if self.upsample is None else self.upsample(h)
@@ -193,7 +202,7 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         self.time_embedding = TimeEmbedding(config.base_channels, config.time_channels)
-        self.conv_in = nn.Conv(config.image_channels, config.base_channels, 3, padding=1)
+        self.conv_in = Conv(config.image_channels, config.base_channels, 3, padding=1)
         self.down = nn.ModuleList([])
         skip_channels = [config.base_channels]
         for level, channels in enumerate(config.level_channels):
@@ -211,7 +220,7 @@ class UNet(nn.Module):
                 previous = channels
             self.up.append(UpLevel(pairs, self._attends(level), level == 0, config))
         self.norm_out = GroupNorm(config.norm_groups, previous, config.norm_epsilon)
-        self.conv_out = nn.Conv(previous, config.image_channels, 3, padding=1)
+        self.conv_out = Conv(previous, config.image_channels, 3, padding=1)
 
     def _attends(self, level: int) -> bool:
         return self.config.level_resolutions[level] in self.config.attention_resolutions

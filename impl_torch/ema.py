@@ -18,8 +18,8 @@ class EMA:
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Move the average towards the model's weights."""
-        for name, parameter in model.named_parameters():
-            self.average[name].lerp_(parameter, 1 - self.decay)
+        average = list(self.average.values())
+        torch._foreach_lerp_(average, list(model.parameters()), 1 - self.decay)
 
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:

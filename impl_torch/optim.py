@@ -28,11 +28,15 @@ class Adam(torch.optim.Adam):
     def __init__(self, model: nn.Module, config: TrainConfig) -> None:
         self.named_parameters = dict(model.named_parameters())
         super().__init__(
-            self.named_parameters.values(), config.lr, betas=config.betas, eps=config.epsilon
+            self.named_parameters.values(),
+            config.lr,
+            betas=config.betas,
+            eps=config.epsilon,
+            fused=True,
         )
         for parameter in self.named_parameters.values():
             self.state[parameter] = {
-                "step": torch.tensor(0.0),
+                "step": torch.zeros((), device=parameter.device),
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }

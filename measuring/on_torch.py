@@ -14,19 +14,6 @@ def wait() -> None:
         torch.cuda.synchronize()
 
 
-def tune(trainer: Any) -> None:
-    """Choose PyTorch's own fastest settings on a CPU: channels last, and Adam in one kernel."""
-    layout = torch.channels_last
-    trainer.model.to(memory_format=layout)
-    # The fused kernel walks weights, gradients and moments side by side as they lie in memory.
-    states = trainer.optimizer.state.values()
-    moments = (state[which] for state in states for which in ("exp_avg", "exp_avg_sq"))
-    for tensor in (*moments, *trainer.ema.average.values()):
-        if tensor.ndim == 4:
-            tensor.data = tensor.data.contiguous(memory_format=layout)
-    trainer.optimizer.param_groups[0].update(fused=True, foreach=False)
-
-
 def forward(work: Any) -> Callable[[], None]:
     """Run the U-Net on a batch, without gradients."""
     model, batch = work.trainer.model.eval(), work.trainer.tensor(work.batch)

@@ -21,8 +21,7 @@ def make(subject: str, options: dict[str, Any]) -> Unit:
     Args:
         subject: `training_step`, `sampling_step`, `forward`, `backward`, `optimizer`, `epoch` or
             `sampling`.
-        options: `framework`; `config`, a `RunConfig` as plain values; `device`; for torch `tuned`,
-            for its own fastest settings.
+        options: `framework`; `config`, a `RunConfig` as plain values; `device`.
 
     Raises:
         KeyError: no such subject.
@@ -36,8 +35,6 @@ def make(subject: str, options: dict[str, Any]) -> Unit:
     trainer = import_module(f"impl_{options['framework']}.train").Trainer(
         config, device=options.get("device", "cpu")
     )
-    if options.get("tuned"):
-        side.tune(trainer)
     return {
         "training_step": _training_step,
         "sampling_step": _sampling_step,

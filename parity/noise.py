@@ -77,11 +77,13 @@ def _coins(key: tuple[object, ...], name: str, size: int) -> Array:
     return np.resize(np.roll(tossed, -start), size)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _tossed(key: tuple[object, ...]) -> Array:
-    # As many as a large layer has weights; still larger ones repeat them.
-    tossed = keyed("coins", *key).integers(0, 2, 2**22, np.int8)
-    return tossed * np.int8(2) - np.int8(1)
+    # As many as a layer has weights, and tossed in a millisecond; larger arrays repeat them.
+    tossed: Array = np.unpackbits(random_bytes(2**17, "coins", *key)).view(np.int8)
+    tossed *= 2
+    tossed -= 1
+    return tossed
 
 
 def draw_cotangent(shape: tuple[int, ...], *key: object) -> Array:

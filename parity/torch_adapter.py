@@ -45,10 +45,17 @@ class TorchAdapter:
         return {name: b for name, b in self._plain.named_buffers() if name in self._persistent}
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Make arrays the data of parameters and buffers, which take over their dtypes."""
+        """Make arrays the data of parameters and buffers, which take over their dtypes.
+
+        What does not lie in memory row by row, channels last for example, stays so: which kernel
+        runs depends on it.
+        """
         targets = self.parameters() | self.buffers()
         for name, array in values.items():
-            targets[name].data = self._tensor(array)
+            target, tensor = targets[name], self._tensor(array)
+            if not target.is_contiguous():
+                tensor = torch.empty_like(target, dtype=tensor.dtype).copy_(tensor)
+            target.data = tensor
 
     @contextmanager
     def probing(self, precision: Precision, *, training: bool) -> Iterator[None]:

@@ -14,19 +14,21 @@ from impl_jittor.operators import constant
 @rewrite(TRAINING)
 def adam_for_each_tensor(side: Any) -> None:
     """Adam tensor by tensor and not all at once."""
-    side.trainer.optimizer.param_groups[0]["foreach"] = False
+    side.trainer.optimizer.param_groups[0].update(fused=False, foreach=False)
 
 
 @rewrite(TRAINING)
 def adam_of_several_tensors(side: Any) -> None:
     """Adam on lists of tensors."""
-    side.trainer.optimizer.param_groups[0]["foreach"] = True
+    side.trainer.optimizer.param_groups[0].update(fused=False, foreach=True)
 
 
 @rewrite(TRAINING)
-def adam_fused(side: Any) -> None:
-    """Adam as one kernel."""
-    side.trainer.optimizer.param_groups[0]["fused"] = True
+def weights_with_the_channels_last(side: Any) -> None:
+    """Weights in another order in memory."""
+    side.trainer.model.to(memory_format=torch.channels_last)
+    # The fused kernel walks weights and moments side by side as they lie in memory.
+    side.trainer.optimizer.param_groups[0].update(fused=False)
 
 
 @rewrite(TRAINING)

@@ -24,6 +24,9 @@ def test_operations_are_the_closed_form():
     assert operations(lambda: convolution(x)) == 2 * 2 * 5 * 3 * 9 * 64
     linear = nn.Linear(7, 11)
     assert operations(lambda: linear(torch.zeros(13, 7))) == 2 * 13 * 7 * 11
+    q, k, v = torch.zeros(3, 2, 1, 5, 4)
+    attention = nn.functional.scaled_dot_product_attention
+    assert operations(lambda: attention(q, k, v)) == 2 * 2 * 2 * 5 * 5 * 4
 
 
 def test_a_training_step_takes_about_three_forward_passes():

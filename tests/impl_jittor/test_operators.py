@@ -5,7 +5,20 @@ import numpy as np
 import pytest
 
 from impl_jittor import kernels, operators
-from impl_jittor.operators import GroupNorm, attention, constant, group_norm, mean, overwrite, silu
+from impl_jittor.operators import (
+    Conv,
+    GroupNorm,
+    add_to_pixels,
+    attention,
+    concat,
+    constant,
+    convolution,
+    group_norm,
+    mean,
+    overwrite,
+    silu,
+    upsample,
+)
 from tests.impl_torch import oracles
 from tests.impl_torch.oracles import error
 
@@ -198,6 +211,100 @@ def test_attention_without_its_scale_is_seen():
     assert (
         error(attention(given[0] * constant(1.01, given[0]), *given[1:]).numpy(), expected) > 1e-4
     )
+
+
+# Channels that are no multiple of a block, one channel, strides that leave a rest, one pixel.
+CONVOLUTIONS = pytest.mark.parametrize(
+    ("x", "weight", "stride", "padding"),
+    [
+        ((3, 1, 9, 8), (8, 1, 3, 3), 1, 1),
+        ((2, 8, 9, 9), (16, 8, 3, 3), 2, 0),
+        ((2, 32, 6, 6), (20, 32, 3, 3), 1, 1),
+        ((2, 20, 5, 7), (12, 20, 1, 1), 1, 0),
+        ((2, 3, 1, 1), (4, 3, 3, 3), 2, 1),
+    ],
+)
+
+
+def convolved(inputs, dtype, stride, padding):
+    given = [var(inputs[name], dtype) for name in ("x", "weight", "bias")]
+    found = gradients(convolution(*given, stride, padding), inputs["up"], *given)
+    return dict(zip(("out", "x", "weight", "bias"), found, strict=True))
+
+
+def convolution_inputs(x, weight, stride, padding):
+    out = [(size + 2 * padding - weight[2]) // stride + 1 for size in x[2:]]
+    shapes = {"x": x, "weight": weight, "bias": weight[:1], "up": (x[0], weight[0], *out)}
+    return oracles.random_arrays(shapes, seed=0)
+
+
+@DTYPES
+@CONVOLUTIONS
+def test_convolution_and_its_gradients(dtype, tolerance, x, weight, stride, padding):
+    draws = convolution_inputs(x, weight, stride, padding)
+    inputs = {name: array.astype(dtype) for name, array in draws.items()}
+    expected = oracles.convolution(**inputs, stride=stride, padding=padding)
+    assert oracles.worst(convolved(inputs, dtype, stride, padding), expected) < tolerance
+
+
+@CONVOLUTIONS
+def test_convolution_without_gradients_is_bitwise_the_same(x, weight, stride, padding):
+    inputs = convolution_inputs(x, weight, stride, padding)
+    for dtype in ("float32", "float64"):
+        given = [var(inputs[name], dtype) for name in ("x", "weight", "bias")]
+        with jt.no_grad():
+            alone = convolution(*given, stride, padding).numpy()
+        assert np.array_equal(alone, convolved(inputs, dtype, stride, padding)["out"])
+
+
+def test_a_convolution_whose_kernel_is_mirrored_is_seen():
+    inputs = convolution_inputs((2, 3, 5, 5), (4, 3, 3, 3), 1, 1)
+    expected = oracles.convolution(**inputs, stride=1, padding=1)
+    inputs["weight"] = inputs["weight"][..., ::-1].copy()
+    assert oracles.worst(convolved(inputs, "float64", 1, 1), expected) > 1e-2
+
+
+@DTYPES
+def test_upsampling_and_its_gradient(dtype, tolerance):
+    draws = oracles.random_arrays({"x": (2, 3, 4, 5), "up": (2, 3, 8, 10)}, seed=0)
+    given = var(draws["x"], dtype)
+    value, slope = gradients(upsample(given), draws["up"], given)
+    assert error(value, draws["x"].repeat(2, 2).repeat(2, 3)) < tolerance
+    assert error(slope, draws["up"].reshape(2, 3, 4, 2, 5, 2).sum((3, 5))) < tolerance
+
+
+@DTYPES
+def test_concatenation_and_its_gradients(dtype, tolerance):
+    shapes = {"a": (2, 3, 4, 5), "b": (2, 1, 4, 5), "up": (2, 4, 4, 5)}
+    draws = oracles.random_arrays(shapes, seed=0)
+    a, b = (var(draws[name], dtype) for name in "ab")
+    value, *slopes = gradients(concat(a, b), draws["up"], a, b)
+    assert error(value, np.concatenate([draws["a"], draws["b"]], axis=1)) < tolerance
+    for slope, expected in zip(slopes, np.split(draws["up"], [3], axis=1), strict=True):
+        assert error(slope, expected) < tolerance
+
+
+@DTYPES
+def test_adding_to_pixels_and_its_gradients(dtype, tolerance):
+    draws = oracles.random_arrays({"x": (2, 3, 4, 5), "shift": (2, 3), "up": (2, 3, 4, 5)}, seed=0)
+    x, shift = (var(draws[name], dtype) for name in ("x", "shift"))
+    value, *slopes = gradients(add_to_pixels(x, shift), draws["up"], x, shift)
+    assert error(value, draws["x"] + draws["shift"][:, :, None, None]) < tolerance
+    assert error(slopes[0], draws["up"]) < tolerance
+    assert error(slopes[1], draws["up"].sum((2, 3))) < tolerance
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dilation": 2}, {"groups": 2}, {"bias": False}, {"stride": (1, 2)}, {"padding": (0, 1)}],
+    ids=str,
+)
+def test_what_the_operator_does_not_have_goes_to_jittors_own(options):
+    module, own = (form(4, 6, 3, **options).float64() for form in (Conv, jt.nn.Conv))
+    for name, parameter in own.named_parameters():
+        dict(module.named_parameters())[name].update(parameter.copy())
+    x = var(np.random.default_rng(0).standard_normal((2, 4, 7, 7)))
+    assert error(module(x).numpy(), own(x).numpy()) < 1e-14
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -256,3 +256,34 @@ def attention(
         "key": np.einsum("nij,nic->njc", back, q),
         "value": np.einsum("nij,nic->njc", weights, g),
     }
+
+
+def convolution(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    up: np.ndarray,
+    stride: int,
+    padding: int,
+) -> dict[str, np.ndarray]:
+    """Return the convolution and, for the gradient `up` of it, those of x, weight and bias."""
+    x, weight, bias, up = (array.astype(np.longdouble) for array in (x, weight, bias, up))
+    edges = (padding, padding)
+    padded = np.pad(x, ((0, 0), (0, 0), edges, edges))
+    out, slope_x, slope_weight = np.zeros_like(up), np.zeros_like(padded), np.zeros_like(weight)
+    for i, j in np.ndindex(*weight.shape[2:]):
+        rows, columns = (
+            slice(at, at + stride * size, stride)
+            for at, size in zip((i, j), up.shape[2:], strict=True)
+        )
+        part = padded[:, :, rows, columns]
+        out += np.einsum("nchw,oc->nohw", part, weight[:, :, i, j])
+        slope_weight[:, :, i, j] = np.einsum("nchw,nohw->oc", part, up)
+        slope_x[:, :, rows, columns] += np.einsum("nohw,oc->nchw", up, weight[:, :, i, j])
+    H, W = x.shape[2:]
+    return {
+        "out": out + bias[:, None, None],
+        "x": slope_x[:, :, padding : padding + H, padding : padding + W],
+        "weight": slope_weight,
+        "bias": up.sum((0, 2, 3)),
+    }

@@ -165,6 +165,29 @@ def test_steps_of_a_trainer_are_those_of_the_oracle_adam_on_its_gradients():
     assert oracles.norm(gradients[-1]) > 0.5, "nothing was clipped"
 
 
+def test_the_order_of_weights_in_memory_changes_no_number(monkeypatch):
+    wide = CONFIG.with_(unet={"base_channels": 16})
+    last = Trainer(wide, dtype="float64")
+    layout = torch.channels_last
+    assert all(
+        p.is_contiguous(memory_format=layout) for p in last.model.parameters() if p.ndim == 4
+    )
+    monkeypatch.setattr(torch.nn.Module, "to", _without_layout(torch.nn.Module.to))
+    first = Trainer(wide, dtype="float64")
+    assert not first.model.middle.resnet1.conv1.weight.is_contiguous(
+        memory_format=torch.channels_last
+    )
+    for trainer in (first, last):
+        list(trainer.train_epoch(IMAGES, 0))
+    one, other = state(first), state(last)
+    for name in one:
+        assert error(other[name], one[name], scale=max(np.abs(one[name]).max(), 1e-3)) < 1e-9, name
+
+
+def _without_layout(to):
+    return lambda module, *args, memory_format=None: to(module, *args)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_trainer_keeps_its_dtype(dtype):
     trainer = Trainer(CONFIG, dtype=dtype)

@@ -54,7 +54,7 @@ def test_arrays_of_one_name_are_shifted_alike_and_others_are_not() -> None:
 
 
 def test_a_shift_of_more_elements_than_coins_moves_every_one() -> None:
-    x = np.ones(2**22 + 12345, np.float32)
+    x = np.ones(2**20 + 12345, np.float32)
     moved = shifted(x, "float32", "large", 0)
     assert (moved != x).all()
     assert abs((moved > x).mean() - 0.5) < 0.01
