@@ -29,9 +29,25 @@ from ddpm.errors import InputError
 from ddpm.loss_curve import path_for as loss_curve_path
 from ddpm.loss_curve import save_loss_curve
 from ddpm.runlog import RunLog, read_losses
+from ddpm.shards import shard
 
 Images = np.ndarray
 Chain = Callable[[Sequence[int]], Iterator[tuple[int, Images]]]
+
+
+class ProcessGroup(Protocol):
+    """What a run needs of `impl_torch.distributed.ProcessGroup` and of its mirror."""
+
+    @property
+    def rank(self) -> int:
+        """Number of this process; 0 alone writes."""
+
+    @property
+    def size(self) -> int:
+        """How many processes compute the run together."""
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether any process says so; each must ask."""
 
 
 class Trainer(Protocol):
@@ -39,6 +55,10 @@ class Trainer(Protocol):
 
     config: RunConfig
     step: int
+
+    @property
+    def group(self) -> ProcessGroup:
+        """The processes that share the run."""
 
     def train_epoch(self, images: Images, epoch: int, start: int = 0) -> Iterator[float]:
         """Yield the loss of each step."""
@@ -70,6 +90,8 @@ def train(
 ) -> TrainingOutcome:
     """Train to the configured number of epochs, writing logs, checkpoints and the loss curve.
 
+    Among several processes the first alone writes; the others take the same steps.
+
     Args:
         trainer: fresh; a resumed run's state is taken from `resume`.
         images: float32 (N, C, H, W) in [-1, 1].
@@ -80,16 +102,20 @@ def train(
         label: stands before the progress bar.
 
     Raises:
-        InputError: the batch is larger than the set, or a file cannot be written.
+        InputError: the batch is larger than the set or smaller than the number of processes, or a
+            file cannot be written.
     """
-    options = trainer.config.train
+    options, group = trainer.config.train, trainer.group
     per_epoch = steps_per_epoch(len(images), options.batch_size)
+    shard(options.batch_size, group.rank, group.size)
     if resume is not None:
         trainer.restore(resume)
+    if group.rank > 0:
+        return _follow(trainer, images, per_epoch, dataset, folder)
     total = options.epochs * per_epoch
     log = RunLog(folder / "logs", resume=resume is not None)
     bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=sys.stderr)
-    with log, bar, _interruptible() as interrupted:
+    with log, bar, _interruptible(group) as interrupted:
         log.truncate_to(trainer.step)
         for epoch in range(trainer.step // per_epoch, options.epochs):
             begun = time.perf_counter()
@@ -113,6 +139,19 @@ def train(
                 trainer.checkpoint(dataset=dataset, epoch=epoch + 1).save(path)
     save_loss_curve({label: read_losses(log.train_path)}, loss_curve_path(dataset, folder / "logs"))
     return TrainingOutcome(path_for(folder / "checkpoints", dataset, options.epochs), False)
+
+
+def _follow(
+    trainer: Trainer, images: Images, per_epoch: int, dataset: str, folder: Path
+) -> TrainingOutcome:
+    """Take every step that the first process takes, and leave the writing to it."""
+    epochs = trainer.config.train.epochs
+    with _interruptible(trainer.group) as interrupted:
+        for epoch in range(trainer.step // per_epoch, epochs):
+            for _ in trainer.train_epoch(images, epoch, trainer.step - epoch * per_epoch):
+                if interrupted():
+                    return TrainingOutcome(_interrupted_path(folder, dataset), interrupted=True)
+    return TrainingOutcome(path_for(folder / "checkpoints", dataset, epochs), interrupted=False)
 
 
 @dataclass(frozen=True)
@@ -228,24 +267,29 @@ def _interrupted_path(folder: Path, dataset: str) -> Path:
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def _interruptible(group: ProcessGroup) -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C into a question that is answered between steps; a second one kills.
 
-    A step broken off halfway would leave weights, moments and average of different ages.
+    A step broken off halfway would leave weights, moments and average of different ages. Several
+    processes stop at the same step, whichever of them was told. Their launcher hands on the signal
+    that the terminal has sent them already, so a second one means nothing there.
     """
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if group.size == 1:
+            signal.signal(number, signal.default_int_handler)
 
+    heard = (signal.SIGINT,) if group.size == 1 else (signal.SIGINT, signal.SIGTERM)
     try:
-        before = signal.signal(signal.SIGINT, ask)
+        before = {number: signal.signal(number, ask) for number in heard}
     except ValueError:  # not the main thread, where no signal arrives
-        yield lambda: False
+        yield lambda: group.any(False)
         return
     try:
-        yield lambda: asked
+        yield lambda: group.any(asked)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from ddpm.errors import InputError
+from ddpm.launch import launched, require_one_process
 from jittor_env import JittorEnvError
 
 # Two OpenMP runtimes, torch's and Jittor's, share the cores: threads that spin while they wait take
 # the time of those that work. Read when a framework is imported, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+PATIENCE = 5.0  # seconds for a launcher to end a process, once another has ended
 MODULES = {"is": "inception"}  # a command that Python has taken the name of
 COMMANDS = {
     "prepare": "Make a training set: mnist, cifar10, or a folder of class folders.",
@@ -50,13 +54,24 @@ class Program(click.Group):
         try:
             return super().invoke(context)
         except (InputError, JittorEnvError) as error:
-            click.echo(f"ddpm: {error}", err=True)
-            sys.exit(2)
+            _refuse(f"ddpm: {error}")
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "ddpm"
             text = " ".join(error.format_message().split())
-            click.echo(f"{path}: {text} See {path} --help", err=True)
-            sys.exit(2)
+            _refuse(f"{path}: {text} See {path} --help")
+
+
+def _refuse(line: str) -> NoReturn:
+    """Say why and end; of several processes that say the same, only the first is to be heard.
+
+    It ends at once, whereupon the launcher ends the others. One that still lives had its own cause.
+    """
+    launch = launched()
+    if launch.rank > 0:
+        time.sleep(PATIENCE)
+        line = f"process {launch.rank}: {line}"
+    click.echo(line, err=True)
+    sys.exit(2)
 
 
 @click.group(
@@ -69,7 +84,8 @@ class Program(click.Group):
     },
 )
 @click.version_option(package_name="ddpm-parity")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Train and sample two mirrored DDPMs, in PyTorch and in Jittor, and compare them.
 
     \b
@@ -80,3 +96,5 @@ def main() -> None:
         ddpm train --framework jittor --dataset mnist --epochs 5
         ddpm sample --ckpt checkpoints/ddpm_mnist_epoch5.safetensors
     """
+    if context.invoked_subcommand not in (None, "train"):
+        require_one_process(str(context.invoked_subcommand))

@@ -12,6 +12,7 @@ from ddpm import data, session
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import PRESETS, RunConfig, preset
 from ddpm.errors import InputError
+from ddpm.launch import launched, require_launcher
 from ddpm_cli.options import device_option, framework_choice
 from reproduction.frameworks import TITLES, trainer
 
@@ -67,7 +68,12 @@ def command(
 
     Writes logs/train_log.txt, logs/performance_log.txt, logs/loss_curve_DATASET.png and
     checkpoints/ddpm_DATASET_epochN.safetensors, which either framework can read.
+
+    \b
+    Several processes share each batch of --batch-size images, in PyTorch:
+        torchrun --nproc-per-node 2 --no-python ddpm train --dataset mnist
     """
+    require_launcher(framework, device)
     if save_every < 1:
         raise InputError(f"--save-every {save_every} cannot be used: it must be at least 1")
     state = None if resume is None else Checkpoint.load(resume)
@@ -92,6 +98,8 @@ def command(
         save_every=save_every,
         label=TITLES[framework],
     )
+    if launched().rank > 0:
+        sys.exit(130 if outcome.interrupted else 0)
     if outcome.interrupted:
         click.echo(f"interrupted; go on with: {_resume_command(outcome.checkpoint)}", err=True)
         sys.exit(130)
@@ -155,4 +163,5 @@ def _resume_command(checkpoint: Path) -> str:
         for i, word in enumerate(words)
         if word != "--resume" and (i == 0 or words[i - 1] != "--resume")
     ]
-    return " ".join([*kept, "--resume", str(checkpoint)])
+    launcher = [f"{launched().by} …"] if launched().by else []
+    return " ".join([*launcher, *kept, "--resume", str(checkpoint)])

@@ -14,6 +14,7 @@ from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
 from ddpm.data import batches
 from impl_torch.diffusion import GaussianDiffusion
+from impl_torch.distributed import join
 from impl_torch.ema import EMA
 from impl_torch.optim import Adam, learning_rate
 from impl_torch.unet import UNet
@@ -24,23 +25,30 @@ class Trainer:
 
     def __init__(self, config: RunConfig, dtype: str = "float32", device: str = "cpu") -> None:
         self.config = config
+        self.group = join()
         self.dtype = getattr(torch, dtype)
         self.device = device
         model = UNet(config.unet).initialize(config.train.seed)
         self.model = model.to(self.device, self.dtype).train()
+        self.replica = self.group.replica(self.model)
         self.diffusion = GaussianDiffusion(config.diffusion)
         self.optimizer = Adam(self.model, config.train)
         self.ema = EMA(self.model, config.train.ema_decay)
         self.step = 0
 
     def loss(self, images: np.ndarray) -> Tensor:
-        """Return the loss of a batch (N, C, H, W) with this step's timesteps, noise and masks."""
-        seed = self.config.train.seed
+        """Return the loss of a batch (N, C, H, W) with this step's timesteps, noise and masks.
+
+        Among several processes, that of this one's rows, so that their mean is the batch's.
+        """
+        seed, rows = self.config.train.seed, self.group.shard(len(images))
         t = streams.timesteps(len(images), self.config.diffusion.T, seed=seed, step=self.step)
         noise = streams.noise(images.shape, seed=seed, step=self.step)
-        self.model.use_dropout_masks(partial(streams.dropout_mask, seed=seed, step=self.step))
+        self.model.use_dropout_masks(partial(rows.dropout_mask, seed=seed, step=self.step))
+        x_0, t, noise = rows.of(images), rows.of(t), rows.of(noise)
         timestep = torch.from_numpy(t).to(self.device)
-        return self.diffusion.loss(self.model, self.tensor(images), timestep, self.tensor(noise))
+        loss = self.diffusion.loss(self.replica, self.tensor(x_0), timestep, self.tensor(noise))
+        return self.group.weighed(loss, rows)
 
     def train_step(self, images: np.ndarray) -> float:
         """Update weights, moments and average on one batch (N, C, H, W); return its loss."""
@@ -49,7 +57,7 @@ class Trainer:
         self.optimizer.update(loss, lr, self.config.train.clip_norm)
         self.ema.update(self.model)
         self.step += 1
-        return loss.item()
+        return self.group.mean(loss).item()
 
     def train_epoch(self, images: np.ndarray, epoch: int, start: int = 0) -> Iterator[float]:
         """Train on every batch of an epoch from batch `start` on; yield each loss."""

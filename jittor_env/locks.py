@@ -67,8 +67,12 @@ def clear_abandoned() -> list[Holder]:
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def starting(*, together: bool = False) -> Iterator[None]:
     """Hold the right to start Jittor on this cache; says so once if it has to wait.
+
+    Args:
+        together: share it with others that say so too. Processes of one MPI run wait for each other
+            inside the import; Jittor's own lock keeps them from compiling the same file.
 
     Raises:
         JittorEnvError: the file system of the cache knows no locks.
@@ -80,7 +84,7 @@ def starting() -> Iterator[None]:
     open_here = [descriptor]
     os.register_at_fork(after_in_child=lambda: _close(open_here))
     try:
-        _acquire(descriptor, path)
+        _acquire(descriptor, path, fcntl.LOCK_SH if together else fcntl.LOCK_EX)
         yield
     finally:
         _close(open_here)
@@ -91,13 +95,13 @@ def _close(descriptors: list[int]) -> None:
         os.close(descriptors.pop())
 
 
-def _acquire(descriptor: int, path: Path) -> None:
+def _acquire(descriptor: int, path: Path, kind: int) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         who = ", ".join(str(held.pid) for held in holders(path)) or "another machine"
         print(f"jittor_env: waiting for process {who}, which is starting Jittor", file=sys.stderr)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, kind)
     except OSError as error:
         raise JittorEnvError(
             f"the file system of {path} knows no locks ({error.strerror})",

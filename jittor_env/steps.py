@@ -27,7 +27,13 @@ from jittor_env import (
 )
 from jittor_env.cuda import choose_cuda, is_wanted
 from jittor_env.errors import JittorEnvError
-from jittor_env.requirements import require_jittor, require_numpy, require_python
+from jittor_env.requirements import (
+    is_in_mpi,
+    require_jittor,
+    require_mpi,
+    require_numpy,
+    require_python,
+)
 
 
 def prepare(*, cuda: bool = False) -> None:
@@ -44,6 +50,7 @@ def prepare(*, cuda: bool = False) -> None:
     require_python()
     require_numpy()
     require_jittor()
+    require_mpi()
     found = compiler.require_compiler()
     python_headers.require_headers()
     cache.require_writable()
@@ -62,7 +69,7 @@ def _set_environment() -> None:
     # cache shared with programs that do without this package, each would undo the other's core.
     os.environ.setdefault("cache_name", "jittor_env")
     # An mpicc that happens to be on the PATH is compiled against, wanted or not.
-    if "OMPI_COMM_WORLD_SIZE" not in os.environ:
+    if not is_in_mpi():
         os.environ.setdefault("use_mpi", "0")
 
 
@@ -109,7 +116,7 @@ def load(*, cuda: bool = False) -> Any:
     """
     if "jittor" not in sys.modules:
         prepare(cuda=cuda)
-        with locks.starting():
+        with locks.starting(together=is_in_mpi()):
             _import()
     jt = sys.modules["jittor"]
     if is_wanted(cuda) and not jt.has_cuda:

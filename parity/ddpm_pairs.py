@@ -17,6 +17,7 @@ from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig, UNetConfig, preset
 from parity.framework import Array, Precision
 from parity.pair import Pair
+from parity.processes import in_processes
 from parity.trajectory import Course
 
 TINY = preset("tiny")
@@ -112,8 +113,10 @@ def large_pairs() -> list[Pair]:
 class Training:
     """A side's trainer as a stepper: weights, moments, average; one batch a step."""
 
-    def __init__(self, framework: str, config: RunConfig, precision: Precision) -> None:
-        self.config = config
+    def __init__(
+        self, framework: str, config: RunConfig, precision: Precision, *, batch: int = BATCH
+    ) -> None:
+        self.config, self.batch = config, batch
         trainer = import_module(f"impl_{framework}.train").Trainer
         self.trainer = trainer(config, dtype=precision)
 
@@ -146,7 +149,7 @@ class Training:
     def step(self, number: int) -> dict[str, Array]:
         """Train on the batch of step `number`; return the loss."""
         unet = self.config.unet
-        shape = (BATCH, unet.image_channels, unet.image_size, unet.image_size)
+        shape = (self.batch, unet.image_channels, unet.image_size, unet.image_size)
         images = streams.stream(1, "probe", "batch", number).uniform(-1, 1, shape)
         return {"loss": np.array(self.trainer.train_step(images.astype(np.float32)))}
 
@@ -248,3 +251,21 @@ def courses() -> list[Course]:
             gain=chain_gain(SAMPLING),
         ),
     ]
+
+
+# Every step moves the weights, and clipping binds, so that it matters whose gradient is clipped.
+SHARED = TINY.with_(train={"warmup_steps": 0, "clip_norm": 0.1})
+SHARED_STEPS = 3  # in the first two, not every layer has a gradient
+
+
+def process_course(size: int) -> Course:
+    """Return torch's training in one process against the same in `size`, of uneven shares."""
+    one = partial(Training, "torch", SHARED, batch=size + 1)
+    return Course(
+        name=f"training, tiny, {size} processes",
+        phase="optimizer",
+        reference=one,
+        candidate=in_processes(one, size),
+        steps=SHARED_STEPS,
+        free=SHARED_STEPS,
+    )

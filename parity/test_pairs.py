@@ -24,7 +24,8 @@ def _subjects(config: pytest.Config) -> list[Any]:
 
     own = [pytest.param(subject, id=subject.name) for subject in ddpm_pairs.pairs()]
     own += [pytest.param(subject, id=subject.name) for subject in ddpm_pairs.courses()]
-    large = ddpm_pairs.large_pairs()
+    own += [pytest.param(subject, id=subject.name) for subject in [ddpm_pairs.process_course(2)]]
+    large: list[Any] = [*ddpm_pairs.large_pairs(), *map(ddpm_pairs.process_course, (3, 4))]
     return own + [pytest.param(s, id=s.name, marks=pytest.mark.slow) for s in large]
 
 

@@ -18,11 +18,22 @@ IMAGES = np.zeros((10, 1, 28, 28), np.float32)
 CONFIG = preset("tiny").with_(train={"epochs": 3, "batch_size": 4})  # two steps an epoch
 
 
+class Group:
+    """A process group whose other members have said what `others` says."""
+
+    def __init__(self, rank=0, size=1, others=False):
+        self.rank, self.size, self.others = rank, size, others
+
+    def any(self, flag):
+        return flag or self.others
+
+
 class Counter:
     """A trainer whose only weight counts its steps."""
 
-    def __init__(self, interrupt_at=None):
+    def __init__(self, interrupt_at=None, group=None):
         self.config, self.step, self.interrupt_at = CONFIG, 0, interrupt_at
+        self.group = group or Group()
 
     def train_epoch(self, images, epoch, start=0):
         for _ in range(start, 2):
@@ -77,6 +88,48 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path, step):
 def test_a_batch_larger_than_the_set_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(InputError, match="larger than the set of 3 images"):
         session.train(Counter(), IMAGES[:3], dataset="set", folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_several_processes_the_first_alone_writes(tmp_path):
+    folders = [tmp_path / str(rank) for rank in (0, 1)]
+    taken = [Counter(group=Group(rank, 2)) for rank in (0, 1)]
+    outcomes = [
+        session.train(trainer, IMAGES, dataset="set", folder=folder)
+        for trainer, folder in zip(taken, folders, strict=True)
+    ]
+    assert [trainer.step for trainer in taken] == [6, 6]
+    assert not any(outcome.interrupted for outcome in outcomes)
+    assert outcomes[0].checkpoint.exists()
+    assert not folders[1].exists()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("told", ["this one", "another"])
+def test_processes_stop_at_the_same_step_whichever_was_told(tmp_path, rank, told):
+    group = Group(rank, 2, others=told == "another")
+    trainer = Counter(interrupt_at=0 if told == "this one" else None, group=group)
+    assert session.train(trainer, IMAGES, dataset="set", folder=tmp_path).interrupted
+    assert trainer.step == 1
+
+
+def test_among_several_a_signal_that_comes_twice_stops_after_the_step(tmp_path):
+    trainer = Counter(group=Group(0, 2))
+
+    def told_twice(*_):
+        os.kill(os.getpid(), signal.SIGINT)  # by the terminal
+        os.kill(os.getpid(), signal.SIGINT)  # and by the launcher, which heard it too
+        trainer.step += 1
+        yield 1.0
+
+    trainer.train_epoch = told_twice
+    outcome = session.train(trainer, IMAGES, dataset="set", folder=tmp_path)
+    assert Checkpoint.load(outcome.checkpoint).step == 1
+
+
+def test_more_processes_than_images_in_a_batch_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="5 processes cannot share a batch of 4"):
+        session.train(Counter(group=Group(0, 5)), IMAGES, dataset="set", folder=tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -93,3 +93,20 @@ def test_no_locks_on_this_file_system(empty_home, monkeypatch):
         locks.starting(),
     ):
         pass
+
+
+def start_lock_is_free_for(kind):
+    with (cache.own_folder() / "start.lock").open("w") as again:
+        try:
+            fcntl.flock(again, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def test_processes_of_one_mpi_run_start_together_and_others_wait(empty_home):
+    with locks.starting(together=True):
+        assert start_lock_is_free_for(fcntl.LOCK_SH)
+        assert not start_lock_is_free_for(fcntl.LOCK_EX)
+    with locks.starting():
+        assert not start_lock_is_free_for(fcntl.LOCK_SH)

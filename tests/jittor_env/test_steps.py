@@ -158,3 +158,15 @@ def test_prepare_without_onednn(monkeypatch, empty_home):
     monkeypatch.setattr(onednn, "installed_version", lambda _: None)
     with warnings.catch_warnings(), pytest.raises(JittorEnvError, match="found none; pip install"):
         onednn.link()
+
+
+def test_mpirun_without_mpicc_gets_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("mpicc_path", raising=False)
+    monkeypatch.delenv("OMPI_COMM_WORLD_SIZE", raising=False)
+    requirements.require_mpi()
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    with pytest.raises(JittorEnvError, match="mpicc, with which Jittor compiles its MPI part"):
+        requirements.require_mpi()
+    (tmp_path / "mpicc").touch(0o755)
+    requirements.require_mpi()

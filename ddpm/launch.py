@@ -1,0 +1,72 @@
+"""Who started this process, and how many beside it: read from what launchers leave behind."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ddpm.errors import InputError
+
+# Launcher -> where it tells a process its number, and how many there are.
+_VARIABLES = {
+    "torchrun": ("RANK", "WORLD_SIZE"),
+    "mpirun": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    "another MPI than Open MPI": ("PMI_RANK", "PMI_SIZE"),
+}
+_TORCHRUN = "torchrun --nproc-per-node N --no-python ddpm train --framework torch"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One process of `size`, numbered by `rank`; `by` is the launcher, None where it is alone."""
+
+    by: str | None = None
+    rank: int = 0
+    size: int = 1
+
+
+def launched() -> Launch:
+    """Return how this process was started; a launcher of a single process is none."""
+    for by, (rank, size) in _VARIABLES.items():
+        if os.environ.get(size, "1").isdigit() and int(os.environ.get(size, "1")) > 1:
+            return Launch(by, int(os.environ.get(rank, "0")), int(os.environ[size]))
+    return Launch()
+
+
+def require_launcher(framework: str, device: str) -> None:
+    """Refuse to train in processes that could not find each other, and would overwrite each other.
+
+    Raises:
+        InputError: another launcher than torchrun, another framework than torch, or a GPU.
+    """
+    launch = launched()
+    if launch.by is None:
+        return
+    if framework == "jittor":
+        raise InputError(
+            f"jittor trains in one process here, not in {launch.size}: leave {launch.by} out, or"
+            f" start {_TORCHRUN}"
+        )
+    if launch.by != "torchrun":
+        raise InputError(
+            f"torch does not train in {launch.size} processes started by {launch.by}; start them"
+            f" with {_TORCHRUN}"
+        )
+    if device != "cpu":
+        raise InputError(
+            f"--device {device} is for one process, and there are {launch.size}: leave it out"
+        )
+
+
+def require_one_process(command: str) -> None:
+    """Refuse a launcher of several processes.
+
+    Raises:
+        InputError: there are several.
+    """
+    launch = launched()
+    if launch.by is not None:
+        raise InputError(
+            f"ddpm {command} runs in one process, not in {launch.size}; only ddpm train shares its"
+            f" work: leave {launch.by} out"
+        )

@@ -1,0 +1,47 @@
+"""Training in several processes: what goes between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jittor as jt
+from jittor import Var, nn
+
+from ddpm.shards import Shard, shard
+from impl_jittor.operators import constant
+
+
+@dataclass(frozen=True)
+class ProcessGroup:
+    """The processes that compute one run together; usually this one alone."""
+
+    rank: int = 0
+    size: int = 1
+
+    def shard(self, batch_size: int) -> Shard:
+        """Return the rows of a batch that are this process's own."""
+        return shard(batch_size, self.rank, self.size)
+
+    def replica(self, model: nn.Module) -> nn.Module:
+        """Return the model as it is called in training: Jittor's optimizer averages gradients."""
+        return model
+
+    def weighed(self, loss: Var, rows: Shard) -> Var:
+        """Scale a loss over some rows of a batch so that the group's mean is the whole batch's."""
+        weight = rows.weight(self.size)
+        return loss if weight == 1 else loss * constant(weight, loss)
+
+    def mean(self, value: Var) -> Var:
+        """Return the mean over the group, the same to the bit in each process."""
+        if self.size == 1:
+            return value
+        return value.detach().mpi_all_reduce("add") / self.size
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether any process of the group says so."""
+        return flag if self.size == 1 else self.mean(jt.array([float(flag)])).item() > 0
+
+
+def join() -> ProcessGroup:
+    """Meet the other processes that mpirun started, if it did."""
+    return ProcessGroup(jt.rank, jt.world_size)

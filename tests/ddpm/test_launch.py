@@ -1,0 +1,71 @@
+"""Which launchers are seen, and which are refused, in one line that says what to do."""
+
+import pytest
+
+from ddpm.errors import InputError
+from ddpm.launch import Launch, launched, require_launcher, require_one_process
+
+TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2"}
+OPEN_MPI = {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"}
+OTHER_MPI = {"PMI_RANK": "1", "PMI_SIZE": "2"}
+
+
+@pytest.fixture
+def started_by(monkeypatch):
+    """Set what a launcher leaves behind, and nothing that this run was started by."""
+
+    def start(variables):
+        for name in (*TORCHRUN, *OPEN_MPI, *OTHER_MPI):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, Launch()),
+        (TORCHRUN, Launch("torchrun", 1, 2)),
+        (OPEN_MPI, Launch("mpirun", 1, 2)),
+        (OTHER_MPI, Launch("another MPI than Open MPI", 1, 2)),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, Launch()),
+        ({"WORLD_SIZE": "the whole"}, Launch()),
+    ],
+)
+def test_a_launcher_is_known_by_what_it_leaves_behind(variables, expected, started_by):
+    started_by(variables)
+    assert launched() == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "framework", "device", "line"),
+    [
+        (OPEN_MPI, "jittor", "cpu", "jittor trains in one process here, not in 2: leave mpirun"),
+        (TORCHRUN, "jittor", "cpu", "jittor trains in one process here, not in 2: leave torchrun"),
+        (OPEN_MPI, "torch", "cpu", "2 processes started by mpirun; start them with torchrun"),
+        (OTHER_MPI, "torch", "cpu", "started by another MPI than Open MPI"),
+        (TORCHRUN, "torch", "cuda", "--device cuda is for one process, and there are 2"),
+    ],
+)
+def test_processes_that_could_not_find_each_other_are_refused(
+    variables, framework, device, line, started_by
+):
+    started_by(variables)
+    with pytest.raises(InputError, match=line) as refused:
+        require_launcher(framework, device)
+    assert "\n" not in str(refused.value)
+
+
+def test_torchrun_may_train_and_nothing_else(started_by):
+    started_by(TORCHRUN)
+    require_launcher("torch", "cpu")
+    with pytest.raises(InputError, match="ddpm sample runs in one process, not in 2"):
+        require_one_process("sample")
+
+
+def test_one_process_may_do_everything(started_by):
+    started_by({})
+    require_launcher("jittor", "cuda")
+    require_one_process("sample")
