@@ -95,18 +95,6 @@ def pixels_repeated(module: Any) -> None:
     module.forward = lambda x: module.conv(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
-@rewrite(UPSAMPLE)
-def pixels_expanded(module: Any) -> None:
-    """Nearest upsampling by a broadcast."""
-
-    def forward(x: Tensor) -> Tensor:
-        N, C, H, W = x.shape
-        wide = x[:, :, :, None, :, None].expand(N, C, H, 2, W, 2)
-        return module.conv(wide.reshape(N, C, 2 * H, 2 * W))
-
-    module.forward = forward
-
-
 @rewrite(UPSAMPLE, "jittor")
 def pixels_repeated_in_jittor(module: Any) -> None:
     """Nearest upsampling by a broadcast."""

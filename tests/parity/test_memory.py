@@ -28,10 +28,11 @@ def test_objects_are_frozen_meanwhile_and_thawed_after_an_error() -> None:
 def test_what_a_user_has_frozen_stays_frozen() -> None:
     gc.freeze()
     try:
-        before = gc.get_freeze_count()
+        # Not the same number: what nobody holds any more leaves, frozen or not.
+        assert gc.get_freeze_count() > 1000
         with older_objects_left_alone():
             pass
-        assert gc.get_freeze_count() == before > 0
+        assert gc.get_freeze_count() > 1000
     finally:
         gc.unfreeze()
 
