@@ -101,10 +101,11 @@ def _note(
 def _comparing(function: Callable[..., dict[Place, Judgement]]) -> Iterator[None]:
     """Let checks compare with another function meanwhile."""
     rooms: list[Any] = [parity.sides, parity.trajectory]
+    before = [room.compare for room in rooms]
     for room in rooms:
         room.compare = function
     try:
         yield
     finally:
-        for room in rooms:
-            room.compare = compare
+        for room, own in zip(rooms, before, strict=True):
+            room.compare = own

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import audit.every_place
+import parity.sides
 from audit.bases import COSINE, SAMPLING, TRAINING, CourseBase, PairBase
 from audit.spoiled_sides import table
 from audit.spoiling import SPOILINGS
@@ -141,6 +142,7 @@ def test_a_place_that_is_not_looked_at_is_reported(monkeypatch: pytest.MonkeyPat
     assert found["passed"]
     assert "linear, forward: output: zeroed" in found["blind"]
     assert all(place.startswith("linear, ") for place in found["blind"])
+    assert parity.sides.compare is own, "what is put in the place of the judge is taken out again"
 
 
 def test_an_entry_that_explains_nothing_is_reported() -> None:
