@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from parity.framework import Array, Precision
+from parity.memory import give_back
 from parity.noise import distance, is_float, magnitude, shifted
 from parity.places import Place
 from parity.random_rounding import Move, operation_spread
@@ -80,6 +81,7 @@ class Comparison:
         flow: place -> how large the numbers are that a gradient there is made of, 0 where its own
             size says it all; some gradients are zero in exact arithmetic, or behind a saturated
             softmax next to it, and what is left of them is rounding of what flows beside them.
+        mixed: whether they are of two frameworks, one of which could keep the other's memory.
     """
 
     reference: Runner
@@ -87,6 +89,7 @@ class Comparison:
     ordinary: bool
     thorough: bool
     flow: Callable[[Place], float]
+    mixed: bool = False
 
 
 def one_ulp(precision: Precision, seed: int, number: int) -> Shift:
@@ -99,10 +102,10 @@ def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
 
     A place where the reference itself is not finite under a mere probe is left out.
     """
-    reference, candidate = (
-        _Side(runner, comparison.thorough, seed)
-        for runner in (comparison.reference, comparison.candidate)
-    )
+    reference = _Side(comparison.reference, comparison.thorough, seed)
+    if comparison.mixed:
+        give_back()
+    candidate = _Side(comparison.candidate, comparison.thorough, seed)
     lead = reference.double
     judged = {}
     for place, expected in lead.items():

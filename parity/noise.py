@@ -106,11 +106,15 @@ def cotangent(drawn: Array) -> Array:
 
 
 def rounded(array: Array) -> Array:
-    """Round floats to float32's values, dtype kept, so that both precisions start equal."""
+    """Round floats to float32's values, dtype kept, so that both precisions start equal.
+
+    The result lies in memory row by row, as it will when it comes back from a trace: a framework
+    may sum in another order elsewhere.
+    """
     if array.dtype.kind != "f":
         return array
     with np.errstate(over="ignore"):  # an overflow becomes infinite and is judged as such
-        result: Array = array.astype(np.float32).astype(array.dtype)
+        result: Array = array.astype(np.float32).astype(array.dtype, order="C")
     return result
 
 

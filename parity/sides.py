@@ -67,6 +67,7 @@ class Sides:
             ordinary=first,
             thorough=first,
             flow=module_flow(places(lead), 1.0, lead.passed),
+            mixed=self._mixed(),
         )
         return compare(comparison, seed=self.seed)
 
@@ -89,8 +90,12 @@ class Sides:
             ordinary=True,
             thorough=True,
             flow=module_flow(reference.values("float64"), cotangent, {}),
+            mixed=self._mixed(),
         )
         return compare(comparison, seed=self.seed)
+
+    def _mixed(self) -> bool:
+        return self.reference.adapter.framework != self.candidate.adapter.framework
 
     def _whole(self, subject: Subject) -> _Traced:
         def run(precision: Precision, shift: Shift | None, still: Trace | None) -> Trace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -162,22 +163,26 @@ class TorchAdapter:
         sources: Sequence[torch.Tensor | _Source],
         take: Take,
     ) -> None:
-        """Pull the cotangents back to the sources."""
-        joined = []
+        """Pull the cotangents back to the sources.
+
+        A cotangent is cast when the backward pass comes to its tensor: in float64 all of them
+        together would be as large as what the forward pass keeps.
+        """
+        heads = []
         while outputs:
-            tensor, weights = outputs.pop()
+            tensor, array = outputs.pop()
             if tensor.requires_grad:
-                joined.append(
-                    (tensor, self._tensor(weights).to(tensor.dtype).reshape(tensor.shape))
-                )
-        if not joined:
+                heads.append(tensor)
+                tensor.register_hook(partial(_joined, self._tensor(array)))
+        if not heads:
             return
+        heads.reverse()
         numbers = {id(source): number for number, source in enumerate(sources)}
         self._pulled = lambda source, gradient: take(numbers[source], self.to_numpy(gradient))
-        heads, cotangents = zip(*reversed(joined), strict=True)
-        del joined, tensor, weights
+        # Zeros without memory start the pass.
+        starts = [torch.zeros((), dtype=t.dtype, device=t.device).expand(t.shape) for t in heads]
         wanted = [s for s in sources if isinstance(s, torch.Tensor) and s.requires_grad]
-        pulled = torch.autograd.grad(heads, [self._anchor, *wanted], cotangents, allow_unused=True)
+        pulled = torch.autograd.grad(heads, [self._anchor, *wanted], starts, allow_unused=True)
         for source, gradient in zip(wanted, pulled[1:], strict=True):
             if gradient is not None:
                 self._pulled(id(source), gradient)
@@ -210,6 +215,10 @@ class TorchAdapter:
 
     def _tensor(self, array: Array) -> torch.Tensor:
         return torch.from_numpy(array).to(self._device)
+
+
+def _joined(weights: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    return gradient + weights.to(gradient.dtype).reshape(gradient.shape)
 
 
 class _Source(NamedTuple):

@@ -119,3 +119,9 @@ def test_probes_do_what_they_are_named_for() -> None:
     assert not PROBES["zeros"](x).any()
     for probe in PROBES.values():
         assert np.isfinite(probe(np.zeros((2, 2)))).all()
+
+
+def test_rounding_lays_an_array_out_row_by_row() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1)
+    assert rounded(x).flags.c_contiguous
+    np.testing.assert_array_equal(rounded(x), x)

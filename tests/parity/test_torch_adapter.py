@@ -44,3 +44,15 @@ def test_a_value_that_came_in_can_be_changed_in_place() -> None:
     adapter.vjp([(passed, np.ones(2))], [x], lambda n, g: taken.update({n: g.tolist()}))
     assert passed.tolist() == [3.0, 6.0]
     assert taken == {0: [3.0, 3.0]}
+
+
+def test_cotangents_join_what_flows_already_and_a_tensor_given_twice_counts_twice() -> None:
+    adapter = TorchAdapter(nn.Linear(2, 2))
+    weight = torch.tensor([2.0, 3.0], dtype=torch.float64, requires_grad=True)
+    inner = weight * 5.0
+    outer = inner * 7.0
+    taken: dict[int, Any] = {}
+    heads = [inner, inner, outer, weight]
+    outputs = [(head, np.full(2, 10.0**n, np.float32)) for n, head in enumerate(heads)]
+    adapter.vjp(outputs, [weight], lambda n, g: taken.update({n: g.tolist()}))
+    assert taken == {0: [5.0 + 50.0 + 3500.0 + 1000.0] * 2}

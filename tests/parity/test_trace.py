@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+import torch
 
 from parity.checking import prepare
 from parity.measure import one_ulp
@@ -44,8 +46,12 @@ def test_a_whole_run_is_measured_likewise(models: ModuleType) -> None:
 def test_the_leading_run_is_what_the_reference_leaves_when_it_follows_itself(
     models: ModuleType,
 ) -> None:
-    sides = _sides(models)
+    def block() -> Any:
+        return models.Block().to(memory_format=torch.channels_last)
+
+    sides = prepare(models.block_pair(block, reference=block, training=True)).sides
     lead = cut_run(sides.reference, sides.run(sides.reference, "float64", probe="large magnitude"))
+    assert all(array.flags.c_contiguous for array in lead.passed.values())
     follows = sides.rerun_reference(lead)
     for place, array in places(lead).items():
         np.testing.assert_array_equal(array, places(follows)[place], err_msg=str(place))
