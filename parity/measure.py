@@ -102,10 +102,12 @@ def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
 
     A place where the reference itself is not finite under a mere probe is left out.
     """
-    reference = _Side(comparison.reference, comparison.thorough, seed)
-    if comparison.mixed:
-        give_back()
-    candidate = _Side(comparison.candidate, comparison.thorough, seed)
+    sides = []
+    for runner in (comparison.reference, comparison.candidate):
+        sides.append(_Side(runner, comparison.thorough, seed))
+        if comparison.mixed:
+            give_back()
+    reference, candidate = sides
     lead = reference.double
     judged = {}
     for place, expected in lead.items():

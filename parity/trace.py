@@ -213,6 +213,8 @@ class _Recorder:
         )
         for path, name in self.subject.buffers.items():
             self.trace.buffers[path] = self.adapter.to_numpy(own[name])
+        # While the adapter can still give back what they hold.
+        self.sources.clear()
         return self.trace
 
 
