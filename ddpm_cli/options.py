@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reproduction.frameworks import FRAMEWORKS
+from reproduction.frameworks import FRAMEWORKS, Acceleration
 
 framework_choice = click.Choice(FRAMEWORKS)
 device_option = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute."
 )
+
+
+def acceleration_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--compile` and `--precision`, given to the command as `acceleration`."""
+
+    @functools.wraps(command)
+    def accelerated(*, compiled: bool, precision: str, **rest: Any) -> None:
+        chosen = Acceleration(compiled=compiled, bfloat16=precision == "bfloat16")
+        command(acceleration=chosen, **rest)
+
+    compiling = click.option(
+        "--compile",
+        "compiled",
+        is_flag=True,
+        help="PyTorch only: torch.compile, a minute or two before the first step.",
+    )
+    precision = click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16"]),
+        default="float32",
+        show_default=True,
+        help="PyTorch only: products in bfloat16, three digits of them; weights stay float32.",
+    )
+    return compiling(precision(accelerated))
 
 
 def extractor_options(command: Callable[..., None]) -> Callable[..., None]:

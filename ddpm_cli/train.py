@@ -13,8 +13,8 @@ from ddpm.checkpoint import Checkpoint
 from ddpm.config import PRESETS, RunConfig, preset
 from ddpm.errors import InputError
 from ddpm.launch import launched, require_launcher
-from ddpm_cli.options import device_option, framework_choice
-from reproduction.frameworks import TITLES, trainer
+from ddpm_cli.options import acceleration_options, device_option, framework_choice
+from reproduction.frameworks import TITLES, Acceleration, trainer
 
 
 @click.command()
@@ -52,6 +52,7 @@ from reproduction.frameworks import TITLES, trainer
     help="Where logs/ and checkpoints/ go.",
 )
 @device_option
+@acceleration_options
 def command(
     framework: str,
     dataset: str | None,
@@ -62,6 +63,7 @@ def command(
     save_every: int,
     out: Path,
     device: str,
+    acceleration: Acceleration,
     **options: Any,
 ) -> None:
     """Train a model; Ctrl-C leaves a checkpoint to go on from.
@@ -90,7 +92,7 @@ def command(
         state.require_config(config)
         _require_unfinished(state, config)
     outcome = session.train(
-        trainer(framework, config, device),
+        trainer(framework, config, device, acceleration=acceleration),
         images,
         dataset=data.dataset_name(dataset),
         folder=out,

@@ -67,8 +67,9 @@ def _verdict(run: Run) -> dict[str, str]:
 
 def _about(run: Run) -> str:
     scale, head = run.head.scale, run.head
+    epochs = "1 epoch" if scale["epochs"] == 1 else f"{scale['epochs']} epochs"
     return (
         f"Preset {head.preset}, data {head.dataset}, seed {head.config['train']['seed']},"
-        f" {scale['epochs']} epochs, {scale['samples']:,} images from each sampling,"
+        f" {epochs}, {scale['samples']:,} images from each sampling,"
         f" T = {head.config['diffusion']['T']:,}."
     )

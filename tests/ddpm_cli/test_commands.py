@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from ddpm.checkpoint import Checkpoint
 from ddpm.data import ImageSet
@@ -184,3 +185,44 @@ def test_bare_weights_become_a_checkpoint_and_a_pickle_only_by_name(tmp_path, mo
     made = Checkpoint.load("made.safetensors")
     for name, parameter in model.named_parameters():
         assert np.array_equal(made.ema[name], parameter.detach().numpy()), name
+
+
+@pytest.mark.parametrize("option", [("--compile",), ("--precision", "bfloat16")])
+def test_what_makes_pytorch_faster_is_refused_for_jittor(trained, option):
+    run = ddpm("train", *TINY, "--framework", "jittor", *option)
+    assert run.exit_code == 2
+    (line,) = run.output.splitlines()
+    assert line.startswith(f"ddpm: {' '.join(option)} is PyTorch's alone")
+
+
+def test_compiling_without_a_compiler_is_refused(trained, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    run = ddpm("train", *TINY, "--compile")
+    assert run.exit_code == 2
+    assert "no-such-compiler is not here" in run.output
+    assert len(run.output.splitlines()) == 1
+
+
+def test_samples_in_bfloat16_are_nearly_the_same(trained):
+    checkpoint = Checkpoint.load(trained / "checkpoints/ddpm_mnist_epoch2.safetensors")
+    draw = np.random.default_rng(0)  # the average of a few steps still ends in zeros
+    for array in checkpoint.ema.values():
+        array += (0.1 * draw.standard_normal(array.shape)).astype(np.float32)
+    checkpoint.save(trained / "moved.safetensors")
+    pixels = []
+    for precision in ("float32", "bfloat16"):
+        run = ddpm(
+            "sample",
+            "--ckpt",
+            "moved.safetensors",
+            "--num-samples",
+            2,
+            "--precision",
+            precision,
+            "--out",
+            precision,
+        )
+        assert run.exit_code == 0, run.output
+        with Image.open(trained / precision / "fid" / "sample_1.png") as image:
+            pixels.append(np.asarray(image, np.int64))
+    assert 0 < np.abs(pixels[0] - pixels[1]).max() < 64
