@@ -214,8 +214,7 @@ class UNet(nn.Module):
             self.up.append(UpLevel(pairs, self._attends(level), level == 0, config))
         self.norm_out = nn.GroupNorm(config.norm_groups, previous, config.norm_epsilon)
         self.conv_out = nn.Conv2d(previous, config.image_channels, 3, padding=1)
-        if config.base_channels % 16 == 0:  # with fewer channels oneDNN is faster as they are
-            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _attends(self, level: int) -> bool:
         return self.config.level_resolutions[level] in self.config.attention_resolutions

@@ -39,26 +39,39 @@ _HEADER = """\
 """
 
 # Jittor compiles data.cc alone, before it starts a process for each other file: the moment to
-# precompile the header with the flags of all (source: `jittor.compiler`). Only stock's -O2 is
-# lowered: whoever asks for another level, as debug=1 does, gets it.
+# precompile the header with the flags of all (source: `jittor.compiler`). Its cache's library it
+# compiles twice in a row, by one command. Only stock's -O2 is lowered: whoever asks for another
+# level, as debug=1 does, gets it.
 _STAND_IN = """\
 #!/bin/sh
-# jittor_env: Jittor's own core is compiled at -O1 with a precompiled header, the rest as asked.
+# jittor_env: Jittor's own core is compiled lower, with a precompiled header, the rest as asked.
 compiler={compiler}
 for output; do :; done
 case " $* " in
     *" -O2 "*"/data.cc -c -o "*) what=data folder=${{output%/*}} ;;
+    *"/jittor/src/utils/"*" -O2 -o "*/jit_utils_core.*) what=utils ;;
     *" -O2 "*) what=other ;;
     *) exec "$compiler" "$@" ;;
 esac
-case "$1" in */jittor/src/*.cc | */gen/*.cc)
-    case " $* " in *" -c -o "*) what=core folder=${{output%/obj_files/*}} ;; esac
-esac
+case " $* " in *" -c -o "*) case "$1" in
+    # What Python calls at every step.
+    */gen/pyjt_jit_op_maker.cc | */gen/pyjt_var_*.cc | */gen/pyjt_nano_*.cc) what=core level=-O1 ;;
+    # What runs when somebody asks for it, or never.
+    */gen/*.cc | */custom_ops/gen_ops_mkl_*.cc | */jittor/src/test/*.cc | */jittor/src/misc/*.cc | \
+    */jittor/src/profiler/*.cc | */jittor/src/memory_profiler.cc | */py_var_tracer.cc | \
+    */jittor/src/parallel_compiler.cc | */jittor/extern/mkl/ops/*.cpp)
+        what=core level=-O0 ;;
+    */jittor/src/*.cc | */jittor/extern/mkl/ops/*.cc)
+        what=core level=-O1 ;;
+esac ;; esac
+[ $what = core ] && folder=${{output%/obj_files/*}}
 header=$folder/jittor_env/core-{key}.h
 precompile() {{
-    mkdir -p "${{header%/*}}" && cp "${{0%/*}}/core.h" "$header" || return
-    "$compiler" "$@" -O1 -x c++-header "$header" -o "$header.$$" &&
-        mv "$header.$$" "$header.gch" || rm -f "$header.$$"
+    mkdir -p "$header.gch" && cp "${{0%/*}}/core.h" "$header" || return
+    for level in -O1 -O0; do  # from a folder the compiler takes the one that fits
+        "$compiler" "$@" $level -x c++-header "$header" -o "$header.$$" &&
+            mv "$header.$$" "$header.gch/$level" || rm -f "$header.$$"
+    done
 }}
 flags_of_all() {{
     for argument; do
@@ -69,15 +82,29 @@ flags_of_all() {{
     done
     precompile "$@"
 }}
+made_before() {{
+    [ -f "$output" ] && [ "$(cat "$output.made" 2>/dev/null)" = "$*" ] || return
+    for argument; do
+        case "$argument" in *.cc) [ "$argument" -nt "$output" ] && return 1 ;; esac
+    done
+    return 0
+}}
 case $what in
     data)
         flags_of_all "$@" 2>/dev/null &
-        "$compiler" "$@"
+        "$compiler" "$@" -O1
         status=$?
         wait
         exit $status ;;
+    utils)
+        made_before "$@" && exit 0
+        rm -f "$output.made"
+        "$compiler" "$@" -O1 || exit
+        printf %s "$*" > "$output.made"
+        exit 0 ;;
     core)
-        [ -f "$header.gch" ] && "$compiler" "$@" -O1 -include "$header" 2>/dev/null && exit 0 ;;
+        [ -f "$header.gch/$level" ] && "$compiler" "$@" $level -include "$header" 2>/dev/null &&
+            exit 0 ;;
 esac
 exec "$compiler" "$@"
 """

@@ -72,7 +72,7 @@ def _size(text: str) -> tuple[str, int]:
 
 
 SCALES = {
-    "tiny": Scale(epochs=2, samples=500, sample_batch=100, seeds=2, ensemble=1, ensemble_steps=200),
+    "tiny": Scale(epochs=2, samples=500, sample_batch=250, seeds=2, ensemble=1, ensemble_steps=200),
     "mnist": Scale(
         epochs=6,
         samples=64,

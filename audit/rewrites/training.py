@@ -24,9 +24,9 @@ def adam_of_several_tensors(side: Any) -> None:
 
 
 @rewrite(TRAINING)
-def weights_with_the_channels_last(side: Any) -> None:
+def weights_with_the_channels_first(side: Any) -> None:
     """Weights in another order in memory."""
-    side.trainer.model.to(memory_format=torch.channels_last)
+    side.trainer.model.to(memory_format=torch.contiguous_format)
     # The fused kernel walks weights and moments side by side as they lie in memory.
     side.trainer.optimizer.param_groups[0].update(fused=False)
 

@@ -166,14 +166,13 @@ def test_steps_of_a_trainer_are_those_of_the_oracle_adam_on_its_gradients():
 
 
 def test_the_order_of_weights_in_memory_changes_no_number(monkeypatch):
-    wide = CONFIG.with_(unet={"base_channels": 16})
-    last = Trainer(wide, dtype="float64")
+    last = Trainer(CONFIG, dtype="float64")
     layout = torch.channels_last
     assert all(
         p.is_contiguous(memory_format=layout) for p in last.model.parameters() if p.ndim == 4
     )
     monkeypatch.setattr(torch.nn.Module, "to", _without_layout(torch.nn.Module.to))
-    first = Trainer(wide, dtype="float64")
+    first = Trainer(CONFIG, dtype="float64")
     assert not first.model.middle.resnet1.conv1.weight.is_contiguous(
         memory_format=torch.channels_last
     )

@@ -1,5 +1,6 @@
 """The stand-in for g++: what it changes, what it passes on, and what it does where it cannot."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,8 +12,8 @@ COMPILER = """\
 #!/bin/sh
 # Tells what it was asked, makes what it should make, and refuses what is named in REFUSE.
 echo "$@" >> {log}
-for output; do :; done
 case " $* " in *" ${{REFUSE:-nothing}} "*) exit 1 ;; esac
+while [ $# -gt 0 ]; do [ "$1" = -o ] && output=$2; shift; done
 case "$output" in /*) echo made > "$output" ;; esac
 """
 
@@ -42,10 +43,19 @@ class Compiled:
         flags = ["-fPIC", level, "-lx", "-include", "/src/vdp"]
         return self.asked(*flags, source, "-c", "-o", output, **environment)
 
-    def core(self, level: str = "-O2", **environment: str) -> list[str]:
+    def core(
+        self, level: str = "-O2", source: str = "/lib/jittor/src/op.cc", **environment: str
+    ) -> list[str]:
         output = f"{self.cache}/obj_files/op.cc.o"
-        source = "/lib/jittor/src/op.cc"
         return self.asked(source, "-fPIC", level, "-c", "-o", output, **environment)
+
+    def utils(self, flag: str = "-fPIC", **environment: str) -> list[str]:
+        source, output = self.utils_source, f"{self.cache}/jit_utils_core.so"
+        return self.asked(str(source), flag, "-O2", "-o", output, **environment)
+
+    @property
+    def utils_source(self) -> Path:
+        return self.cache.parent / "jittor/src/utils/log.cc"
 
 
 @pytest.fixture
@@ -53,20 +63,52 @@ def compiled(empty_home):
     return Compiled(empty_home)
 
 
-def test_the_header_is_made_beside_the_first_file(compiled):
-    header, data = sorted(compiled.data(), key=lambda asked: "-include" in asked)
-    assert " -c -O1 -x c++-header " in header  # without -c, -l and -Wl would make it link
+def test_the_headers_are_made_beside_the_first_file(compiled):
+    data, *headers = sorted(compiled.data(), key=lambda asked: "c++-header" in asked)
+    for level, header in zip(("-O1", "-O0"), headers, strict=True):
+        assert f" -c {level} -x c++-header " in header  # without -c, -l and -Wl would make it link
     assert "-lx" in data
-    assert "-O1" not in data
-    (precompiled,) = (compiled.cache / "jittor_env").glob("core-*.h.gch")
-    assert precompiled.read_text() == "made\n"
+    (folder,) = (compiled.cache / "jittor_env").glob("core-*.h.gch")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "-O0": "made\n",
+        "-O1": "made\n",
+    }
 
 
-def test_the_core_uses_it_at_a_lower_level(compiled):
+@pytest.mark.parametrize(
+    ("source", "level"),
+    [
+        ("/lib/jittor/src/op.cc", "-O1"),
+        ("/lib/jittor/src/opt/pass_manager.cc", "-O1"),
+        ("/cache/gen/pyjt_jit_op_maker.cc", "-O1"),
+        ("/cache/gen/pyjt_profiler.cc", "-O0"),
+        ("/lib/jittor/src/test/test_expr.cc", "-O0"),
+        ("/lib/jittor/extern/mkl/ops/mkl_conv_op.cc", "-O1"),
+        ("/lib/jittor/extern/mkl/ops/cpu_cnn_inference_f32.cpp", "-O0"),
+    ],
+)
+def test_the_core_uses_them_at_a_lower_level(compiled, source, level):
     compiled.data()
-    (asked,) = compiled.core()
+    (asked,) = compiled.core(source=source)
     assert " -O2 -c -o " in asked
-    assert asked.partition(" -O1 -include ")[2].startswith(f"{compiled.cache}/jittor_env/core-")
+    assert asked.partition(f" {level} -include ")[2].startswith(
+        f"{compiled.cache}/jittor_env/core-"
+    )
+
+
+def test_the_same_command_twice_in_a_row_compiles_once(compiled):
+    compiled.utils_source.parent.mkdir(parents=True)
+    compiled.utils_source.touch()
+    assert len(compiled.utils()) == 1
+    assert compiled.utils() == []
+    assert len(compiled.utils("-fno-inline")) == 1, "another command"
+    assert compiled.utils("-fno-inline") == []
+    later = (compiled.cache / "jit_utils_core.so").stat().st_mtime + 1
+    os.utime(compiled.utils_source, (later, later))
+    assert len(compiled.utils("-fno-inline", REFUSE="-fno-inline")) == 1, "a changed source"
+    os.utime(compiled.utils_source, (0, 0))
+    assert len(compiled.utils("-fno-inline")) == 1, "what failed is not done"
+    assert compiled.utils("-fno-inline") == []
 
 
 def test_a_file_refused_is_compiled_the_stock_way(compiled):
@@ -77,7 +119,7 @@ def test_a_file_refused_is_compiled_the_stock_way(compiled):
 
 def test_a_header_refused_leaves_stock(compiled):
     compiled.data(REFUSE="c++-header")
-    assert [path.suffix for path in (compiled.cache / "jittor_env").iterdir()] == [".h"]
+    assert not list((compiled.cache / "jittor_env").glob("core-*.h.gch/*"))
     (asked,) = compiled.core()
     assert "-O1" not in asked
 
@@ -89,10 +131,8 @@ def test_a_level_asked_for_by_the_user_is_kept(compiled):
     assert "-include" not in asked
 
 
-@pytest.mark.parametrize(
-    "source", ["/lib/jittor/extern/mkl/ops/mkl_conv_op.cc", "/cache/custom_ops/gen_ops_mkl.cc"]
-)
-def test_operators_compiled_later_are_left_alone(compiled, source):
+@pytest.mark.parametrize("source", ["/home/me/my_op.cc", "/cache/custom_ops/gen_ops_my_op.cc"])
+def test_other_operators_are_left_alone(compiled, source):
     compiled.data()
     asked = [source, "-O2", "-c", "-o", f"{compiled.cache}/obj_files/x.o"]
     assert compiled.asked(*asked) == [" ".join(asked)]
