@@ -18,9 +18,10 @@ class EMA:
 
     def update(self, model: nn.Module) -> None:
         """Move the average towards the model's weights."""
+        rest = constant(1 - self.decay, next(iter(self.average.values())))
         for name, parameter in model.named_parameters():
             average = self.average[name]
-            average.update(average + constant(1 - self.decay, average) * (parameter - average))
+            average.update(average + rest * (parameter - average))
 
     def copy_to(self, model: nn.Module) -> None:
         """Overwrite the model's weights by the average."""

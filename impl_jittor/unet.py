@@ -66,8 +66,8 @@ class Dropout(nn.Module):
             return x
         if self.mask_source is None:
             return nn.dropout(x, self.rate, is_train=True)
-        kept = self.mask_source(tuple(x.shape), self.rate) / (1 - self.rate)
-        return x * jt.array64(kept).cast(x.dtype)
+        kept = jt.array(self.mask_source(tuple(x.shape), self.rate)).cast(x.dtype)
+        return x * (kept * constant(1 / (1 - self.rate), x))
 
 
 class ResidualBlock(nn.Module):

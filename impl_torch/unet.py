@@ -57,8 +57,8 @@ class Dropout(nn.Module):
             return x
         if self.mask_source is None:
             return F.dropout(x, self.rate)
-        kept = self.mask_source(tuple(x.shape), self.rate) / (1 - self.rate)
-        return x * torch.from_numpy(kept).to(x)
+        kept = torch.from_numpy(self.mask_source(tuple(x.shape), self.rate)).to(x)
+        return x * (kept * (1 / (1 - self.rate)))
 
 
 class ResidualBlock(nn.Module):
