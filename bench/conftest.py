@@ -10,6 +10,7 @@ import pytest
 from bench.replay import record, sides_of
 from bench.subjects import SUBJECTS, Subject
 from ddpm.config import PRESETS, RunConfig, preset
+from ddpm.errors import InputError
 from measuring import MeasuringError, Timing, alternate
 
 Measured = Callable[[Any, str, str], None]
@@ -19,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bench", "benchmarks of both frameworks and their peers")
     group.addoption("--preset", default="tiny", choices=list(PRESETS), help="model and batch")
     group.addoption("--batch-size", type=int, help="images in a step; default: the preset's")
+    group.addoption("--base-channels", type=int, help="a wider or narrower model than the preset's")
     group.addoption("--rounds", type=int, default=15, help="alternated rounds of each subject")
     group.addoption("--threads", type=int, help="of each process; default: as many as cores")
 
@@ -26,9 +28,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def config(request: pytest.FixtureRequest) -> RunConfig:
     """Return the configuration that is timed."""
-    chosen = preset(request.config.getoption("preset"))
-    size = request.config.getoption("batch_size") or chosen.train.batch_size
-    return chosen.with_(train={"batch_size": size}, sample={"batch_size": size})
+    option = request.config.getoption
+    chosen = preset(option("preset"))
+    size, channels = option("batch_size"), option("base_channels")
+    size = chosen.train.batch_size if size is None else size
+    channels = chosen.unet.base_channels if channels is None else channels
+    try:
+        return chosen.with_(
+            unet={"base_channels": channels},
+            train={"batch_size": size},
+            sample={"batch_size": size},
+        )
+    except InputError as error:
+        pytest.exit(str(error), returncode=2)
 
 
 @pytest.fixture(scope="session")
@@ -63,8 +75,10 @@ def measured(
     """Return a function that puts one side's share of a subject into pytest-benchmark's record."""
 
     def measure(benchmark: Any, name: str, side: str) -> None:
-        subject = SUBJECTS[name]
-        preset, threads = (request.config.getoption(name) for name in ("preset", "threads"))
-        record(benchmark, subject, side, timings(subject), preset, config, threads)
+        subject, option = SUBJECTS[name], request.config.getoption
+        model, channels = option("preset"), option("base_channels")
+        if channels is not None:
+            model += f", {channels} base channels"
+        record(benchmark, subject, side, timings(subject), model, config, option("threads"))
 
     return measure

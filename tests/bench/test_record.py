@@ -169,3 +169,36 @@ def test_times_measured_in_turn_are_recorded_as_they_were(pytester, monkeypatch)
     assert facts["peak_memory"] == 9
     assert facts["parameters"] == 44969
     assert {"torch", "jittor", "processor", "threads"} <= facts["environment"].keys()
+
+
+@pytest.fixture
+def with_options(pytester, monkeypatch):
+    """Run a test that sees the configuration which `pytest bench` makes of options."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(peers.__file__).parents[1]))
+    pytester.makepyfile("""
+        def test(config):
+            print(config.unet.base_channels, config.train.batch_size, config.sample.batch_size)
+    """)
+    return lambda *options: pytester.runpytest_subprocess("-p", "bench.conftest", "-s", *options)
+
+
+def test_another_width_and_batch_are_those_asked_for(with_options):
+    run = with_options("--preset=mnist", "--base-channels=64", "--batch-size=4")
+    run.assert_outcomes(passed=1)
+    run.stdout.fnmatch_lines(["*64 4 4*"])
+    with_options("--preset=mnist").stdout.fnmatch_lines(["*32 64 64*"])
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--base-channels=7", "*7*norm_groups*"),
+        ("--batch-size=0", "*batch_size = 0 cannot be used*"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_in_one_line(with_options, option, said):
+    run = with_options(option)
+    assert run.ret == 2
+    run.stdout.fnmatch_lines([said])
+    run.stdout.no_fnmatch_line("*Traceback*")
