@@ -198,6 +198,29 @@ void split(const T* y, T* a, T* b, int64_t N, int64_t A, int64_t B) {
     }
 }
 
+// y (planes, H + 1, W + 1) is x (planes, H, W) with zeros below and on the right.
+template <class T>
+void pad(const T* x, T* y, int64_t planes, int64_t H, int64_t W) {
+#pragma omp parallel for
+    for (int64_t n = 0; n < planes; n++) {
+        T* out = y + n * (H + 1) * (W + 1);
+        for (int64_t i = 0; i < H; i++) {
+            out = std::copy(x + (n * H + i) * W, x + (n * H + i + 1) * W, out);
+            *out++ = 0;
+        }
+        std::fill(out, out + W + 1, T(0));
+    }
+}
+
+template <class T>
+void crop(const T* y, T* x, int64_t planes, int64_t H, int64_t W) {
+#pragma omp parallel for
+    for (int64_t row = 0; row < planes * H; row++) {
+        const T* in = y + (row + row / H) * (W + 1);
+        std::copy(in, in + W, x + row * W);
+    }
+}
+
 // y (N C, S) = x (N C, S) with one number of each row of `shift` (N C) added.
 template <class T>
 void add_to_pixels(const T* x, const T* shift, T* y, int64_t rows, int64_t S) {
@@ -213,6 +236,18 @@ void sum_of_pixels(const T* x, T* sum, int64_t rows, int64_t S) {
         T s = 0;
         for (int64_t i = r * S; i < (r + 1) * S; i++) s += x[i];
         sum[r] = s;
+    }
+}
+
+// One step of Adam for `size` numbers: those of a parameter, its gradient and both moments.
+template <class T>
+void adam(const T* p, const T* g, const T* m, const T* v, T* new_p, T* new_m, T* new_v,
+          int64_t size, T keep1, T take1, T keep2, T take2, T rate, T root2, T epsilon) {
+#pragma omp parallel for if (size > 1 << 15)
+    for (int64_t i = 0; i < size; i++) {
+        new_m[i] = keep1 * m[i] + take1 * g[i];
+        new_v[i] = keep2 * v[i] + take2 * g[i] * g[i];
+        new_p[i] = p[i] - rate * new_m[i] / (std::sqrt(new_v[i]) / root2 + epsilon);
     }
 }
 

@@ -9,7 +9,7 @@ docs/performance.md says what each of them is worth.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def _run(
     shapes: list[Shape],
     inputs: list[jt.Var],
     header: str = "kernels.h",
-    data: Mapping[str, int] | None = None,
+    data: Mapping[str, float] | None = None,
 ) -> list[jt.Var]:
     """Run one C++ statement; `in0_p`, `in0_shape0`, `out0_p`, … are Jittor's names in it.
 
@@ -133,6 +133,15 @@ class Attention(jt.Function):
         )
 
 
+def adam(tensors: Sequence[jt.Var], numbers: Mapping[str, float]) -> list[jt.Var]:
+    """Return a parameter and its moments one step on; `tensors` are it, its gradient and those."""
+    values = ", ".join(f'in0_type(data["{name}"])' for name in numbers)
+    call = (
+        "ddpm::adam(in0_p, in1_p, in2_p, in3_p, out0_p, out1_p, out2_p, in0->num, " + values + ");"
+    )
+    return _run(call, [tuple(tensors[0].shape)] * 3, [*tensors], data=numbers)
+
+
 class Upsample(jt.Function):
     """Each pixel of (N, C, H, W) four times."""
 
@@ -171,6 +180,21 @@ class Concat(jt.Function):
             "out1->num / in0_shape0);"
         )
         return _run(call, self.shapes, [up])
+
+
+class Pad(jt.Function):
+    """(N, C, H, W) with a row of zeros below and a column on the right."""
+
+    def execute(self, x: jt.Var) -> jt.Var:
+        """Return (N, C, H + 1, W + 1)."""
+        N, C, H, W = self.shape = tuple(x.shape)
+        call = "ddpm::pad(in0_p, out0_p, in0_shape0 * in0_shape1, in0_shape2, in0_shape3);"
+        return _run(call, [(N, C, H + 1, W + 1)], [x])[0]
+
+    def grad(self, up: jt.Var) -> jt.Var:
+        """Return the gradient by x."""
+        call = "ddpm::crop(in0_p, out0_p, out0_shape0 * out0_shape1, out0_shape2, out0_shape3);"
+        return _run(call, [self.shape], [up])[0]
 
 
 class AddToPixels(jt.Function):

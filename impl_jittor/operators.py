@@ -11,7 +11,7 @@ same function. `fast` chooses, for the whole process.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import jittor as jt
@@ -115,11 +115,66 @@ def concat(a: jt.Var, b: jt.Var) -> jt.Var:
     return jt.concat([a, b], dim=1)
 
 
+def pad(x: jt.Var) -> jt.Var:
+    """Put a row of zeros below (N, C, H, W) and a column on the right."""
+    if _is_fast():
+        return kernels.Pad()(x)
+    return jt.nn.pad(x, [0, 1, 0, 1])
+
+
 def add_to_pixels(x: jt.Var, shift: jt.Var) -> jt.Var:
     """Add (N, C) to every pixel of (N, C, H, W)."""
     if _is_fast():
         return kernels.AddToPixels()(x, shift)
     return x + shift.unsqueeze(2).unsqueeze(3)
+
+
+def adam(
+    parameters: list[jt.Var],
+    gradients: list[jt.Var],
+    exp_avg: list[jt.Var],
+    exp_avg_sq: list[jt.Var],
+    *,
+    numbers: Mapping[str, float],
+) -> None:
+    """Move parameters and moments by one step (Kingma & Ba 2015, algorithm 1).
+
+    Args:
+        parameters: of any shapes; given their new values.
+        gradients: theirs, in the same order.
+        exp_avg: their first moments; given their new values.
+        exp_avg_sq: their second moments; given their new values.
+        numbers: `keep1`, `take1`, `keep2` and `take2`, the moments' weights of old and new; `rate`,
+            the learning rate over the first moment's bias; `root2`, the root of the second's;
+            `epsilon`.
+    """
+    constants = {name: constant(value, parameters[0]) for name, value in numbers.items()}
+    for p, g, m, v in zip(parameters, gradients, exp_avg, exp_avg_sq, strict=True):
+        if _is_fast():
+            moved = kernels.adam([p, g, m, v], numbers)
+        else:
+            moved = [*_adam(p, g, m, v, **constants)]
+        for old, new in zip((p, m, v), moved, strict=True):
+            old.update(new)
+
+
+def _adam(
+    p: jt.Var,
+    g: jt.Var,
+    m: jt.Var,
+    v: jt.Var,
+    *,
+    keep1: jt.Var,
+    take1: jt.Var,
+    keep2: jt.Var,
+    take2: jt.Var,
+    rate: jt.Var,
+    root2: jt.Var,
+    epsilon: jt.Var,
+) -> tuple[jt.Var, jt.Var, jt.Var]:
+    m = keep1 * m + take1 * g
+    v = keep2 * v + take2 * g * g
+    return p - rate * m / (jt.sqrt(v) / root2 + epsilon), m, v
 
 
 class Conv(jt.nn.Conv):

@@ -9,7 +9,7 @@ import jittor as jt
 from jittor import Var, nn
 
 from ddpm.config import TrainConfig
-from impl_jittor.operators import constant
+from impl_jittor.operators import adam, constant
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -57,25 +57,18 @@ class Adam(jt.optim.Optimizer):
         self.pre_step(loss, retain_graph)
         group = self.param_groups[0]
         beta1, beta2 = self.betas
-        like = group["params"][0]
-        keep1, take1, keep2, take2, rate, root2, epsilon = (
-            constant(value, like)
-            for value in (
-                beta1,
-                1 - beta1,
-                beta2,
-                1 - beta2,
-                self.lr / (1 - beta1**self.n_step),
-                math.sqrt(1 - beta2**self.n_step),
-                self.epsilon,
-            )
+        numbers = {
+            "keep1": beta1,
+            "take1": 1 - beta1,
+            "keep2": beta2,
+            "take2": 1 - beta2,
+            "rate": self.lr / (1 - beta1**self.n_step),
+            "root2": math.sqrt(1 - beta2**self.n_step),
+            "epsilon": self.epsilon,
+        }
+        adam(
+            group["params"], group["grads"], group["exp_avg"], group["exp_avg_sq"], numbers=numbers
         )
-        for p, g, m, v in zip(
-            group["params"], group["grads"], group["exp_avg"], group["exp_avg_sq"], strict=True
-        ):
-            m.update(keep1 * m + take1 * g)
-            v.update(keep2 * v + take2 * g * g)
-            p.update(p - rate * m / (jt.sqrt(v) / root2 + epsilon))
         self.post_step()
 
     def moments(self, which: str) -> dict[str, Var]:

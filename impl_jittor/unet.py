@@ -19,6 +19,7 @@ from impl_jittor.operators import (
     attention,
     concat,
     constant,
+    pad,
     silu,
     upsample,
 )
@@ -122,7 +123,7 @@ class Downsample(nn.Module):
 
     def execute(self, x: Var) -> Var:
         """Map (N, C, H, W) to (N, C, H/2, W/2); padded right and below, as in the paper's code."""
-        return self.conv(nn.pad(x, [0, 1, 0, 1]))
+        return self.conv(pad(x))
 
 
 class Upsample(nn.Module):

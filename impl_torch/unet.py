@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ddpm import streams
 from ddpm.config import UNetConfig
+from impl_torch.operators import GroupNorm
 
 MaskSource = Callable[..., np.ndarray]
 
@@ -67,10 +68,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, config: UNetConfig) -> None:
         super().__init__()
         groups, epsilon = config.norm_groups, config.norm_epsilon
-        self.norm1 = nn.GroupNorm(groups, in_channels, epsilon)
+        self.norm1 = GroupNorm(groups, in_channels, epsilon)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.time_projection = nn.Linear(config.time_channels, out_channels)
-        self.norm2 = nn.GroupNorm(groups, out_channels, epsilon)
+        self.norm2 = GroupNorm(groups, out_channels, epsilon)
         self.dropout = Dropout(config.dropout)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut: nn.Module = nn.Identity()
@@ -90,7 +91,7 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int, config: UNetConfig) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(config.norm_groups, channels, config.norm_epsilon)
+        self.norm = GroupNorm(config.norm_groups, channels, config.norm_epsilon)
         self.query = nn.Linear(channels, channels)
         self.key = nn.Linear(channels, channels)
         self.value = nn.Linear(channels, channels)
@@ -212,7 +213,7 @@ class UNet(nn.Module):
                 pairs.append((previous + skip_channels.pop(), channels))
                 previous = channels
             self.up.append(UpLevel(pairs, self._attends(level), level == 0, config))
-        self.norm_out = nn.GroupNorm(config.norm_groups, previous, config.norm_epsilon)
+        self.norm_out = GroupNorm(config.norm_groups, previous, config.norm_epsilon)
         self.conv_out = nn.Conv2d(previous, config.image_channels, 3, padding=1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

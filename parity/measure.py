@@ -15,7 +15,16 @@ from parity.noise import distance, is_float, magnitude, shifted
 from parity.places import Place
 from parity.random_rounding import Move, operation_spread
 from parity.trace import Tap
-from parity.verdict import PRECISION_RATIO, SHIFTS, Judgement, K, Measured, Verdict, judge
+from parity.verdict import (
+    FLOAT32_EPSILON,
+    PRECISION_RATIO,
+    SHIFTS,
+    Judgement,
+    K,
+    Measured,
+    Verdict,
+    judge,
+)
 
 Values = Mapping[Place, Array]
 Shift = Callable[[Array, str], Array]
@@ -189,20 +198,34 @@ def _watched(path: str, watched: Collection[str]) -> str:
 
 
 def group_flow(lead: Values) -> Callable[[Place], float]:
-    """Return the largest magnitude among a place's siblings: one kind of state of one module.
+    """Return the largest magnitude of one kind of state in a place's module.
 
     The first moment of an attention's key bias is zero in exact arithmetic; what is left of it is
-    rounding of what made the moment of the key's weight.
+    rounding of what made the moment of the key's weight. Where attention has a single pixel, all of
+    query's and key's are zero, and what is left is rounding of what made the value's: where a
+    module has less than an ulp of the modules beside it, it is the largest of those.
     """
-    flows: dict[tuple[str, str], float] = {}
+    inside: dict[tuple[str, str], float] = {}
+    beside: dict[tuple[str, str], float] = {}
     for place, array in lead.items():
-        key = _group(place)
-        flows[key] = max(flows.get(key, 0.0), _size(array))
-    return lambda place: flows.get(_group(place), 0.0)
+        for flows, path in ((inside, place.path), (beside, _owner(place))):
+            key = path, _kind(place)
+            flows[key] = max(flows.get(key, 0.0), _size(array))
+
+    def flow(place: Place) -> float:
+        own = inside.get((place.path, _kind(place)), 0.0)
+        others = beside.get((_owner(place), _kind(place)), 0.0)
+        return own if own > FLOAT32_EPSILON * others else others
+
+    return flow
 
 
-def _group(place: Place) -> tuple[str, str]:
-    return place.path, place.tensor.partition(" of ")[0]
+def _owner(place: Place) -> str:
+    return place.path.rpartition(".")[0]
+
+
+def _kind(place: Place) -> str:
+    return place.tensor.partition(" of ")[0]
 
 
 def _abstain(reason: str) -> Judgement:

@@ -8,6 +8,7 @@ from impl_jittor import kernels, operators
 from impl_jittor.operators import (
     Conv,
     GroupNorm,
+    adam,
     add_to_pixels,
     attention,
     concat,
@@ -16,6 +17,7 @@ from impl_jittor.operators import (
     group_norm,
     mean,
     overwrite,
+    pad,
     silu,
     upsample,
 )
@@ -282,6 +284,58 @@ def test_concatenation_and_its_gradients(dtype, tolerance):
     assert error(value, np.concatenate([draws["a"], draws["b"]], axis=1)) < tolerance
     for slope, expected in zip(slopes, np.split(draws["up"], [3], axis=1), strict=True):
         assert error(slope, expected) < tolerance
+
+
+@DTYPES
+def test_padding_and_its_gradient(dtype, tolerance):
+    draws = oracles.random_arrays({"x": (2, 3, 4, 5), "up": (2, 3, 5, 6)}, seed=0)
+    given = var(draws["x"], dtype)
+    value, slope = gradients(pad(given), draws["up"], given)
+    assert error(value, np.pad(draws["x"], ((0, 0), (0, 0), (0, 1), (0, 1)))) < tolerance
+    assert error(slope, draws["up"][:, :, :4, :5]) < tolerance
+
+
+NUMBERS = {
+    "keep1": 0.8,
+    "take1": 0.2,
+    "keep2": 0.99,
+    "take2": 0.01,
+    "rate": 0.3,
+    "root2": 0.7,
+    "epsilon": 1e-3,
+}
+
+
+def stepped(dtype, numbers, shapes):
+    """What one step of Adam makes of each parameter and its moments, and the closed form."""
+    names, found, closed = ("p", "g", "m", "v"), [], []
+    draws = [oracles.random_arrays(dict.fromkeys(names, s), seed) for seed, s in enumerate(shapes)]
+    for draw in draws:
+        draw["v"] = draw["v"] ** 2
+    given = [[var(draw[name], dtype).stop_grad() for draw in draws] for name in names]
+    adam(*given, numbers=numbers)
+    for i, draw in enumerate(draws):
+        m = NUMBERS["keep1"] * draw["m"] + NUMBERS["take1"] * draw["g"]
+        v = NUMBERS["keep2"] * draw["v"] + NUMBERS["take2"] * draw["g"] ** 2
+        p = draw["p"] - NUMBERS["rate"] * m / (np.sqrt(v) / NUMBERS["root2"] + NUMBERS["epsilon"])
+        closed.append({"p": p, "g": draw["g"], "m": m, "v": v})
+        after = {name: side[i] for name, side in zip(names, given, strict=True)}
+        assert {str(a.dtype) for a in after.values()} == {dtype}
+        found.append({name: a.numpy() for name, a in after.items()})
+    return max(oracles.worst(a, b) for a, b in zip(found, closed, strict=True))
+
+
+SIZES = [(3, 4, 2, 2), (5,), (70_000,)]  # the third is shared among threads
+
+
+@DTYPES
+def test_a_step_of_adam(dtype, tolerance):
+    assert stepped(dtype, NUMBERS, SIZES) < tolerance
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_each_number_of_a_step_of_adam_has_its_place(name):
+    assert stepped("float64", {**NUMBERS, name: 1.1 * NUMBERS[name]}, SIZES[:1]) > 1e-5
 
 
 @DTYPES

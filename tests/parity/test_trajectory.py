@@ -77,6 +77,66 @@ def test_one_step_shows_what_a_loss_curve_hides(fault: str, lr: float) -> None:
     assert first.verdict is Verdict.SEMANTIC_DIFFERENCE
 
 
+class SinglePixel:
+    """Moments of an attention over one pixel: zero for the query, but for a side's own rounding."""
+
+    def __init__(self, precision: str, left: float, size: float = 0.0) -> None:
+        self.dtype, self.left, self.size = np.dtype(precision), left, size
+
+    def state(self) -> dict[str, Any]:
+        return dict(self.values)
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        self.values = dict(state)
+
+    def step(self, number: int) -> dict[str, Any]:
+        w = self.values["weights:attention.value.w"]
+        rounding = self.left * np.finfo(self.dtype).eps if self.dtype == np.float64 else 0
+        self.values = {
+            **self.values,
+            "exp_avg:attention.query.w": np.full(3, rounding + self.size, self.dtype),
+            "exp_avg:attention.value.w": w * w,
+            "exp_avg:elsewhere.w": np.full(3, 1e9, self.dtype),
+        }
+        return {}
+
+    values: dict[str, Any] = {  # noqa: RUF012
+        "weights:attention.value.w": np.linspace(1, 2, 3),
+        "exp_avg:attention.query.w": np.zeros(3),
+        "exp_avg:attention.value.w": np.zeros(3),
+        "exp_avg:elsewhere.w": np.zeros(3),
+    }
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "passes"),
+    [
+        ((1.0, 0.0), (0.0, 0.0), True),  # rounding, and in float32 by chance none
+        ((0.0, 0.0), (1.0, 0.0), True),
+        ((0.0, 1e-5), (0.0, 1e-5), True),
+        ((0.0, 1e-5), (0.0, 1.001e-5), False),  # small, and a fault
+        ((0.0, 1e-9), (0.0, 1.001e-9), False),
+        ((0.0, 0.0), (0.0, 1e-12), False),
+    ],
+)
+def test_what_is_zero_beside_something_is_judged_by_that(
+    reference: tuple[float, float], candidate: tuple[float, float], passes: bool
+) -> None:
+    report = check_course(
+        Course(
+            name="single pixel",
+            phase="optimizer",
+            reference=lambda precision: SinglePixel(precision, *reference),
+            candidate=lambda precision: SinglePixel(precision, *candidate),
+            steps=1,
+        )
+    )
+    assert report.passed == passes
+    if not passes:
+        assert report.first_divergence is not None
+        assert report.first_divergence.path == "attention.query"
+
+
 def test_a_free_run_is_judged_step_by_step() -> None:
     report = check_course(course("epsilon hat", steps=0))
     assert report.first_divergence is not None
