@@ -39,6 +39,9 @@ _KERNEL_MACROS = "-DJIT=1 -DJIT_cpu=1"
 _BYPASS = """\
 #!/bin/sh
 # Stands in for Python where Jittor starts its assembly tuner: compiles once, directly.
+# Started in earnest, several at a time, tuners write JITTOR_HOME into one file below HOME and read
+# what another has half written; with HOME the same there is nothing to write.
+export HOME="${{JITTOR_HOME:-$HOME}}"
 case "$1" in *asm_tuner.py) ;; *) exec {python} "$@" ;; esac
 tuner=$1 compiler=${{2#--cc_path=}} source=$3
 shift 2

@@ -1,5 +1,6 @@
 """The cheap way to compile kernels, and the way back where it does not work."""
 
+import importlib.util
 import subprocess
 import sys
 import time
@@ -96,3 +97,28 @@ def test_new_kernels_are_three_times_cheaper_than_stock(run):
     stock = [float(run(COMPILE_KERNELS, FRESH="1", STOCK="1").stdout) for _ in range(2)]
     cheap = [float(run(COMPILE_KERNELS, FRESH="1").stdout) for _ in range(2)]
     assert min(stock) > 3 * min(cheap), (stock, cheap, time.perf_counter() - begun)
+
+
+def test_a_tuner_writes_no_settings_that_another_could_read_half_written(tmp_path, monkeypatch):
+    """Jittor's own `jittor_utils`, which its tuner imports, keeps JITTOR_HOME below HOME."""
+    spec = importlib.util.find_spec("jittor_utils")
+    assert spec is not None
+    assert spec.origin is not None
+    tuner = tmp_path / "asm_tuner.py"
+    text = Path(spec.origin).read_text()
+    start = text.index("_jittor_home = None")
+    home = text[start : text.index("class Logwrapper")]
+    tuner.write_text(f"import json, os\nfrom pathlib import Path\n{home}\nprint(home())")
+    for name in ("HOME", "JITTOR_HOME"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / name))
+    source = tmp_path / "kernel.cc"
+    source.write_text("//@begin\nint f();\n//@end")
+    plain = subprocess.run([sys.executable, tuner], capture_output=True, text=True, check=True)
+    assert plain.stdout.strip() == str(tmp_path / "JITTOR_HOME")
+    settings = tmp_path / "HOME" / ".cache" / "jittor" / "config.json"
+    assert settings.exists()  # what Jittor does by itself
+    settings.unlink()
+    done = bypass(tmp_path, tuner, "g++", source, "-o", tmp_path / "k.so")
+    assert done.stdout.strip() == str(tmp_path / "JITTOR_HOME")
+    assert not list(tmp_path.rglob("config.json"))
