@@ -134,7 +134,12 @@ class Attention(jt.Function):
 
 
 def adam(tensors: Sequence[jt.Var], numbers: Mapping[str, float]) -> list[jt.Var]:
-    """Return a parameter and its moments one step on; `tensors` are it, its gradient and those."""
+    """Return a parameter and its moments one step on.
+
+    Args:
+        tensors: the parameter, its gradient and both moments.
+        numbers: what `ddpm::adam` takes behind the size, in its order.
+    """
     values = ", ".join(f'in0_type(data["{name}"])' for name in numbers)
     call = (
         "ddpm::adam(in0_p, in1_p, in2_p, in3_p, out0_p, out1_p, out2_p, in0->num, " + values + ");"

@@ -11,8 +11,9 @@ same function. `fast` chooses, for the whole process.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import jittor as jt
 import numpy as np
@@ -148,33 +149,24 @@ def adam(
             the learning rate over the first moment's bias; `root2`, the root of the second's;
             `epsilon`.
     """
-    constants = {name: constant(value, parameters[0]) for name, value in numbers.items()}
-    for p, g, m, v in zip(parameters, gradients, exp_avg, exp_avg_sq, strict=True):
-        if _is_fast():
-            moved = kernels.adam([p, g, m, v], numbers)
-        else:
-            moved = [*_adam(p, g, m, v, **constants)]
-        for old, new in zip((p, m, v), moved, strict=True):
+    step: Callable[[Sequence[jt.Var]], Sequence[jt.Var]]
+    if _is_fast():
+        step = partial(kernels.adam, numbers=numbers)
+    else:
+        constants = {name: constant(value, parameters[0]) for name, value in numbers.items()}
+        step = partial(_adam, numbers=constants)
+    for tensors in zip(parameters, gradients, exp_avg, exp_avg_sq, strict=True):
+        parameter, _, *moments = tensors
+        for old, new in zip((parameter, *moments), step(tensors), strict=True):
             old.update(new)
 
 
-def _adam(
-    p: jt.Var,
-    g: jt.Var,
-    m: jt.Var,
-    v: jt.Var,
-    *,
-    keep1: jt.Var,
-    take1: jt.Var,
-    keep2: jt.Var,
-    take2: jt.Var,
-    rate: jt.Var,
-    root2: jt.Var,
-    epsilon: jt.Var,
-) -> tuple[jt.Var, jt.Var, jt.Var]:
-    m = keep1 * m + take1 * g
-    v = keep2 * v + take2 * g * g
-    return p - rate * m / (jt.sqrt(v) / root2 + epsilon), m, v
+def _adam(tensors: Sequence[jt.Var], numbers: Mapping[str, jt.Var]) -> Sequence[jt.Var]:
+    p, g, m, v = tensors
+    m = numbers["keep1"] * m + numbers["take1"] * g
+    v = numbers["keep2"] * v + numbers["take2"] * g * g
+    p = p - numbers["rate"] * m / (jt.sqrt(v) / numbers["root2"] + numbers["epsilon"])
+    return p, m, v
 
 
 class Conv(jt.nn.Conv):

@@ -180,7 +180,7 @@ def module_flow(
             gradients[path] = max(gradients.get(path, cotangent), _size(array))
         elif place.tap is not None:
             size = _size(passed.get(place.tap, array))
-            for owner in {place.path, place.path.rpartition(".")[0]}:
+            for owner in {place.path, _owner(place)}:
                 values[owner] = max(values.get(owner, 1.0), size)
     flows = {path: gradients[path] * values.get(path, 1.0) ** 2 for path in gradients}
 

@@ -82,6 +82,11 @@ class SinglePixel:
 
     def __init__(self, precision: str, left: float, size: float = 0.0) -> None:
         self.dtype, self.left, self.size = np.dtype(precision), left, size
+        moments = ("attention.query.w", "attention.value.w", "elsewhere.w")
+        self.values: dict[str, Any] = {
+            "weights:attention.value.w": np.linspace(1, 2, 3),
+            **{f"exp_avg:{name}": np.zeros(3) for name in moments},
+        }
 
     def state(self) -> dict[str, Any]:
         return dict(self.values)
@@ -99,13 +104,6 @@ class SinglePixel:
             "exp_avg:elsewhere.w": np.full(3, 1e9, self.dtype),
         }
         return {}
-
-    values: dict[str, Any] = {  # noqa: RUF012
-        "weights:attention.value.w": np.linspace(1, 2, 3),
-        "exp_avg:attention.query.w": np.zeros(3),
-        "exp_avg:attention.value.w": np.zeros(3),
-        "exp_avg:elsewhere.w": np.zeros(3),
-    }
 
 
 @pytest.mark.parametrize(
