@@ -12,6 +12,12 @@ from torch import Tensor, nn
 from ddpm.launch import launched
 from ddpm.shards import Shard, shard
 
+# The group that means travel in. The one that gradients do is never let go of: by
+# DistributedDataParallel, and by torch's own modules that are imported after it. Its threads so
+# outlive the interpreter, which aborts the process if one still holds a tensor of Python's. The
+# gradients' are C++'s alone; a mean's is Python's.
+_means: list[dist.ProcessGroup] = []
+
 
 @dataclass(frozen=True)
 class ProcessGroup:
@@ -38,7 +44,7 @@ class ProcessGroup:
         if self.size == 1:
             return value
         total = value.detach().clone()
-        dist.all_reduce(total)
+        dist.all_reduce(total, group=_means[0])
         return total / self.size
 
     def any(self, flag: bool) -> bool:
@@ -52,5 +58,11 @@ def join() -> ProcessGroup:
         return ProcessGroup()
     if not dist.is_initialized():
         dist.init_process_group("gloo")
-        atexit.register(dist.destroy_process_group)
+        _means.append(dist.new_group())
+        atexit.register(_leave)
     return ProcessGroup(dist.get_rank(), dist.get_world_size())
+
+
+def _leave() -> None:
+    _means.clear()  # held by nothing else then, so that its threads end with it
+    dist.destroy_process_group()
