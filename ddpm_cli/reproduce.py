@@ -73,9 +73,10 @@ def command(
 ) -> None:
     """Judge, train, sample, score and time both frameworks, and write one page about it.
 
-    Both get the same initial weights and the same random numbers. A run that was broken off, even
-    by kill -9, goes on with the same command. The page is OUT/report.html; its pictures, as PNG and
-    SVG, lie in OUT/pictures, and everything it says is in OUT/records.
+    Both get the same initial weights and the same random numbers; they train and sample side by
+    side, each on its share of the cores, and are timed in turn on all of them. A run that was
+    broken off, even by kill -9, goes on with the same command. The page is OUT/report.html; its
+    pictures, as PNG and SVG, lie in OUT/pictures, and everything it says is in OUT/records.
 
     \b
     Stages: prepare, parity, schedule, train-torch, train-jittor, ensemble, sample-torch,

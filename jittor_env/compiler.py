@@ -41,8 +41,8 @@ _BYPASS = """\
 # Stands in for Python where Jittor starts its assembly tuner: compiles once, directly.
 # Started in earnest, several at a time, tuners write JITTOR_HOME into one file below HOME and read
 # what another has half written; with HOME the same there is nothing to write.
-export HOME="${{JITTOR_HOME:-$HOME}}"
-case "$1" in *asm_tuner.py) ;; *) exec {python} "$@" ;; esac
+home=${{JITTOR_HOME:-$HOME}}
+case "$1" in *asm_tuner.py) ;; *) exec env HOME="$home" {python} "$@" ;; esac
 tuner=$1 compiler=${{2#--cc_path=}} source=$3
 shift 2
 if ! grep -q '//@begin' "$source"; then
@@ -55,7 +55,7 @@ while [ "$1" != --end-of-arguments ]; do
     if [ "$1" = -include ]; then shift 2; else set -- "$@" "$1"; shift; fi
 done
 shift
-exec {python} "$tuner" "--cc_path=$compiler" "$@"
+exec env HOME="$home" {python} "$tuner" "--cc_path=$compiler" "$@"
 """
 
 

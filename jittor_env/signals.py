@@ -10,6 +10,7 @@ one that dies of it while it holds the queue's lock lets the program hang at its
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import threading
 from typing import Any
@@ -28,8 +29,10 @@ def give_back() -> None:
 def shield_workers(utils: Any) -> None:
     """Let the compiling processes that `jittor_utils` will start ignore SIGINT.
 
-    They end with their parent, which hears of it.
+    They end with their parent, which hears of it. They are forked, as Jittor means them to be, also
+    where this process was spawned, which makes spawning its default.
     """
+    utils.Pool = multiprocessing.get_context("fork").Pool
     initialize = utils.pool_initializer
 
     def shielded() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ddpm.runlog import read_losses
 from parity.noise import shifted
 from parity.verdict import HORIZON
 from reproduction.frameworks import FRAMEWORKS, TITLES, trainer
+from reproduction.side_by_side import side_by_side
 from reproduction.stage import Context
 
 
@@ -25,10 +27,9 @@ def train_ensemble(context: Context) -> dict[str, Any]:
     logs = {f: context.folder.path / context.folder.result(f"train-{f}")["log"] for f in FRAMEWORKS}
     own = {f: read_losses(log)[1] for f, log in logs.items()}
     steps = min(context.scale.ensemble_steps, *map(len, own.values()))
-    members = {
-        f: [_losses(context, f, member, steps) for member in range(context.scale.ensemble)]
-        for f in FRAMEWORKS
-    }
+    jobs = [partial(_members, context, framework, steps) for framework in FRAMEWORKS]
+    found = side_by_side(jobs, context.lanes(len(jobs)))
+    members = dict(zip(FRAMEWORKS, found, strict=True))
     return {
         "steps": steps,
         "members": {f: [losses.tolist() for losses in runs] for f, runs in members.items()},
@@ -71,6 +72,11 @@ def spread(
         "limit": HORIZON,
         "within": float((gap[before] <= grown[before]).mean()) if horizon != 0 else None,
     }
+
+
+def _members(context: Context, framework: str, steps: int) -> list[np.ndarray]:
+    """Train every moved run of one side."""
+    return [_losses(context, framework, member, steps) for member in range(context.scale.ensemble)]
 
 
 def _losses(context: Context, framework: str, member: int, steps: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from reproduction import ensemble, judging, probing, sampling, scoring, seeds, t
 from reproduction.environment import environment
 from reproduction.frameworks import TITLES
 from reproduction.records import Record
+from reproduction.side_by_side import lanes, side_by_side, threads
 from reproduction.speed import Speed
 from reproduction.stage import Context, Stage
 
@@ -55,19 +57,19 @@ STAGES = (
         Stage(
             f"train-{f}", f"train {title}", ("prepare",),
             partial(training.train, framework=f), lambda c, s: s.training(c),
-            (f"{f}/logs", f"{f}/checkpoints"),
+            (f"{f}/logs", f"{f}/checkpoints"), lambda c: c.lanes(2), "train",
         )
         for f, title in TITLES.items()
     ),
     Stage(
         "ensemble", "train again from weights moved by one ulp", ("train-torch", "train-jittor"),
-        ensemble.train_ensemble, lambda c, s: s.ensemble(c), (),
+        ensemble.train_ensemble, lambda c, s: s.ensemble(c), (), lambda c: c.lanes(2),
     ),
     *(
         Stage(
             f"sample-{f}", f"sample {title} from its own weights", (f"train-{f}",),
             partial(_sample, framework=f, weights=f), lambda c, s: s.sampling(c),
-            (f"{f}/samples.npz", f"{f}/samples", f"{f}/parts"),
+            (f"{f}/samples.npz", f"{f}/samples", f"{f}/parts"), lambda c: c.lanes(2), "sample",
         )
         for f, title in TITLES.items()
     ),
@@ -85,7 +87,7 @@ STAGES = (
     Stage(
         "seeds", "train and sample PyTorch from other seeds", ("prepare",),
         seeds.train_and_sample, lambda c, s: c.scale.seeds * (s.training(c) + s.sampling(c)),
-        ("torch-seed-*",),
+        ("torch-seed-*",), seeds.lanes,
     ),
     Stage("scores", "score the images", ("prepare", *_DRAWN), scoring.score_all,
           lambda c, s: s.scoring(c), ()),
@@ -139,36 +141,56 @@ def make(context: Context, *, only: Iterable[str] = (), skip: Iterable[str] = ()
         available.add(stage.name)
     if all(stage.name in done for stage in chosen):
         return [Step(stage, True, 0.0) for stage in chosen]
-    speed = Speed.measure(context.config)
+    speed = {n: _speed(context, n) for n in {stage.lanes(context) for stage in chosen}}
     return [
-        Step(s, s.name in done, 0.0 if s.name in done else s.seconds(context, speed))
+        Step(
+            s,
+            s.name in done,
+            0.0 if s.name in done else s.seconds(context, speed[s.lanes(context)]),
+        )
         for s in chosen
     ]
+
+
+def _speed(context: Context, wanted: int) -> Speed:
+    """Return how fast the lanes of a stage are together."""
+    return Speed.measure(context.config, threads(wanted)).shared_by(lanes(wanted))
 
 
 def run(context: Context, steps: Iterable[Step]) -> Iterator[tuple[Step, float]]:
     """Do what is not done; before each stage yield it and the seconds left from there on.
 
-    What is left is corrected by how the stages so far compare with what was expected of them.
+    Stages of a group are all yielded before the first of them begins. What is left is corrected by
+    how the stages so far compare with what was expected of them.
     """
     todo = [step for step in steps if not step.done]
     spent = expected = 0.0
-    for i, step in enumerate(todo):
+    for _, group in groupby(todo, key=lambda step: step.stage.group or step.stage.name):
+        together = list(group)
         pace = spent / expected if expected > 30 else 1.0
-        yield step, pace * sum(other.seconds for other in todo[i:])
+        left = pace * sum(other.seconds for other in todo[todo.index(together[0]) :])
+        yield from ((step, left) for step in together)
         begun = time.perf_counter()
-        result = step.stage.run(context)
-        seconds = time.perf_counter() - begun
-        context.folder.write_record(
-            Record(
-                stage=step.stage.name,
-                finished=datetime.now().astimezone().isoformat(timespec="seconds"),
-                seconds=round(seconds, 3),
-                environment=environment(),
-                result=result,
-            )
+        jobs = [partial(_do, context, step.stage.name) for step in together]
+        side_by_side(jobs, together[0].stage.lanes(context) if together[0].stage.group else 1)
+        spent += time.perf_counter() - begun
+        expected += sum(step.seconds for step in together)
+
+
+def _do(context: Context, name: str) -> None:
+    """Do a stage and write its record."""
+    stage = next(stage for stage in STAGES if stage.name == name)
+    begun = time.perf_counter()
+    result = stage.run(context)
+    context.folder.write_record(
+        Record(
+            stage=name,
+            finished=datetime.now().astimezone().isoformat(timespec="seconds"),
+            seconds=round(time.perf_counter() - begun, 3),
+            environment=environment(),
+            result=result,
         )
-        spent, expected = spent + seconds, expected + step.seconds
+    )
 
 
 def forget(context: Context, names: Iterable[str]) -> None:

@@ -30,11 +30,12 @@ def draw(
             "seed": final.config.train.seed,
         }
     )
-    folder = context.folder.path / place
+    folder, seed = context.folder.path / place, final.config.train.seed
+    label = f"sample {TITLES[framework]}"
     outcome = session.sample(
         chain(framework, final, context.device),
         final.config,
-        label=f"sample {TITLES[framework]}",
+        label=label if seed == context.config.train.seed else f"{label}, seed {seed}",
         parts=folder / "parts",
     )
     SamplingOutcome(outcome.images, {t: x[:STRIP] for t, x in outcome.frames.items()}).save(

@@ -35,11 +35,27 @@ class Speed:
     call: float
 
     @classmethod
-    def measure(cls, config: RunConfig) -> Speed:
-        """Time PyTorch's forward pass of the run's U-Net on one image and on a few."""
-        one, few = (_forward(config, count) for count in (1, 1 + IMAGES))
+    def measure(cls, config: RunConfig, threads: int | None = None) -> Speed:
+        """Time PyTorch's forward pass of the run's U-Net on one image and on a few.
+
+        Args:
+            config: of the run.
+            threads: fewer than all.
+        """
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads or before)
+        try:
+            one, few = (_forward(config, count) for count in (1, 1 + IMAGES))
+        finally:
+            torch.set_num_threads(before)
         each = max((few - one) / IMAGES, one / 50)
         return cls(forward=each, call=max(one - each, 0.0))
+
+    def shared_by(self, count: int) -> Speed:
+        """Return what `count` processes of this speed do together."""
+        return Speed(self.forward / count, self.call / count)
 
     def passes(self, count: int, batch: int) -> float:
         """Return the seconds of `count` forward passes of `batch` images."""

@@ -55,6 +55,10 @@ class Context:
         """The training set's images, float32 (N, C, H, W) in [-1, 1]."""
         return self.prepared.images
 
+    def lanes(self, wanted: int) -> int:
+        """Return how many processes may share the work; a GPU is for one."""
+        return wanted if self.device == "cpu" else 1
+
     def head(self, skipped: Iterable[str]) -> Head:
         """Return what is to be known of the run before anything is done."""
         return Head(
@@ -86,6 +90,9 @@ class Stage:
         run: does it, going on where it was broken off, and returns what is worth recording.
         seconds: (context, speed) -> how long it will take, roughly.
         outputs: what it leaves in the run's folder beside its record, as glob patterns.
+        lanes: how many processes at a time do it, if there are as many cores.
+        group: neighbours of one group are done side by side, in the lanes that each names; none
+            needs another.
     """
 
     name: str
@@ -94,3 +101,5 @@ class Stage:
     run: Callable[[Context], dict[str, Any]]
     seconds: Callable[[Context, Speed], float]
     outputs: tuple[str, ...]
+    lanes: Callable[[Context], int] = lambda context: 1
+    group: str = ""

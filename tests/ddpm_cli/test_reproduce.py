@@ -14,7 +14,9 @@ from reproduction.speed import Speed
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Speed, "measure", classmethod(lambda cls, config: Speed(0.01, 0.001)))
+    monkeypatch.setattr(
+        Speed, "measure", classmethod(lambda cls, config, threads: Speed(0.01, 0.001))
+    )
     for name, shape in {
         "set": (64, 1, 28, 28),
         "few": (3, 1, 28, 28),

@@ -86,6 +86,20 @@ def test_directives_for_the_tuner_reach_it(tmp_path, tuner):
     assert "tuned" in bypass(tmp_path, tuner, "g++", source, "-o", tmp_path / "k.so").stdout
 
 
+def test_the_compiler_has_the_home_that_jittor_has(tmp_path, tuner, monkeypatch):
+    """A compiler's cache may lie there."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JITTOR_HOME", str(tmp_path / "elsewhere"))
+    told = tmp_path / "told"
+    noting = tmp_path / "g++"
+    noting.write_text(f'#!/bin/sh\nprintf %s "$HOME" > "{told}"\n')
+    noting.chmod(0o755)
+    source = tmp_path / "kernel.cc"
+    source.write_text("int one() { return 1; }")
+    bypass(tmp_path, tuner, str(noting), source, "-o", tmp_path / "k.so")
+    assert told.read_text() == str(tmp_path / "home")
+
+
 def test_anything_else_goes_to_python(tmp_path):
     program = compiler.tuner_bypass(sys.executable, tmp_path)
     assert subprocess.check_output([program, "-c", "print(6 * 7)"], text=True) == "42\n"

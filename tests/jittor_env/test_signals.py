@@ -55,6 +55,19 @@ print("ended")
 """
 
 
+USE_A_WORKER_WHERE_SPAWNING_IS_THE_DEFAULT = """
+import multiprocessing, jittor_utils
+multiprocessing.set_start_method("spawn", force=True)
+with jittor_utils.Pool(1, initializer=jittor_utils.pool_initializer) as pool:
+    print(pool.apply(abs, (-1,)))
+"""
+
+
+def test_the_compiling_processes_are_forked_in_a_spawned_process_too(run):
+    code = CODE.format(fault="", deed=USE_A_WORKER_WHERE_SPAWNING_IS_THE_DEFAULT)
+    assert run(code).stdout == "1\n"
+
+
 def test_ctrl_c_leaves_the_compiling_processes_alone(run):
     code = CODE.format(fault="", deed=PRESS_CTRL_C_IN_THE_GROUP)
     assert run(code).stdout == "same\nended\n"

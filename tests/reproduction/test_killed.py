@@ -18,45 +18,70 @@ from ddpm.data import ImageSet, prepare
 from reproduction.plan import NAMES
 from reproduction.records import RunFolder
 
-# Kills the whole process group at the n-th call of a function whose arguments contain a word.
+# Runs at the start of every process of a run: kills the group of the first of them at the n-th
+# call, in one process, of a function whose arguments contain a word.
 DYING = """
-import importlib, os, signal, sys
-target, word, number = sys.argv.pop(1), sys.argv.pop(1), int(sys.argv.pop(1))
+import importlib, importlib.abc, os, signal, sys
+target, word, number = os.environ["DYING"].split("|")
 module, _, name = target.partition(":")
-owner = importlib.import_module(module)
-*path, last = name.split(".")
-for part in path:
-    owner = getattr(owner, part)
-plain = getattr(owner, last)
+number, leader = int(number), int(os.environ.setdefault("DYING_LEADER", str(os.getpid())))
 
-def dying(*given, **named):
-    global number
-    number -= word in repr(given)
-    if number == 0:
-        os.killpg(0, signal.SIGKILL)
-    return plain(*given, **named)
+def plant(owner):
+    *path, last = name.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    plain = getattr(owner, last)
 
-setattr(owner, last, dying)
+    def dying(*given, **named):
+        global number
+        number -= word in repr(given)
+        if number == 0:
+            os.killpg(leader, signal.SIGKILL)
+            signal.pause()  # a process of another group ends with the first
+        return plain(*given, **named)
+
+    setattr(owner, last, dying)
+
+class Planting(importlib.abc.MetaPathFinder):
+    def find_spec(self, fullname, path, target=None):
+        if fullname != module:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        execute = spec.loader.exec_module
+        spec.loader.exec_module = lambda made: (execute(made), plant(made))
+        return spec
+
+if module in sys.modules:
+    plant(sys.modules[module])
+else:
+    sys.meta_path.insert(0, Planting())
 """
 PROGRAM = "from ddpm_cli import main\nmain()\n"
 SIZES = (
     *("--epochs", "2", "--batch-size", "8", "--num-samples", "4", "--T", "5"),
-    *("--scale", "sample_batch=2", "--scale", "seeds=1", "--scale", "ensemble_steps=4"),
+    *("--scale", "sample_batch=2", "--scale", "seeds=2", "--scale", "ensemble_steps=4"),
     *("--scale", "exact_images=1", "--scale", "probe_steps=2", "--scale", "probe_batch=2"),
     *("--scale", "rounds=1"),
 )
 # Where a run dies, each time later than before: what is called, with which word in it, how often.
+# Of two that go side by side one may have ended by then; the next moment is in the other or later.
 MOMENTS = {
-    "in a training step of the second epoch": ("impl_torch.train:Trainer.train_step", "", 12),
-    "while a checkpoint is moved to its place": ("os:replace", "jittor/checkpoints/ddpm_", 2),
-    "in an ensemble": ("reproduction.ensemble:_losses", "", 2),
+    "while a checkpoint is moved to its place": ("os:replace", "jittor/checkpoints/ddpm_", 1),
+    "in a training step of the second epoch": ("impl_jittor.train:Trainer.train_step", "", 12),
+    "in an ensemble": ("reproduction.ensemble:_losses", "", 1),
     "in a reverse step of the second batch": (
         "impl_torch.diffusion:GaussianDiffusion.p_sample",
         "",
         8,
     ),
-    "while a batch of samples is moved to its place": ("os:replace", "jittor/parts/part_0001", 1),
+    "while a batch of samples is moved to its place": (
+        "os:replace",
+        "jittor-from-torch/parts/part_0001",
+        1,
+    ),
     "in a step of the probe": ("impl_jittor.train:Trainer.train_step", "", 1),
+    "in a training from another seed": ("impl_torch.train:Trainer.train_step", "", 9),
     "while a record is moved to its place": ("os:replace", "records/scores", 1),
     "while times are measured": ("measuring.process:Worker.measure", "", 5),
 }
@@ -64,15 +89,20 @@ MOMENTS = {
 
 def reproduce(out: Path, data: Path, moment: tuple[str, str, int] | None = None) -> int:
     """Run the program in a process group of its own; return its exit status."""
-    before = () if moment is None else tuple(map(str, moment))
-    code = PROGRAM if moment is None else DYING + PROGRAM
-    words = [sys.executable, "-c", code, *before, "reproduce", "--data", str(data), *SIZES]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if moment is not None:
+        planted = data.parent / "planted"
+        planted.mkdir(exist_ok=True)
+        (planted / "sitecustomize.py").write_text(DYING)
+        found = [str(planted), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment |= {"PYTHONPATH": os.pathsep.join(found), "DYING": "|".join(map(str, moment))}
+    words = [sys.executable, "-c", PROGRAM, "reproduce", "--data", str(data), *SIZES]
     run = subprocess.run(
         [*words, "--out", str(out)],
         start_new_session=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=environment,
         check=False,
     )
     assert run.returncode in (0, -signal.SIGKILL), run.stderr[-2000:]

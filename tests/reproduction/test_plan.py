@@ -1,5 +1,8 @@
 """Which stages are done, which are refused, what an interruption leaves, what is done again."""
 
+from dataclasses import replace
+from itertools import groupby
+
 import numpy as np
 import pytest
 
@@ -17,7 +20,9 @@ from reproduction.stage import Context, Stage
 def context(tmp_path, monkeypatch):
     images = np.zeros((64, 1, 28, 28), np.float32)
     prepared = ImageSet(images, np.zeros(64, np.int64), ("digit",))
-    monkeypatch.setattr(Speed, "measure", classmethod(lambda cls, config: Speed(0.01, 0.001)))
+    monkeypatch.setattr(
+        Speed, "measure", classmethod(lambda cls, config, threads: Speed(0.01, 0.001))
+    )
     return Context(
         RunFolder(tmp_path), "tiny", "mnist", prepared, preset("tiny"), SCALES["tiny"], "cpu"
     )
@@ -95,6 +100,62 @@ def test_a_run_broken_off_goes_on_where_it_was(context, monkeypatch):
     assert [step.stage.name for step, _ in plan.run(context, plan.make(context))] == ["b", "c"]
     assert log == ["a", "b", "c"]
     assert context.folder.result("c") == {"name": "c"}
+
+
+def grouped(log, monkeypatch):
+    """Put stages in the place of the real ones, the second and third of which are a group."""
+
+    def noting(name):
+        return lambda context: log.append(name) or {}
+
+    made = tuple(
+        Stage(name, name, (), noting(name), lambda c, s: 60.0, (), lambda c: 2, group)
+        for name, group in (("a", ""), ("b", "g"), ("c", "g"), ("d", ""))
+    )
+    monkeypatch.setattr(plan, "STAGES", made)
+    monkeypatch.setattr(plan, "NAMES", tuple("abcd"))
+
+
+def test_a_group_is_announced_whole_and_done_side_by_side(context, monkeypatch):
+    log, calls = [], []
+    grouped(log, monkeypatch)
+
+    def noting(jobs, wanted):
+        calls.append((len(jobs), wanted))
+        for job in jobs:
+            job()
+
+    monkeypatch.setattr(plan, "side_by_side", noting)
+    running = plan.run(context, plan.make(context))
+    announced = [(step.stage.name, list(log)) for step, _ in running]
+    assert announced == [("a", []), ("b", ["a"]), ("c", ["a"]), ("d", ["a", "b", "c"])]
+    assert calls == [(1, 1), (2, 2), (1, 1)]
+    assert all(context.folder.record(name) for name in "abcd")
+
+
+def test_what_is_left_of_a_group_has_the_threads_it_would_have_had(context, monkeypatch):
+    calls = []
+    grouped([], monkeypatch)
+    done(context, "a", "b", "d")
+    monkeypatch.setattr(
+        plan, "side_by_side", lambda jobs, wanted: calls.append((len(jobs), wanted))
+    )
+    assert [step.stage.name for step, _ in plan.run(context, plan.make(context))] == ["c"]
+    assert calls == [(1, 2)]
+
+
+def test_no_stage_of_a_group_needs_another():
+    for stage in plan.STAGES:
+        group = {s.name for s in plan.STAGES if s.group and s.group == stage.group}
+        assert not group.intersection(stage.needs)
+    groups = [group for group, _ in groupby(stage.group for stage in plan.STAGES) if group]
+    assert groups == ["train", "sample"], "each is in one piece"
+
+
+def test_a_gpu_is_for_one_process(context):
+    on_gpu = replace(context, device="cuda")
+    assert {stage.lanes(on_gpu) for stage in plan.STAGES} == {1}
+    assert {stage.lanes(context) for stage in plan.STAGES} == {1, 2}
 
 
 def test_to_do_a_stage_again_forgets_what_was_built_on_it(context, monkeypatch):
