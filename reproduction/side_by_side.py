@@ -76,6 +76,10 @@ def side_by_side(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
                     " out; the same command goes on from there"
                 ) from None
             raise
+        finally:
+            if sys.stderr.isatty():
+                sys.stderr.write("\r\x1b[J")  # what bars of other lines have left below
+                sys.stderr.flush()
 
 
 @contextmanager
