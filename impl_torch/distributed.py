@@ -59,10 +59,6 @@ def join() -> ProcessGroup:
     if not dist.is_initialized():
         dist.init_process_group("gloo")
         _means.append(dist.new_group())
-        atexit.register(_leave)
+        atexit.register(dist.destroy_process_group)
+        atexit.register(_means.clear)  # first; held by nothing else then, its threads end with it
     return ProcessGroup(dist.get_rank(), dist.get_world_size())
-
-
-def _leave() -> None:
-    _means.clear()  # held by nothing else then, so that its threads end with it
-    dist.destroy_process_group()

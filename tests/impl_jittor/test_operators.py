@@ -81,6 +81,14 @@ def test_mean_and_its_gradient(dtype, tolerance):
     assert error(slope, np.full(x.shape, 1 / 21)) < tolerance
 
 
+def test_the_mean_of_a_batch_keeps_its_digits():
+    for seed in range(5):
+        x = np.random.default_rng(seed).standard_normal((32, 1, 28, 28)).astype(np.float32) ** 2
+        exact = x.mean(dtype=np.float64)
+        assert abs(mean(var(x, "float32")).item() - exact) < 4e-7 * exact
+    assert abs(var(x, "float32").mean().item() - exact) > 1e-6 * exact, "what this mends"
+
+
 @DTYPES
 def test_silu_and_its_gradient(dtype, tolerance):
     x = np.random.default_rng(0).standard_normal(1000).astype(dtype) * 5
