@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -137,6 +138,16 @@ def _schedule(run: Run, folder: Path) -> Section:
     )
 
 
+def _what_is_drawn(ensemble: Mapping[str, Any] | None) -> str:
+    """Return the caption of the losses."""
+    said = ["Faint: every step; strong: smoothed."]
+    if ensemble is not None:
+        said.append("Grey band: runs of either side from weights moved by one ulp.")
+        if ensemble["horizon"] is not None:
+            said.append("Dotted red: the horizon.")
+    return " ".join([*said, "Below: how far both losses are apart at each step."])
+
+
 def _training(run: Run, folder: Path) -> Section:
     title, table = "Training", tables.training(run)
     if table is None:
@@ -156,8 +167,7 @@ def _training(run: Run, folder: Path) -> Section:
                 folder,
                 alternative="Loss of PyTorch and Jittor over all steps, in the early, middle and"
                 " late steps, and their relative gap",
-                caption="Faint: every step; strong: smoothed. Grey band: runs of either side from"
-                " weights moved by one ulp. Dotted red: the horizon.",
+                caption=_what_is_drawn(ensemble),
             )
         ],
         [Table.of(table)],
