@@ -84,7 +84,7 @@ class _Processes:
         for rank in range(size):
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(there, make, rank), daemon=True)
-            with _environment(rank, size, port):
+            with inheriting(_as_torchrun(rank, size, port)):
                 process.start()
             there.close()
             running.append(process)
@@ -138,16 +138,8 @@ class _Processes:
 
 
 @contextmanager
-def _environment(rank: int, size: int, port: int) -> Iterator[None]:
-    """Set what torchrun sets, for a process to inherit."""
-    told = {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(size),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-    }
+def inheriting(told: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment for the processes that are started meanwhile."""
     before = {name: os.environ.get(name) for name in told}
     os.environ.update(told)
     try:
@@ -158,6 +150,17 @@ def _environment(rank: int, size: int, port: int) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _as_torchrun(rank: int, size: int, port: int) -> dict[str, str]:
+    return {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(size),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def _free_port() -> int:

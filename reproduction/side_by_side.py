@@ -7,16 +7,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from ddpm.errors import InputError
+from parity.processes import inheriting
 
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ def side_by_side(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
         pools, numbers = [], []
         for i in range(min(count, len(jobs))):
             pool = stack.enter_context(ProcessPoolExecutor(1, context, _begin, (lock, stopped)))
-            with _environment(i, threads(wanted)):
+            with inheriting(_told(i, threads(wanted))):
                 numbers.append(pool.submit(os.getpid))
             pools.append(pool)
         processes = [number.result() for number in numbers]
@@ -82,22 +83,10 @@ def side_by_side(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
                 sys.stderr.flush()
 
 
-@contextmanager
-def _environment(lane: int, share: int) -> Iterator[None]:
-    """Set what a process reads when it starts: its threads, and the line of its progress bars."""
+def _told(lane: int, share: int) -> dict[str, str]:
+    """Return what a process reads when it starts: its threads, and the line of its bars."""
     told = {"OMP_NUM_THREADS": str(share)}
-    if sys.stderr.isatty():
-        told["TQDM_POSITION"] = str(lane)
-    before = {name: os.environ.get(name) for name in told}
-    os.environ.update(told)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return {**told, "TQDM_POSITION": str(lane)} if sys.stderr.isatty() else told
 
 
 _stopped: Event | None = None
