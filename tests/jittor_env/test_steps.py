@@ -62,6 +62,20 @@ def test_jittor_imported_before_is_settled(run):
     assert done.stdout.strip() == "False", done.stderr
 
 
+THREADS_OF_KERNELS = """
+import os, jittor_env
+jt = jittor_env.load()
+before = len(os.listdir("/proc/self/task"))
+(jt.random((2, 3)) * 3 + 1).sync()
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+def test_kernels_are_prepared_by_one_thread(run):
+    assert run(THREADS_OF_KERNELS).stdout.strip() == "0"
+    assert int(run(THREADS_OF_KERNELS, use_parallel_op_compiler="3").stdout) > 0, "whoever asks"
+
+
 def test_settling_too_late_warns(run):
     done = run(
         "import jittor_env; jittor_env.prepare(); import jittor as jt\n"
