@@ -42,6 +42,11 @@ def _sample(context: Context, framework: str, weights: str) -> dict[str, Any]:
     return sampling.draw(context, place, framework, context.final(f"train-{weights}"))
 
 
+def _sides(context: Context) -> int:
+    """Return the lanes of what each framework does by itself."""
+    return context.lanes(len(TITLES))
+
+
 _DRAWN = ("sample-torch", "sample-jittor", "sample-same")
 STAGES = (
     Stage("prepare", "keep the training set", (), _prepare, lambda c, s: 1, ()),
@@ -57,19 +62,19 @@ STAGES = (
         Stage(
             f"train-{f}", f"train {title}", ("prepare",),
             partial(training.train, framework=f), lambda c, s: s.training(c),
-            (f"{f}/logs", f"{f}/checkpoints"), lambda c: c.lanes(2), "train",
+            (f"{f}/logs", f"{f}/checkpoints"), _sides, "train",
         )
         for f, title in TITLES.items()
     ),
     Stage(
         "ensemble", "train again from weights moved by one ulp", ("train-torch", "train-jittor"),
-        ensemble.train_ensemble, lambda c, s: s.ensemble(c), (), lambda c: c.lanes(2),
+        ensemble.train_ensemble, lambda c, s: s.ensemble(c), (), _sides,
     ),
     *(
         Stage(
             f"sample-{f}", f"sample {title} from its own weights", (f"train-{f}",),
             partial(_sample, framework=f, weights=f), lambda c, s: s.sampling(c),
-            (f"{f}/samples.npz", f"{f}/samples", f"{f}/parts"), lambda c: c.lanes(2), "sample",
+            (f"{f}/samples.npz", f"{f}/samples", f"{f}/parts"), _sides, "sample",
         )
         for f, title in TITLES.items()
     ),
@@ -139,15 +144,12 @@ def make(context: Context, *, only: Iterable[str] = (), skip: Iterable[str] = ()
                 f" {context.folder.path}; run it too, or leave out {stage.name!r} with --skip"
             )
         available.add(stage.name)
-    if all(stage.name in done for stage in chosen):
-        return [Step(stage, True, 0.0) for stage in chosen]
-    speed = {n: _speed(context, n) for n in {stage.lanes(context) for stage in chosen}}
+    todo = [stage for stage in chosen if stage.name not in done]
+    speed = {n: _speed(context, n) for n in {stage.lanes(context) for stage in todo}}
     return [
-        Step(
-            s,
-            s.name in done,
-            0.0 if s.name in done else s.seconds(context, speed[s.lanes(context)]),
-        )
+        Step(s, False, s.seconds(context, speed[s.lanes(context)]))
+        if s in todo
+        else Step(s, True, 0.0)
         for s in chosen
     ]
 

@@ -35,17 +35,17 @@ class Speed:
     call: float
 
     @classmethod
-    def measure(cls, config: RunConfig, threads: int | None = None) -> Speed:
+    def measure(cls, config: RunConfig, threads: int) -> Speed:
         """Time PyTorch's forward pass of the run's U-Net on one image and on a few.
 
         Args:
             config: of the run.
-            threads: fewer than all.
+            threads: for PyTorch, meanwhile.
         """
         import torch
 
         before = torch.get_num_threads()
-        torch.set_num_threads(threads or before)
+        torch.set_num_threads(threads)
         try:
             one, few = (_forward(config, count) for count in (1, 1 + IMAGES))
         finally:
