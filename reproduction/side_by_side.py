@@ -28,8 +28,10 @@ def lanes(wanted: int) -> int:
 
 
 def threads(wanted: int) -> int:
-    """Return the threads of each of those processes."""
-    return len(os.sched_getaffinity(0)) // lanes(wanted)
+    """Return the threads of each: its share of the cores, or of what OMP_NUM_THREADS allows."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    in_all = int(allowed) if allowed.isdigit() else len(os.sched_getaffinity(0))
+    return max(1, in_all // lanes(wanted))
 
 
 def side_by_side(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:

@@ -20,6 +20,7 @@ PATIENCE = 60
 
 @pytest.fixture
 def two_cores(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: {0, 1})
 
 
@@ -40,7 +41,7 @@ def wait_for_each_other(folder, mine, other):
     return (folder / other).exists()
 
 
-def wait_to_be_interrupted(folder, others=()):
+def wait_to_be_interrupted(folder):
     """Leave a file of this process's number; say so when interrupted."""
     (folder / f"begun-{os.getpid()}").touch()
     until = time.monotonic() + PATIENCE
@@ -60,6 +61,15 @@ def test_results_come_in_the_order_of_the_jobs_from_other_processes(two_cores):
     assert len(processes) == 2
     assert os.getpid() not in processes
     assert {threads for _, _, threads in found} == {"1"}, "two cores are shared by two"
+
+
+@pytest.mark.parametrize(("allowed", "each"), [("1", 1), ("6", 3), (None, 4), ("all", 4)])
+def test_lanes_share_what_the_user_allows(allowed, each, monkeypatch):
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if allowed is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+    assert module.threads(2) == each
 
 
 def test_the_environment_is_left_as_it_was(two_cores, monkeypatch):
