@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from audit import field, scores, vacuity
+from audit import baselines, scores, vacuity
 from audit.run import SETS, jobs, run
 from audit.tables import describe
-from ddpm.atomic import write_text
 from ddpm.errors import InputError
+from ddpm.safe_files import write_text
 
 SCHEMA = "ddpm-audit/1"
 
@@ -31,7 +31,7 @@ def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[st
         "localisation": scores.localisation(mutants),
         "confusion": scores.confusion(records),
         "drawn": scores.totals(records),
-        "field": field.table(records),
+        "field": baselines.table(records),
         "survivors": scores.survivors(records),
         "accused": scores.accused(records),
         "vacuous": [*scores.vacuous(records), *vacuity.idle(records)],

@@ -10,11 +10,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from audit import curves, doubled, field, vacuity
+from audit import baselines, double_faults, sensitivity, vacuity
 from audit import mutants as _mutants  # noqa: F401  fills the list
 from audit import rewrites as _rewrites  # noqa: F401
 from audit.case import MUTANTS, REWRITES
-from audit.judging import record
+from audit.evaluate import record
 from ddpm.errors import InputError
 
 Job = tuple[str, Callable[[], dict[str, Any]]]
@@ -41,7 +41,12 @@ def jobs(only: Sequence[str], quick: bool) -> Iterator[Job]:
             yield f"{name}/{case.kind}/{case.side}/{case.name}", partial(record, case)
     if "drawn" in only or not only:
         yield from _drawn(quick)
-    further = {"double": doubled, "vacuity": vacuity, "curve": curves, "field": field}
+    further = {
+        "double": double_faults,
+        "vacuity": vacuity,
+        "curve": sensitivity,
+        "field": baselines,
+    }
     for name, module in further.items():
         if name in only or not (only or quick):
             yield from module.jobs()
@@ -49,10 +54,10 @@ def jobs(only: Sequence[str], quick: bool) -> Iterator[Job]:
 
 def _drawn(quick: bool) -> Iterator[Job]:
     try:
-        from audit.draws import judging
+        from audit.draws import evaluate
     except ModuleNotFoundError as error:
         raise InputError(f"no {error.name}, which draws: pip install -e '.[test]'") from error
-    yield from judging.jobs(quick)
+    yield from evaluate.jobs(quick)
 
 
 def run(todo: Sequence[Job], journal: Path, *, fresh: bool = False) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 A check runs once for every kind of thing that it compares and every way to spoil it. There pairs
 run under their first probe and courses for their first step, or for the first step of a free run:
 findings only add up, so what fails there fails in the whole. Then it runs once more, as it is, and
-every single place is spoiled in turn (`audit.every_place`); of a training the first five steps. A
+every single place is spoiled in turn (`audit.exhaustive`); of a training the first five steps. A
 check that passes on a spoiled candidate proves nothing.
 """
 
@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from audit.bases import CourseBase, PairBase, ScheduleBase
 from audit.case import Base
-from audit.every_place import every_place
-from audit.spoiled_sides import (
+from audit.correct_pairs import CourseBase, PairBase, ScheduleBase
+from audit.corrupted_candidates import (
     Plant,
     initial_value,
     input_gradient,
@@ -29,14 +28,15 @@ from audit.spoiled_sides import (
     parameter_gradient,
     table,
 )
-from audit.spoiling import SPOILINGS
+from audit.corruptions import SPOILINGS
+from audit.exhaustive import every_place
 from ddpm.config import DiffusionConfig
-from parity.ddpm_pairs import courses, pairs
+from ddpm_study.pairs import courses, pairs
 from parity.errors import CannotCompare, one_line
 from parity.pair import Pair
-from parity.places import Place
 from parity.test_schedule import TABLES
-from parity.trajectory import Course
+from parity.trace.sites import Place
+from parity.trajectories.trajectory import Course
 
 Job = tuple[str, Callable[[], dict[str, Any]]]
 # A single number has no order to lose, and a whole number cannot be NaN.

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bench.replay import record, sides_of
-from bench.subjects import SUBJECTS, Subject
+from bench.benchmarks import SUBJECTS, Subject
+from bench.pytest_benchmark_bridge import record, sides_of
 from ddpm.config import PRESETS, RunConfig, preset
 from ddpm.errors import InputError
-from measuring import MeasuringError, Timing, alternate
+from ddpm_study.timing import MeasuringError, Timing, alternate
 
 Measured = Callable[[Any, str, str], None]
 

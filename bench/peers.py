@@ -27,9 +27,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ddpm.config import RunConfig, UNetConfig
+from ddpm_study.timing.machine import operations
+from ddpm_study.timing.workloads import random_images
 from impl_torch.unet import UNet
-from measuring.machine import operations
-from measuring.workloads import random_images
 
 Unit = Callable[[], None]
 UNUSED = ("torchvision", "ema_pytorch", "accelerate", "pytorch_fid")

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ddpm.atomic import replacing
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
+from ddpm.safe_files import replacing
 
 Tensors = dict[str, np.ndarray]
 

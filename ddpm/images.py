@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpm.atomic import replacing
+from ddpm.data.raw_images import to_pillow
 from ddpm.errors import InputError
-from ddpm.pixels import to_pillow
+from ddpm.safe_files import replacing
 
 _BACKGROUND = 1.0  # white
 

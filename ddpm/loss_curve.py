@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpm.atomic import replacing
 from ddpm.errors import InputError
+from ddpm.safe_files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

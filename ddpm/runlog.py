@@ -11,8 +11,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpm.atomic import cannot_write, make_folder, write_text
 from ddpm.errors import InputError
+from ddpm.safe_files import cannot_write, make_folder, write_text
 
 _LINE = re.compile(r"epoch (\d+) step (\d+) loss (\S+)")
 _EPOCH = re.compile(r"epoch (\d+) time (\S+) s speed (\S+) images/s(?: peak memory (\S+) MiB)?")

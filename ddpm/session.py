@@ -21,14 +21,14 @@ from zipfile import BadZipFile
 import numpy as np
 from tqdm import tqdm
 
-from ddpm.atomic import replacing
 from ddpm.checkpoint import Checkpoint, path_for
 from ddpm.config import RunConfig
-from ddpm.data import steps_per_epoch
+from ddpm.data.image_set import steps_per_epoch
 from ddpm.errors import InputError
 from ddpm.loss_curve import path_for as loss_curve_path
 from ddpm.loss_curve import save_loss_curve
 from ddpm.runlog import RunLog, read_losses
+from ddpm.safe_files import replacing
 from ddpm.shards import shard
 
 Images = np.ndarray

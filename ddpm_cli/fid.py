@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ddpm.atomic import write_text
 from ddpm.errors import InputError
+from ddpm.safe_files import write_text
 from ddpm_cli.options import extractor_options
 
 if TYPE_CHECKING:
-    from ddpm_metrics import Scores
+    from ddpm_study.metrics import Scores
 
 
 @click.command()
@@ -42,10 +42,10 @@ def command(
     The first line of OUT is the score; below it stand its 95 % interval, what it tends to with
     endless samples, and the other scores. What was seen in the real images is kept in ~/.cache.
     """
-    from ddpm_metrics import choose, features, score
-    from ddpm_metrics.cache import cached_features
-    from ddpm_metrics.image_sets import read_images
-    from ddpm_metrics.score import require_enough
+    from ddpm_study.metrics import choose, features, score
+    from ddpm_study.metrics.cache import cached_features
+    from ddpm_study.metrics.image_loading import read_images
+    from ddpm_study.metrics.score import require_enough
 
     chosen = choose(extractor, weights)
     samples, known = read_images(fake), read_images(real)
@@ -83,7 +83,7 @@ def _lines(found: Scores) -> Iterator[str]:
 
 
 def _warnings(found: Scores) -> Iterator[str]:
-    from ddpm_metrics.score import ENOUGH
+    from ddpm_study.metrics.score import ENOUGH
 
     if found.count < ENOUGH:
         also = ", or the extrapolated ones" if found.fid_infinity is not None else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ddpm.atomic import write_text
+from ddpm.safe_files import write_text
 from ddpm_cli.options import extractor_options
 
 
@@ -33,10 +33,10 @@ def command(
 
     It lies between 1 and the number of classes: 10 for the extractor digits, 1,008 for inception.
     """
-    from ddpm_metrics import choose, features
-    from ddpm_metrics.image_sets import read_images
-    from ddpm_metrics.inception_score import inception_score
-    from ddpm_metrics.score import require_enough
+    from ddpm_study.metrics import choose, features
+    from ddpm_study.metrics.image_loading import read_images
+    from ddpm_study.metrics.inception_score import inception_score
+    from ddpm_study.metrics.score import require_enough
 
     chosen = choose(extractor, weights)
     samples = read_images(folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from reproduction.frameworks import FRAMEWORKS, Acceleration
+from implementations import FRAMEWORKS, Acceleration
 
 framework_choice = click.Choice(FRAMEWORKS)
 device_option = click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ddpm import data
+from ddpm.data import image_set
 
 
 @click.command()
@@ -37,7 +37,7 @@ def command(
     allow_pickle: bool,
 ) -> None:
     """Make a training set: images float32 (N, C, H, W) in [-1, 1], labels and class names."""
-    prepared = data.prepare(
+    prepared = image_set.prepare(
         dataset,
         source=source,
         size=size,
@@ -45,7 +45,7 @@ def command(
         download=download,
         allow_pickle=allow_pickle,
     )
-    path = out or data.default_path(dataset)
+    path = out or image_set.default_path(dataset)
     prepared.save(path)
     N, C, H, W = prepared.images.shape
     counts = np.bincount(prepared.labels, minlength=len(prepared.classes))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from ddpm.atomic import write_text
-from reports import tables
-from reports.page import write_page
-from reports.run import AUDIT, Run, read_audit
-from reproduction.records import RunFolder
+from ddpm.safe_files import write_text
+from ddpm_study.page import tables
+from ddpm_study.page.page import write_page
+from ddpm_study.page.run import AUDIT, Run, read_audit
+from ddpm_study.records import RunFolder
 
 AGREE, DIFFER = 0, 1
 

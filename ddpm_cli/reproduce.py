@@ -10,16 +10,16 @@ from typing import Any
 
 import click
 
-from ddpm import data
 from ddpm.config import PRESETS, preset
+from ddpm.data import image_set
 from ddpm.errors import InputError
 from ddpm_cli.options import device_option
 from ddpm_cli.train import configure
-from reproduction import plan
-from reproduction.plan import Step
-from reproduction.records import Head, RunFolder
-from reproduction.scale import NAMES, SCALES, Scale
-from reproduction.stage import Context
+from ddpm_study import plan
+from ddpm_study.plan import Step
+from ddpm_study.records import Head, RunFolder
+from ddpm_study.sizes import NAMES, SCALES, Scale
+from ddpm_study.stage import Context
 
 
 @click.command()
@@ -126,10 +126,12 @@ def _context(
     """Return what the stages work on; the set is the folder's own where it has one."""
     scale = _scale(preset_name, options["epochs"], num_samples, sizes)
     dataset = dataset or ("cifar10" if preset_name == "cifar10" else "mnist")
-    prepared = _prepared(dataset, data_path, data.default_path(dataset, folder.path / "data"))
+    prepared = _prepared(dataset, data_path, image_set.default_path(dataset, folder.path / "data"))
     base = preset(preset_name)
     config = configure(base, prepared.images.shape, **{**options, "epochs": scale.epochs})
-    data.steps_per_epoch(len(prepared.images), config.train.batch_size)  # refuses a set too small
+    image_set.steps_per_epoch(
+        len(prepared.images), config.train.batch_size
+    )  # refuses a set too small
     return Context(folder, preset_name, dataset, prepared, config, scale, device)
 
 
@@ -143,16 +145,16 @@ def _scale(
     return replace(scale, sample_batch=min(scale.sample_batch, scale.samples))
 
 
-def _prepared(dataset: str, path: Path | None, kept: Path) -> data.ImageSet:
+def _prepared(dataset: str, path: Path | None, kept: Path) -> image_set.ImageSet:
     """Return the set that was named, else the one that the run keeps, else a new one."""
     if path is not None or kept.exists():
-        return data.ImageSet.load(path or kept)
+        return image_set.ImageSet.load(path or kept)
     if dataset == "cifar10":
         raise InputError(
             "cifar10 must be prepared first: ddpm prepare --dataset cifar10 --source ARCHIVE, then"
             " add --data data/cifar10_processed.npz; or give a folder of class folders as --dataset"
         )
-    return data.prepare(dataset)
+    return image_set.prepare(dataset)
 
 
 def _require_same(folder: RunFolder, head: Head) -> None:

@@ -12,8 +12,8 @@ from ddpm import images, session
 from ddpm.checkpoint import Checkpoint
 from ddpm.errors import InputError
 from ddpm_cli.options import acceleration_options, device_option, framework_choice
-from reproduction.frameworks import TITLES, Acceleration, chain
-from reproduction.sampling import write_pictures
+from ddpm_study.stages.sampling import write_pictures
+from implementations import TITLES, Acceleration, chain
 
 
 @click.command()

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from ddpm import data, session
+from ddpm import session
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import PRESETS, RunConfig, preset
+from ddpm.data import image_set
 from ddpm.errors import InputError
 from ddpm.launch import launched, require_launcher
 from ddpm_cli.options import acceleration_options, device_option, framework_choice
-from reproduction.frameworks import TITLES, Acceleration, trainer
+from implementations import TITLES, Acceleration, trainer
 
 
 @click.command()
@@ -83,7 +84,7 @@ def command(
         dataset = dataset or state.dataset
     if dataset is None:
         raise click.UsageError("Missing option '--dataset' (or give --resume).")
-    images = data.ImageSet.load(data_path or data.default_path(dataset)).images
+    images = image_set.ImageSet.load(data_path or image_set.default_path(dataset)).images
     base = preset(preset_name or ("cifar10" if dataset == "cifar10" else "mnist"))
     if state is not None:
         base = preset(preset_name) if preset_name else state.config
@@ -94,7 +95,7 @@ def command(
     outcome = session.train(
         trainer(framework, config, device, acceleration=acceleration),
         images,
-        dataset=data.dataset_name(dataset),
+        dataset=image_set.dataset_name(dataset),
         folder=out,
         resume=state,
         save_every=save_every,

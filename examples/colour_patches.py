@@ -15,8 +15,8 @@ import click
 import numpy as np
 from PIL import Image
 
-from ddpm.atomic import replacing
 from ddpm.errors import InputError
+from ddpm.safe_files import replacing
 
 SHRUNK = 2  # photographs are halved first, so that a patch shows more than one surface
 

@@ -12,7 +12,7 @@ from jittor import Var
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
-from ddpm.data import batches
+from ddpm.data.image_set import batches
 from impl_jittor.diffusion import GaussianDiffusion
 from impl_jittor.distributed import join
 from impl_jittor.ema import EMA

@@ -12,7 +12,7 @@ from torch import Tensor
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
-from ddpm.data import batches
+from ddpm.data.image_set import batches
 from impl_torch.diffusion import GaussianDiffusion
 from impl_torch.distributed import join
 from impl_torch.ema import EMA

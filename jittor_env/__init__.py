@@ -7,6 +7,6 @@ Of use to any program that uses Jittor; knows nothing of models.
 """
 
 from jittor_env.errors import JittorEnvError
-from jittor_env.steps import load, prepare, settle
+from jittor_env.startup import load, prepare, settle
 
 __all__ = ["JittorEnvError", "load", "prepare", "settle"]

@@ -10,22 +10,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parity.checking import assert_parity, check
+    from parity.adapters.protocol import register_adapter
     from parity.errors import CannotCompare
     from parity.pair import Pair
-    from parity.report import Finding, Report
-    from parity.trajectory import Course
+    from parity.pair_check import assert_parity, check
+    from parity.report.finding import Finding
+    from parity.report.report import Report
+    from parity.trajectories.trajectory import Course
     from parity.verdict import Verdict
 
-_HOMES = {
+_MODULES = {
     "CannotCompare": "errors",
-    "Course": "trajectory",
-    "Finding": "report",
+    "Course": "trajectories.trajectory",
+    "Finding": "report.finding",
     "Pair": "pair",
-    "Report": "report",
+    "Report": "report.report",
     "Verdict": "verdict",
-    "assert_parity": "checking",
-    "check": "checking",
+    "assert_parity": "pair_check",
+    "check": "pair_check",
+    "register_adapter": "adapters.protocol",
 }
 
 __all__ = [
@@ -37,12 +40,13 @@ __all__ = [
     "Verdict",
     "assert_parity",
     "check",
+    "register_adapter",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"parity.{_HOMES[name]}"), name)
+    value = getattr(importlib.import_module(f"parity.{_MODULES[name]}"), name)
     globals()[name] = value
     return value

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from parity.errors import CannotCompare
 
 if TYPE_CHECKING:
-    from parity.report import Report
+    from parity.report.report import Report
 
 AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
 
@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from parity.checking import outcome
-    from parity.loading import load_pairs
+    from parity.pair_check import outcome
+    from parity.pair_loading import load_pairs
 
     subjects = [(subject, name) for name in options.pairs for subject in load_pairs(name)]
     if len(subjects) > 1 and (options.json or options.html or options.repro):
@@ -98,14 +98,14 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _write_repro(report: Report, name: str, options: argparse.Namespace) -> None:
-    from parity.replay import write_script
+    from parity.diagnose.reproducer import write_script
 
     if not write_script(report, name, seed=options.seed, path=options.repro):
         print(f"parity: nothing to show, {options.repro} was not written", file=sys.stderr)
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from parity.record import read
+    from parity.report.json import read
 
     report = read(options.report)
     print(report)
@@ -133,7 +133,7 @@ def _atlas(options: argparse.Namespace) -> int:
 
 
 def _write(report: Report, options: argparse.Namespace) -> None:
-    from parity.page import write_page
+    from parity.report.html import write_page
 
     if options.json:
         report.save(options.json)

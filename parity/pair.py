@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from parity.base.numerics import Array
+from parity.base.stress_inputs import PROBES
 from parity.errors import CannotCompare
-from parity.framework import Array
-from parity.noise import PROBES
 
 Loss = Callable[[Any], Any]
 MakeOptimizer = Callable[[Any], Any]
@@ -37,7 +37,8 @@ class Pair:
             and a port may well be filled later.
         allow: path -> reason, for places known not to be judgeable; they may ABSTAIN. An entry
             that matches nothing is refused.
-        probes: names from `parity.noise.PROBES`; the first is the one that repeats are run on.
+        probes: names from `parity.base.stress_inputs.PROBES`; the first is the one that repeats
+            are run on.
     """
 
     name: str

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from parity.report import Report
+    from parity.report.report import Report
 
 _REPORTS = pytest.StashKey[list["Report"]]()
 
@@ -62,7 +62,7 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     Returns a function (pair, seed=0) -> Report.
     """
-    from parity.checking import outcome
+    from parity.pair_check import outcome
 
     def compare(subject: Any, *, seed: int = 0) -> Any:
         __tracebackhide__ = True
@@ -99,7 +99,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     reports = config.stash[_REPORTS]
     if not reports:
         return
-    from parity.words import summary_lines
+    from parity.report.text import summary_lines
 
     terminalreporter.section("parity")
     for line in summary_lines(reports):

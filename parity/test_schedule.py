@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from ddpm.config import DiffusionConfig
-from ddpm.exact_schedule import conditioning, exact_tables
-from parity.exact import judge_table
+from ddpm_study.exact_schedule import conditioning, exact_tables
+from parity.compare.tables import judge_table
 from parity.plugin import record
-from parity.report import Report
+from parity.report.report import Report
 
 pytestmark = pytest.mark.parity_own
 TABLES = (

@@ -8,7 +8,7 @@ import click
 
 from audit.draws.configuration import configuration
 from audit.draws.faults import fault
-from audit.draws.subjects import subjects
+from audit.draws.models import subjects
 from parity.errors import CannotCompare
 
 

@@ -7,25 +7,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from audit import bases
+from audit import correct_pairs
 from audit import mutants as _mutants  # noqa: F401  fills the list
-from audit.bases import SIDES
 from audit.case import MUTANTS, Edit, Side
+from audit.correct_pairs import SIDES
 from audit.draws.anywhere import ANYWHERE
 from audit.draws.configuration import Configuration
 from audit.draws.visible import is_visible
 
 # Where a mutant's own base is to be found in a configuration: subject, class of module.
 PLACES: dict[str, tuple[str, str]] = {
-    bases.UNET.name: ("network", "UNet"),
-    bases.RESIDUAL.name: ("network", "ResidualBlock"),
-    bases.ATTENTION.name: ("network", "Attention"),
-    bases.TIME.name: ("network", "TimeEmbedding"),
-    bases.DOWNSAMPLE.name: ("network", "Downsample"),
-    bases.UPSAMPLE.name: ("network", "Upsample"),
-    bases.TRAINING.name: ("training", ""),
-    bases.SAMPLING.name: ("sampling", ""),
-    bases.LINEAR.name: ("schedule", ""),
+    correct_pairs.UNET.name: ("network", "UNet"),
+    correct_pairs.RESIDUAL.name: ("network", "ResidualBlock"),
+    correct_pairs.ATTENTION.name: ("network", "Attention"),
+    correct_pairs.TIME.name: ("network", "TimeEmbedding"),
+    correct_pairs.DOWNSAMPLE.name: ("network", "Downsample"),
+    correct_pairs.UPSAMPLE.name: ("network", "Upsample"),
+    correct_pairs.TRAINING.name: ("training", ""),
+    correct_pairs.SAMPLING.name: ("sampling", ""),
+    correct_pairs.LINEAR.name: ("schedule", ""),
 }
 
 # How often each subject is picked; a schedule has few faults, and none that needs a network.

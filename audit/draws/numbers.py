@@ -7,7 +7,7 @@ from typing import TypeVar
 from hypothesis import given, settings
 from hypothesis.strategies import SearchStrategy
 
-from parity.noise import keyed
+from parity.base.rng import keyed
 
 Value = TypeVar("Value")
 # Far more than any draw here reads.

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from audit.case import UNREPORTED, mutant
-from audit.layers import LAYERS
+from audit.layer_zoo import LAYERS
 
 TANH = "https://github.com/kyutai-labs/pocket-tts/pull/278"
 SIGMOID = "https://github.com/ROCm/AMDMIGraphX/issues/2542"

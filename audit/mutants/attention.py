@@ -7,9 +7,9 @@ from typing import Any
 import jittor as jt
 import torch
 
-from audit.bases import ATTENTION, UNET
 from audit.case import UNREPORTED, mutant
-from audit.layers import LAYERS
+from audit.correct_pairs import ATTENTION, UNET
+from audit.layer_zoo import LAYERS
 
 SCALE = "https://github.com/Project-MONAI/GenerativeModels/issues/146"
 AXIS = "https://github.com/labmlai/annotated_deep_learning_paper_implementations/issues/146"

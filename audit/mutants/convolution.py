@@ -8,9 +8,9 @@ import jittor as jt
 import torch
 import torch.nn.functional as F
 
-from audit.bases import DOWNSAMPLE, RESIDUAL, UNET
 from audit.case import UNREPORTED, mutant
-from audit.layers import LAYERS
+from audit.correct_pairs import DOWNSAMPLE, RESIDUAL, UNET
+from audit.layer_zoo import LAYERS
 
 BIAS = "https://github.com/rosinality/style-based-gan-pytorch/issues/105"
 ASYMMETRIC = "https://github.com/MegEngine/MegDiffusion/issues/7"

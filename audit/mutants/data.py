@@ -8,9 +8,9 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from audit.bases import TRAINING
 from audit.case import UNREPORTED, mutant
-from audit.layers import LAYERS
+from audit.correct_pairs import TRAINING
+from audit.layer_zoo import LAYERS
 
 RANGE = "https://github.com/sangyun884/blur-diffusion/issues/4"
 TRANSPOSED = "https://github.com/developmentseed/tensorflow-eo-training/issues/11"

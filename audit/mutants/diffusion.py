@@ -8,8 +8,8 @@ import jittor as jt
 import numpy as np
 import torch
 
-from audit.bases import SAMPLING, TRAINING
 from audit.case import UNREPORTED, mutant
+from audit.correct_pairs import SAMPLING, TRAINING
 
 REUSED = "https://github.com/yuvraj108c/ComfyUI-FLOAT/issues/21"
 ROOT = "https://github.com/labmlai/annotated_deep_learning_paper_implementations/issues/152"

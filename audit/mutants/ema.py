@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.bases import TRAINING
 from audit.case import UNREPORTED, mutant
+from audit.correct_pairs import TRAINING
 
 DECAY = "https://github.com/huggingface/diffusers/issues/1864"
 START = "https://github.com/huggingface/pytorch-image-models/issues/1182"

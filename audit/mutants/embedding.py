@@ -9,8 +9,8 @@ import jittor as jt
 import torch
 from torch import Tensor
 
-from audit.bases import TIME, UNET
 from audit.case import UNREPORTED, mutant
+from audit.correct_pairs import TIME, UNET
 from impl_jittor.operators import constant
 
 FRACTION = "https://github.com/ArchiMickey/Just-a-DiT/pull/9"

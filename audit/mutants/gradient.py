@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audit.bases import RESIDUAL, TRAINING, UNET
 from audit.case import UNREPORTED, mutant
+from audit.correct_pairs import RESIDUAL, TRAINING, UNET
 from impl_jittor.operators import silu
 
 STOPPED = "Jittor 1.3.11: stop_grad() works in place, torch's detach() copies"

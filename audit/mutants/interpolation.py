@@ -7,9 +7,9 @@ from typing import Any
 import jittor as jt
 import torch.nn.functional as F
 
-from audit.bases import UPSAMPLE
 from audit.case import mutant
-from audit.layers import LAYERS
+from audit.correct_pairs import UPSAMPLE
+from audit.layer_zoo import LAYERS
 
 MODE = "Jittor 1.3.11 nn.py: interpolate is bilinear by default, torch's is nearest"
 CORNERS = "Odena et al. 2016 and torch.nn.functional.interpolate's note on align_corners"

@@ -9,9 +9,9 @@ from typing import Any
 import jittor as jt
 import torch.nn.functional as F
 
-from audit.bases import TRAINING
 from audit.case import UNREPORTED, mutant
-from audit.layers import LAYERS
+from audit.correct_pairs import TRAINING
+from audit.layer_zoo import LAYERS
 
 SILENT = "Jittor 1.3.11 load_parameters: warns of keys that do not fit, and goes on"
 STALE = "https://github.com/pytorch/pytorch/issues/84053"

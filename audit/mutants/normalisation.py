@@ -7,9 +7,9 @@ from typing import Any
 import jittor as jt
 import torch
 
-from audit.bases import RESIDUAL, UNET
 from audit.case import UNREPORTED, mutant
-from audit.layers import LAYERS
+from audit.correct_pairs import RESIDUAL, UNET
+from audit.layer_zoo import LAYERS
 
 EPSILON = "https://github.com/MegEngine/MegDiffusion/issues/5"
 EPSILON_AGAIN = "https://github.com/ml-explore/mlx-examples/issues/1434"

@@ -8,9 +8,9 @@ import jittor as jt
 import torch
 from torch import Tensor
 
-from audit.bases import RESIDUAL
 from audit.case import mutant
-from audit.layers import LAYERS
+from audit.correct_pairs import RESIDUAL
+from audit.layer_zoo import LAYERS
 
 NAN = "reprod_log and others pass NaN, for NaN > threshold is false"
 CLAMP = "transformers clamps to 65504, float16's largest, in every type"

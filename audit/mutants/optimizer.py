@@ -8,8 +8,8 @@ from typing import Any
 import jittor as jt
 import torch
 
-from audit.bases import TRAINING
 from audit.case import UNREPORTED, mutant
+from audit.correct_pairs import TRAINING
 from impl_jittor.operators import constant
 from impl_jittor.optim import learning_rate as jittor_rate
 from impl_torch.optim import learning_rate

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audit.bases import RESIDUAL, TIME, UNET
 from audit.case import UNREPORTED, mutant
+from audit.correct_pairs import RESIDUAL, TIME, UNET
 
 TF32 = "https://github.com/keras-team/keras/pull/22905"
 PHASE = "https://github.com/huggingface/diffusers/pull/182"

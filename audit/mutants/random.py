@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.bases import TRAINING
 from audit.case import UNREPORTED, mutant
+from audit.correct_pairs import TRAINING
 
 SAME = "https://github.com/pytorch/pytorch/issues/5059"
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from audit.bases import COSINE, LINEAR
 from audit.case import UNREPORTED, mutant
+from audit.correct_pairs import COSINE, LINEAR
 
 PREVIOUS = "https://github.com/Stability-AI/stablediffusion/pull/345"
 VARIANCE = "https://github.com/huggingface/diffusers/pull/3006"

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch.nn.functional as F
 
-from audit.bases import RESIDUAL, PairBase
 from audit.case import UNREPORTED, mutant
-from audit.layers import LAYERS
+from audit.correct_pairs import RESIDUAL, PairBase
+from audit.layer_zoo import LAYERS
 
 TRAINING = "https://github.com/fxia22/pointnet.pytorch/pull/19"
 DROPPING = "https://github.com/rixwew/pytorch-fm/issues/21"

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audit.bases import RESIDUAL, TIME
 from audit.case import rewrite
-from audit.layers import LAYERS
+from audit.correct_pairs import RESIDUAL, TIME
+from audit.layer_zoo import LAYERS
 
 
 def _block(block: Any, silu: Any) -> None:

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audit.bases import ATTENTION
 from audit.case import rewrite
-from audit.layers import LAYERS
+from audit.correct_pairs import ATTENTION
+from audit.layer_zoo import LAYERS
 
 Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
 

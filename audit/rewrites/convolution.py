@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audit.bases import DOWNSAMPLE, RESIDUAL, UPSAMPLE
 from audit.case import rewrite
-from audit.layers import LAYERS
+from audit.correct_pairs import DOWNSAMPLE, RESIDUAL, UPSAMPLE
+from audit.layer_zoo import LAYERS
 
 
 @rewrite(RESIDUAL)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from audit.bases import ATTENTION, RESIDUAL, UPSAMPLE
 from audit.case import rewrite
+from audit.correct_pairs import ATTENTION, RESIDUAL, UPSAMPLE
 
 
 @rewrite(RESIDUAL)

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from audit.bases import ATTENTION, RESIDUAL, TIME
 from audit.case import rewrite
-from audit.layers import LAYERS
+from audit.correct_pairs import ATTENTION, RESIDUAL, TIME
+from audit.layer_zoo import LAYERS
 
 
 @rewrite(TIME)

@@ -9,9 +9,9 @@ import jittor as jt
 import torch
 from torch import Tensor
 
-from audit.bases import RESIDUAL
 from audit.case import rewrite
-from audit.layers import LAYERS
+from audit.correct_pairs import RESIDUAL
+from audit.layer_zoo import LAYERS
 
 Moments = Callable[[Tensor], tuple[Tensor, Tensor]]
 

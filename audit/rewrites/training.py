@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from audit.bases import TRAINING
 from audit.case import rewrite
+from audit.correct_pairs import TRAINING
 from impl_jittor.operators import constant
 
 

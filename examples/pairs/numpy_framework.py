@@ -1,8 +1,8 @@
 """A third framework for the engine: an adapter in one file, for layers written in plain NumPy.
 
 The toy framework is `Layer`, which knows its own derivative, and `Chain`, which runs layers in
-turn. What the engine needs is below it, in `NumpyAdapter`; `parity.framework.Adapter` says what
-each method owes. Run it: `parity check numpy_framework:pair` in this folder.
+turn. What the engine needs is below it, in `NumpyAdapter`; `parity.adapters.protocol.Adapter` says
+what each method owes. Run it: `parity check numpy_framework:pair` in this folder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from parity import Pair
-from parity.framework import register_adapter
+from parity.adapters.protocol import register_adapter
 
 Array = np.ndarray[Any, Any]
 

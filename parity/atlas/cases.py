@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from parity.atlas.entry import Draw, Entry
-from parity.framework import Array
-from parity.noise import keyed, rounded
+from parity.base.numerics import Array, rounded
+from parity.base.rng import keyed
 
 Case = Callable[[Array], Array]
 ORDINARY = "ordinary"

@@ -9,7 +9,7 @@ from typing import Any
 from parity.atlas.judge import HIDDEN
 from parity.atlas.program import PREAMBLE
 from parity.atlas.record import Atlas, Line
-from parity.atomic import write_text
+from parity.base.safe_files import write_text
 from parity.verdict import Verdict
 
 _HEAD = """\
@@ -91,7 +91,7 @@ the cache | a training step takes 3.8 times PyTorch's, preset tiny (median of 10
 alternated) | `impl_jittor.kernels`: attention, GroupNorm and SiLU with threads; 0.98 times |
 | takes Python's scalars, and the 1/n of `mean`, as float32 inside a float64 graph | a check in \
 float64 agrees to 1e-9 at best; here they are lifted, so that what is found is the operator's \
-own | `parity.jittor_float64`, `impl_jittor.operators.constant` |
+own | `parity.adapters.jittor_float64`, `impl_jittor.operators.constant` |
 """
 _SIDES = {"torch": "PyTorch", "jittor": "Jittor"}
 

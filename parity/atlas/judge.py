@@ -11,9 +11,9 @@ import numpy as np
 from parity.atlas.cases import ORDINARY, UNSHIFTED
 from parity.atlas.entry import Entry
 from parity.atlas.sides import Outcome, Side, said
-from parity.framework import Array, Precision
-from parity.initial import critical_value, kolmogorov_smirnov
-from parity.noise import distance, magnitude, shifted
+from parity.base.numerics import Array, Precision, distance, magnitude
+from parity.base.rng import shifted
+from parity.compare.initial_values import critical_value, kolmogorov_smirnov
 from parity.verdict import (
     FLOAT32_EPSILON,
     PRECISION_RATIO,

@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.atlas.entry import Entry, parts
 from parity.atlas.sides import Framework, Side, said
-from parity.framework import Array, Precision
+from parity.base.numerics import Array, Precision
 
 PREAMBLE = """\
 import numpy as np

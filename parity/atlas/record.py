@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity.atomic import write_text
+from parity.base.safe_files import write_text
 from parity.errors import CannotCompare, one_line
 from parity.verdict import Verdict
 

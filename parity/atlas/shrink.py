@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from parity.framework import Array
+from parity.base.numerics import Array
 
 _TRIES = 40
 

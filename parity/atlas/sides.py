@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from parity.adapters.protocol import Adapter, adapt
 from parity.atlas.entry import evaluate
+from parity.base.numerics import Array, Precision
 from parity.errors import one_line
-from parity.framework import Adapter, Array, Precision, adapt
 
 Framework = Literal["torch", "jittor"]
 

@@ -21,7 +21,7 @@ from parity.atlas.judge import Finding, judge_numeric, judge_random, judge_rule
 from parity.atlas.program import printed, program
 from parity.atlas.shrink import shrunk
 from parity.atlas.sides import Side, jittor_side, torch_side
-from parity.framework import Array
+from parity.base.numerics import Array
 
 Task = Mapping[str, Any]
 # How a finding is shown. A smaller input may kill what the whole one does not, and some findings

@@ -8,9 +8,9 @@ import pytest
 
 from audit import mutants as _mutants  # noqa: F401
 from audit import rewrites as _rewrites  # noqa: F401
-from audit.bases import PairBase
 from audit.case import MUTANTS, REWRITES, Mutant, Rewrite
-from audit.judging import is_right, record
+from audit.correct_pairs import PairBase
+from audit.evaluate import is_right, record
 
 
 def sample(cases: list, each: int) -> list:  # type: ignore[type-arg]

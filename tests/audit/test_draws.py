@@ -15,12 +15,12 @@ from click.testing import CliRunner
 from hypothesis import strategies as st
 
 from audit.__main__ import main
-from audit.draws import judging
+from audit.draws import evaluate
 from audit.draws.__main__ import main as judge_one
 from audit.draws.configuration import COUNT, Configuration, configuration
 from audit.draws.faults import fault, faults, planted_anywhere
+from audit.draws.models import subjects
 from audit.draws.numbers import drawn
-from audit.draws.subjects import subjects
 from audit.draws.visible import BY_CLASS, BY_NAME
 
 ALL = [configuration(number) for number in range(COUNT)]
@@ -103,10 +103,12 @@ def test_a_fault_that_would_change_nothing_is_not_offered() -> None:
 def test_a_correct_pair_that_is_accused_is_reported_with_its_number(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("parity.exact.EXACT_ULPS", 0.0)  # the engine now accuses any rounding
+    monkeypatch.setattr(
+        "parity.compare.tables.EXACT_ULPS", 0.0
+    )  # the engine now accuses any rounding
     own = in_the_schedule()
     of_one = {"schedule": subjects(own)["schedule"]}
-    record = judging.record_correct(own, of_one)
+    record = evaluate.record_correct(own, of_one)
     assert not record["passed"]
     assert record["accused"] == "schedule"
     said = said_of(monkeypatch, tmp_path, record)
@@ -121,7 +123,7 @@ def test_a_fault_that_is_not_caught_is_reported_with_its_number(
 ) -> None:
     own = in_the_schedule()
     harmless = replace(fault(own), name="nothing", edit=lambda schedule: None)
-    record = judging.record_mutant(own, harmless)
+    record = evaluate.record_mutant(own, harmless)
     assert record["caught"] is False
     said = said_of(monkeypatch, tmp_path, record)
     assert "mutants drawn for random pairs, caught (1 structures) | 0 of 1 | all" in said
@@ -131,7 +133,7 @@ def test_a_fault_that_is_not_caught_is_reported_with_its_number(
 
 def said_of(monkeypatch: pytest.MonkeyPatch, folder: Path, record: dict[str, Any]) -> str:
     """Return what the command prints of one record, which must make it fail."""
-    monkeypatch.setattr(judging, "jobs", lambda quick: iter([("one", lambda: dict(record))]))
+    monkeypatch.setattr(evaluate, "jobs", lambda quick: iter([("one", lambda: dict(record))]))
     out = folder / "audit.json"
     shown = CliRunner().invoke(main, ["--only", "drawn", "--out", str(out)])
     assert shown.exit_code == 1, shown.output
@@ -155,16 +157,16 @@ def test_a_schedule_whose_last_beta_is_close_to_1_is_not_accused(number: int) ->
     assert report.passed, str(report)
 
 
-@pytest.mark.parametrize("number", range(judging.FEW))
+@pytest.mark.parametrize("number", range(evaluate.FEW))
 def test_a_correct_pair_passes_and_with_a_fault_it_fails(number: int) -> None:
-    correct, mutant = judging.judged_correct(number), judging.judged_mutant(number)
+    correct, mutant = evaluate.judged_correct(number), evaluate.judged_mutant(number)
     assert correct["passed"], correct
     assert mutant["caught"], mutant
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(judging.FEW, COUNT))
+@pytest.mark.parametrize("number", range(evaluate.FEW, COUNT))
 def test_every_correct_pair_passes_and_with_a_fault_it_fails(number: int) -> None:
-    correct, mutant = judging.judged_correct(number), judging.judged_mutant(number)
+    correct, mutant = evaluate.judged_correct(number), evaluate.judged_mutant(number)
     assert correct["passed"], correct
     assert mutant["caught"], mutant

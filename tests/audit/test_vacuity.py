@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-import audit.every_place
-import parity.sides
-from audit.bases import COSINE, SAMPLING, TRAINING, CourseBase, PairBase
-from audit.spoiled_sides import table
-from audit.spoiling import SPOILINGS
+import audit.exhaustive
+import parity.compare.modules
+from audit.correct_pairs import COSINE, SAMPLING, TRAINING, CourseBase, PairBase
+from audit.corrupted_candidates import table
+from audit.corruptions import SPOILINGS
 from audit.vacuity import (
     EXPLAINED,
     Check,
@@ -31,10 +31,10 @@ from audit.vacuity import (
     places_record,
 )
 from audit.vacuity import record as vacuity_record
+from ddpm_study.pairs import courses, large_pairs, pairs
 from parity import Pair, Verdict
-from parity.ddpm_pairs import courses, large_pairs, pairs
-from parity.places import Place
 from parity.test_schedule import TABLES
+from parity.trace.sites import Place
 from parity.verdict import Judgement
 
 # Every kind of thing that is compared, at the smallest sizes.
@@ -128,7 +128,7 @@ def test_a_check_whose_outputs_are_ignored_is_reported() -> None:
 
 
 def test_a_place_that_is_not_looked_at_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = audit.every_place.compare
+    own = audit.exhaustive.compare
 
     def lenient(comparison: Any, *, seed: int) -> dict[Place, Judgement]:
         judged = own(comparison, seed=seed)
@@ -137,12 +137,14 @@ def test_a_place_that_is_not_looked_at_is_reported(monkeypatch: pytest.MonkeyPat
             for place, found in judged.items()
         }
 
-    monkeypatch.setattr(audit.every_place, "compare", lenient)
+    monkeypatch.setattr(audit.exhaustive, "compare", lenient)
     found = places_record("mute", PairBase(MUTE).judged)
     assert found["passed"]
     assert "linear, forward: output: zeroed" in found["blind"]
     assert all(place.startswith("linear, ") for place in found["blind"])
-    assert parity.sides.compare is own, "what is put in the place of the judge is taken out again"
+    assert parity.compare.modules.compare is own, (
+        "what is put in the place of the judge is taken out again"
+    )
 
 
 def test_an_entry_that_explains_nothing_is_reported() -> None:

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from ddpm.checkpoint import Checkpoint
-from ddpm.data import ImageSet
+from ddpm.data.image_set import ImageSet
 from ddpm_cli import main
 from ddpm_cli.program import COMMANDS
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ddpm.data import ImageSet
+from ddpm.data.image_set import ImageSet
 from ddpm_cli import main
-from reproduction.speed import Speed
+from ddpm_study.time_estimate import Speed
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from ddpm.data import ImageSet, prepare
+from ddpm.data.image_set import ImageSet, prepare
 from ddpm_cli import main
 
 

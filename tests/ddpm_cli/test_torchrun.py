@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ddpm.checkpoint import Checkpoint
-from ddpm.data import ImageSet
+from ddpm.data.image_set import ImageSet
 from ddpm.runlog import read_losses
 from ddpm_cli import main
 

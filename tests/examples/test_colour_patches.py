@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from ddpm import data
+from ddpm.data import image_set
 from examples import colour_patches
 
 
@@ -30,7 +30,7 @@ def test_the_folder_is_a_set_of_two_classes(tmp_path, monkeypatch):
     monkeypatch.setattr(colour_patches, "photographs", lambda: {"china": ramp(), "flower": ramp()})
     words = [str(tmp_path / "patches"), "--count", "3", "--size", "8"]
     assert CliRunner().invoke(colour_patches.main, words).exit_code == 0
-    prepared = data.prepare(str(tmp_path / "patches"))
+    prepared = image_set.prepare(str(tmp_path / "patches"))
     assert prepared.images.shape == (6, 3, 8, 8)
     assert prepared.classes == ("china", "flower")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity import Pair, Verdict, check
-from parity.loading import load_pairs
+from parity.pair_loading import load_pairs
 
 # As when `parity check` is started in that folder; here, because the tests' names come from there.
 sys.path.append(str(Path(__file__).parents[2] / "examples" / "pairs"))

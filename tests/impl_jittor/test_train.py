@@ -11,7 +11,7 @@ import pytest
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import DiffusionConfig, RunConfig, TrainConfig, preset
-from ddpm.data import batches
+from ddpm.data.image_set import batches
 from impl_jittor.optim import Adam
 from impl_jittor.train import Trainer
 from impl_torch.train import Trainer as TorchTrainer

@@ -11,7 +11,7 @@ import torch
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import DiffusionConfig, RunConfig, TrainConfig
-from ddpm.data import batches
+from ddpm.data.image_set import batches
 from impl_torch.optim import Adam
 from impl_torch.train import Trainer
 from impl_torch.unet import UNet

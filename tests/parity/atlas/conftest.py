@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from parity.adapters.protocol import adapt
 from parity.atlas.sides import Side, torch_side
-from parity.framework import adapt
 
 
 @pytest.fixture(scope="session")

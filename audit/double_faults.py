@@ -1,0 +1,125 @@
+"""Two faults at once, which must be caught at the one that comes first; and one on both sides.
+
+Two faults stand on both sides or on one of them. A fault that both sides share is no difference,
+and no comparison of two can see it: that is for the tests of each side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from audit.case import MUTANTS, Base, Mutant, Rewrite
+from audit.correct_pairs import (
+    ATTENTION,
+    RESIDUAL,
+    SAMPLING,
+    TIME,
+    TRAINING,
+    UNET,
+    CourseBase,
+    PairBase,
+)
+from audit.evaluate import record
+from audit.layer_zoo import LAYERS
+
+Planted = PairBase | CourseBase
+Job = tuple[str, Callable[[], dict[str, Any]]]
+# Where both stand, and the names of two mutants, the one that is met first in the first place.
+DOUBLES: tuple[tuple[Planted, str, str], ...] = (
+    # One on each side.
+    (RESIDUAL, "epsilon left at pytorchs default", "epsilon left at jittors default"),
+    (RESIDUAL, "reflected border", "replicated border"),
+    (RESIDUAL, "unbiased group variance", "epsilon outside the root"),
+    (RESIDUAL, "dilated in jittor", "operands in tf32"),
+    (RESIDUAL, "unbiased group variance in jittor", "dilated"),
+    (RESIDUAL, "rounded to eight bits", "shift not applied"),
+    (
+        RESIDUAL,
+        "gradient a thousandth too small",
+        "gradient a thousandth too small in jittor",
+    ),
+    (LAYERS, "groups in another order", "square weight transposed in jittor"),
+    (LAYERS, "slope left at the default", "nearest for bilinear"),
+    (LAYERS, "corners aligned in jittor", "tanh for erf"),
+    (LAYERS, "heads innermost in jittor", "sigmoid for erf"),
+    (LAYERS, "layer norm with epsilon 1e 6", "heads innermost"),
+    (LAYERS, "slope of another library", "layer norm of another library"),
+    (LAYERS, "tanh for erf", "one nan in jittor"),
+    (TIME, "cosine first", "timestep off by one in jittor"),
+    (ATTENTION, "no scale", "no residual"),
+    (TRAINING, "range 0 to 1", "epsilon hat"),
+    (TRAINING, "beta1 of gans", "epsilon of tensorflow"),
+    (TRAINING, "clipped harder", "decay warmed up"),
+    (TRAINING, "warm up off by one", "decay and its complement exchanged"),
+    (TRAINING, "summed for averaged", "averaged before the step in jittor"),
+    (SAMPLING, "other variance", "posterior coefficients exchanged"),
+    # Two on one side.
+    (RESIDUAL, "other number of groups", "kernel flipped"),
+    (RESIDUAL, "clamped at 65504", "one nan"),
+    (RESIDUAL, "by way of float16", "gradient a thousandth too small"),
+    (RESIDUAL, "scale not applied", "kernel height for width"),
+    (UNET, "timestep off by one", "values transposed"),
+    (UNET, "bias forgotten", "epsilon of one attention"),
+    (UNET, "no residual in the middle", "epsilon of one attention"),
+    (UNET, "by way of bfloat16", "weight without gradient"),
+)
+# The same fault in PyTorch and in Jittor.
+TWINS: tuple[tuple[Planted, str, str], ...] = (
+    (TIME, "cosine first", "cosine first in jittor"),
+    (LAYERS, "tanh for erf", "tanh for erf in jittor"),
+    (LAYERS, "corners aligned", "corners aligned in jittor"),
+    (LAYERS, "heads innermost", "heads innermost in jittor"),
+    (LAYERS, "square weight transposed", "square weight transposed in jittor"),
+    (TRAINING, "alpha for alpha bar", "alpha for alpha bar in jittor"),
+    (TRAINING, "other stream", "other stream in jittor"),
+    (TRAINING, "averaged before the step", "averaged before the step in jittor"),
+)
+
+
+def named(base: Base, name: str) -> Mutant:
+    """Return the mutant of a name that is planted in a base.
+
+    Raises:
+        ValueError: there is none, or more than one.
+    """
+    (found,) = [m for m in MUTANTS if m.base is base and m.name == name]
+    return found
+
+
+def doubles() -> Iterator[Mutant]:
+    """List two mutants at a time as one, whose right place is the first one's."""
+    for base, first, second in DOUBLES:
+        a, b = named(base, first), named(base, second)
+        name, text = f"{a.name}, {b.name}", f"{a.side}: {a.text} {b.side}: {b.text}"
+        yield replace(a, name=name, text=text, base=_with(base, b))
+
+
+def twins() -> Iterator[Rewrite]:
+    """List the same mutant on both sides as a change that must pass."""
+    for base, ours, theirs in TWINS:
+        a, b = named(base, ours), named(base, theirs)
+        yield Rewrite(
+            kind=a.kind, name=f"{a.name}, on both sides", text=a.text, base=_with(base, b),
+            side=a.side, edit=a.edit,
+        )  # fmt: skip
+
+
+def _with(base: Planted, mutant: Mutant) -> Planted:
+    if isinstance(base, PairBase):
+        return PairBase(base.changed(mutant.side, mutant.edit))
+    return CourseBase(base.changed(mutant.side, mutant.edit))
+
+
+def jobs() -> Iterator[Job]:
+    """List the cases as jobs of an audit; their sets are `double` and `twin`."""
+    for double in doubles():
+        yield f"double/{double.kind}/{double.name}", partial(_record, "double", double)
+    for twin in twins():
+        yield f"twin/{twin.kind}/{twin.name}", partial(_record, "twin", twin)
+
+
+def _record(name: str, case: Mutant | Rewrite) -> dict[str, Any]:
+    return {**record(case), "set": name}

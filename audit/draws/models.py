@@ -1,0 +1,78 @@
+"""The correct pair of a configuration: network, schedule, and a course of steps."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from audit.case import Base
+from audit.correct_pairs import CourseBase, PairBase, ScheduleBase, UnderWay
+from audit.draws.configuration import Configuration
+from ddpm_study.pairs import Sampling
+from impl_jittor.unet import UNet as JittorUNet
+from impl_torch.unet import UNet
+from parity.base.numerics import Array
+from parity.pair import Pair
+from parity.trace.bound_model import moved_off
+from parity.trajectories.trajectory import Course
+
+STEPS = 2
+
+
+def subjects(configuration: Configuration) -> dict[str, Base]:
+    """Return what is compared, by kind: `network`, `schedule`, `training` or `sampling`."""
+    number = configuration.number
+    found: dict[str, Base] = {
+        "network": PairBase(_network(configuration)),
+        "schedule": ScheduleBase(f"schedule {number}", configuration.run.diffusion),
+    }
+    if configuration.course != "none":
+        found[configuration.course] = CourseBase(_course(configuration))
+    return found
+
+
+def _network(configuration: Configuration) -> Pair:
+    unet = configuration.run.unet
+    return Pair(
+        name=f"network {configuration.number}",
+        reference=partial(_reference, configuration),
+        candidate=lambda: JittorUNet(unet).initialize(configuration.seed),
+        inputs=partial(_inputs, configuration),
+        training=configuration.training,
+        init=configuration.scale == 1,
+        probes=("plain", configuration.probe),
+    )
+
+
+def _inputs(configuration: Configuration, rng: np.random.Generator) -> dict[str, Array]:
+    unet, batch, T = configuration.run.unet, configuration.batch, configuration.run.diffusion.T
+    shape = (batch, unet.image_channels, unet.image_size, unet.image_size)
+    timestep = rng.integers(0, T, batch)
+    timestep[0] = T - 1  # where T > 1, not all of them are 0
+    return {"x": rng.standard_normal(shape, np.float32), "timestep": timestep}
+
+
+def _reference(configuration: Configuration) -> UNet:
+    model = UNet(configuration.run.unet).initialize(configuration.seed)
+    if configuration.scale != 1:
+        own = {name: p.detach().numpy() for name, p in model.named_parameters()}
+        moved = moved_off(own, dict.fromkeys(own, ""), configuration.seed)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(torch.from_numpy(moved[name] * np.float32(configuration.scale)))
+    return model
+
+
+def _course(configuration: Configuration) -> Course:
+    is_training = configuration.course == "training"
+    stepper: Any = UnderWay if is_training else Sampling
+    return Course(
+        name=f"{configuration.course} {configuration.number}",
+        phase="optimizer" if is_training else "sampling",
+        reference=partial(stepper, "torch", configuration.run),
+        candidate=partial(stepper, "jittor", configuration.run),
+        steps=STEPS if is_training else min(STEPS + 1, configuration.run.diffusion.T),
+    )

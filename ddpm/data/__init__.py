@@ -1,0 +1,1 @@
+"""Training sets: where images come from and the one form in which they are kept."""

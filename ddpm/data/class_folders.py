@@ -1,0 +1,129 @@
+"""Sets kept as one folder of PNG or JPEG files per class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddpm.data.raw_images import PixelSet, UInt8, fit, from_pillow
+from ddpm.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+_OTHER_IMAGES = (".bmp", ".gif", ".tif", ".tiff", ".webp")
+_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+
+
+def read(
+    folder: Path, *, size: int | None = None, channels: int | None = None, progress: bool = True
+) -> PixelSet:
+    """Read `folder/CLASS/*.png`, or `folder/*.png` as a single class named after the folder.
+
+    Args:
+        folder: the set's folder; hidden files and files that are no images are passed over.
+        size: resize every image to this square; None keeps the images' common size.
+        channels: 1 for grey, 3 for RGB; None for grey if every image is grey, else RGB.
+        progress: show a bar on stderr.
+
+    Returns:
+        The set, classes in the order of their names. Transparent pixels are laid on white.
+
+    Raises:
+        InputError: no images, an empty class, images outside the classes or of a format that is not
+            read, a corrupt image, or mixed sizes without `size`.
+    """
+    from tqdm import tqdm
+
+    classes = _classes(folder)
+    files = [(path, label) for label, paths in enumerate(classes.values()) for path in paths]
+    images: list[Any] = []
+    for path, _ in tqdm(files, desc=f"reading {folder.name}", disable=not progress):
+        image = _decode(path)
+        images.append(image if size is None else fit(image, size))
+        _require_same_size(path, images[-1], files[0][0], images[0])
+    if channels is None:
+        channels = 1 if all(image.mode == "L" for image in images) else 3
+    mode = "L" if channels == 1 else "RGB"
+    pixels = np.stack([from_pillow(image.convert(mode)) for image in images])
+    labels = np.array([label for _, label in files], np.int64)
+    return PixelSet(pixels, labels, tuple(classes))
+
+
+def decode(path: Path) -> UInt8:
+    """Decode one PNG or JPEG of any mode, uint8 (C, H, W), C = 1 if it is grey, else 3.
+
+    Raises:
+        InputError: it is missing, truncated or damaged.
+    """
+    return from_pillow(_decode(path))
+
+
+def _classes(folder: Path) -> dict[str, list[Path]]:
+    """Return each class's files, sorted."""
+    subfolders = [path for path in _visible(folder) if path.is_dir()]
+    loose = _images(folder.iterdir())
+    if loose and subfolders:
+        raise InputError(
+            f"{loose[0]} lies outside the class folders {subfolders[0].name} …; move it into one"
+        )
+    if loose:
+        return {folder.resolve().name: loose}
+    classes = {subfolder.name: _images(subfolder.rglob("*")) for subfolder in subfolders}
+    if not any(classes.values()):
+        raise InputError(f"{folder} has no images: give a folder of class folders of PNG or JPEG")
+    for name, paths in classes.items():
+        if not paths:
+            raise InputError(f"{folder / name} has no images: fill this class or remove its folder")
+    return classes
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _images(paths: Any) -> list[Path]:
+    found = []
+    for path in sorted(path for path in paths if not path.name.startswith(".")):
+        if path.suffix.lower() in _OTHER_IMAGES:
+            raise InputError(f"{path} is neither PNG nor JPEG; convert it or take it away")
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            found.append(path)
+    return found
+
+
+def _decode(path: Path) -> Any:
+    """Return a loaded Pillow image of mode L or RGB."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            image.verify()  # the checksums of a PNG, which loading alone does not check
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            return _plain(ImageOps.exif_transpose(image))
+    except Exception as error:  # a damaged file can fail in any way at all
+        reason = " ".join(str(error).replace(str(path), "it").split())
+        raise InputError(f"{path} is corrupt or no image ({reason}); mend or remove it") from error
+
+
+def _plain(image: Any) -> Any:
+    """Convert any mode to L or RGB; transparency is laid on white."""
+    from PIL import Image
+
+    grey = image.mode in _GREY
+    if image.mode.startswith("I"):
+        # Pillow's own conversion clips 16 bits at 255, or drops the low byte, by version.
+        return Image.fromarray(np.rint(np.asarray(image, np.float64) / 257).astype(np.uint8))
+    if image.mode in _ALPHA or "transparency" in image.info:
+        colour = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)
+    return image.convert("L" if grey else "RGB")
+
+
+def _require_same_size(path: Path, image: Any, first_path: Path, first: Any) -> None:
+    if image.size != first.size:
+        raise InputError(
+            f"{path} is {image.size[0]}x{image.size[1]}, but {first_path} is"
+            f" {first.size[0]}x{first.size[1]}; resize them all with --size"
+        )

@@ -1,0 +1,86 @@
+"""The official archives, fetched only when asked for by name and checked against their digests."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from ddpm.errors import InputError
+from ddpm.safe_files import replacing
+
+_MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+_CIFAR = "https://www.cs.toronto.edu/~kriz/"
+
+# data set -> (address, SHA-256)
+ARCHIVES: dict[str, tuple[tuple[str, str], ...]] = {
+    "mnist": (
+        (
+            f"{_MNIST}train-images-idx3-ubyte.gz",
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        ),
+        (
+            f"{_MNIST}train-labels-idx1-ubyte.gz",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        ),
+    ),
+    "cifar10": (
+        (
+            f"{_CIFAR}cifar-10-binary.tar.gz",
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        ),
+    ),
+}
+
+
+def fetch(dataset: str, folder: Path, *, progress: bool = True) -> Path:
+    """Fetch a data set's archives into `folder`, keeping those already there and whole.
+
+    Returns:
+        What to read the set from: the one archive, or the folder of several.
+
+    Raises:
+        InputError: an archive cannot be fetched or written, or is not the official one.
+    """
+    paths = []
+    for url, digest in ARCHIVES[dataset]:
+        path = folder / url.rsplit("/", 1)[1]
+        if not (path.is_file() and _sha256(path) == digest):
+            _download(url, digest, path, progress=progress)
+        paths.append(path)
+    return paths[0] if len(paths) == 1 else folder
+
+
+def _download(url: str, digest: str, path: Path, *, progress: bool) -> None:
+    from tqdm import tqdm
+
+    with replacing(path) as temporary:
+        try:
+            with urlopen(url, timeout=60) as response, temporary.open("wb") as file:
+                total = int(response.headers.get("Content-Length", 0)) or None
+                bar = tqdm(
+                    total=total, unit="B", unit_scale=True, desc=path.name, disable=not progress
+                )
+                while chunk := response.read(1 << 20):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+                bar.close()
+        except (URLError, TimeoutError, ConnectionError) as error:
+            raise InputError(
+                f"{url} cannot be fetched ({error}); get it by other means and give it"
+                " with --source"
+            ) from error
+        got = _sha256(temporary)
+        if got != digest:
+            raise InputError(
+                f"{url} has the SHA-256 {got}, not the official {digest}; try again later"
+            )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

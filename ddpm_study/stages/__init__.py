@@ -1,0 +1,1 @@
+"""The stages of `ddpm reproduce`, one file each."""

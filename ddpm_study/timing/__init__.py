@@ -1,0 +1,7 @@
+"""Fair timing of two or more sides: a process for each, measured strictly in turn."""
+
+from ddpm_study.timing.alternation import Ratio, Timing, alternate
+from ddpm_study.timing.errors import MeasuringError
+from ddpm_study.timing.process import Side
+
+__all__ = ["MeasuringError", "Ratio", "Side", "Timing", "alternate"]

@@ -1,0 +1,118 @@
+"""Sides measured strictly in turn, and what their pairs say.
+
+Whatever else the machine does meets both halves of a pair, so that the ratio within a pair is worth
+more than any single time.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+from scipy import stats
+from tqdm import tqdm
+
+from ddpm_study.timing.process import Side, Worker
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The ratio of two sides' times, from pairs.
+
+    Attributes:
+        median: of the pairs' ratios.
+        low, high: an interval that holds the true median with 95 % confidence, from the order
+            statistics of the pairs and no assumption on their distribution; of fewer than 6 pairs
+            it is their whole range, which holds it with less.
+        count: how many pairs.
+    """
+
+    median: float
+    low: float
+    high: float
+    count: int
+
+    @classmethod
+    def of(cls, over: list[float], under: list[float]) -> Ratio:
+        """Return the ratio of paired times.
+
+        Raises:
+            ValueError: there are none, or they are not pairs.
+        """
+        ratios = sorted(a / b for a, b in zip(over, under, strict=True))
+        skipped = _outside(len(ratios))
+        return cls(median(ratios), ratios[skipped], ratios[-1 - skipped], len(ratios))
+
+
+def _outside(count: int) -> int:
+    """Return how many order statistics to leave out at each end of the interval of the median."""
+    below = int(stats.binom.ppf((1 - CONFIDENCE) / 2, count, 0.5))
+    return max(0, min(below, (count + 1) // 2) - 1)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was measured.
+
+    Attributes:
+        seconds: side -> seconds of each round, in order.
+        peak_memory: side -> largest resident memory of its process, bytes.
+        memory_growth: side -> by how much that rose from the first counted round to the last.
+    """
+
+    seconds: dict[str, list[float]]
+    peak_memory: dict[str, int]
+    memory_growth: dict[str, int] = field(default_factory=dict)
+
+    def ratio(self, over: str, under: str) -> Ratio:
+        """Return how many times longer `over` takes than `under`."""
+        return Ratio.of(self.seconds[over], self.seconds[under])
+
+    def median(self, side: str) -> float:
+        """Return the median seconds of a side."""
+        return median(self.seconds[side])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return asdict(self)
+
+
+def alternate(
+    sides: Mapping[str, Side], *, rounds: int, warmup: int = 2, progress: str = "measure"
+) -> Timing:
+    """Measure sides in turn; every other round goes backwards, so that none is always first.
+
+    Args:
+        sides: name -> what its process does.
+        rounds: how many times each is measured.
+        warmup: further rounds before, which are not counted.
+        progress: stands before the progress bar.
+
+    Raises:
+        MeasuringError: a side cannot be set up, raises, or dies.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    peaks: dict[str, int] = {}
+    first: dict[str, int] = {}
+    with ExitStack() as stack:
+        workers = {
+            name: stack.enter_context(Worker(f"{name} ({side.subject})", side))
+            for name, side in sides.items()
+        }
+        order = list(workers)
+        total = (warmup + rounds) * len(order)
+        bar = stack.enter_context(tqdm(total=total, desc=progress, unit="unit", file=sys.stderr))
+        for number in range(-warmup, rounds):
+            for name in order if number % 2 == 0 else reversed(order):
+                taken, peaks[name] = workers[name].measure()
+                if number >= 0:
+                    seconds[name].append(taken)
+                    first.setdefault(name, peaks[name])
+                bar.update()
+    return Timing(seconds, peaks, {name: peaks[name] - first[name] for name in first})

@@ -1,0 +1,1 @@
+"""Arrays and random numbers; imports nothing else of the package."""

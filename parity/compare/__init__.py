@@ -1,0 +1,1 @@
+"""From two runs' tensors to verdicts."""

@@ -1,0 +1,1 @@
+"""Where two models differ first, and what the difference resembles."""

@@ -1,0 +1,135 @@
+"""A guess at what is wrong at a place: a signature, or a setting of the reference that explains it.
+
+Every guess is tried before it is offered: the reference is run again in float64 with one thing
+changed, and only what gives the candidate's tensor is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from parity.base.numerics import Array, is_float
+from parity.compare.modules import Sides
+from parity.diagnose.signatures import resembles, signature
+from parity.errors import CannotCompare
+from parity.trace.recorder import Tap, Trace
+from parity.trace.sites import Place, places, tap_name
+
+# How many of the tensors that flowed before a place are looked at.
+NEARBY = 12
+# Settings that ports get wrong, by the names that frameworks give them, and what they are set to.
+SETTINGS: dict[str, tuple[Any, ...]] = {
+    "eps": (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 0.0),
+    "negative_slope": (0.0, 0.01, 0.1, 0.2, 0.3),
+    "alpha": (0.5, 1.0, 1.6732632423543772),
+    "momentum": (0.001, 0.01, 0.1, 0.9, 0.99, 0.999),
+    "approximate": ("none", "tanh"),
+    "padding_mode": ("zeros", "reflect", "replicate", "circular"),
+    "align_corners": (True, False),
+    "mode": ("nearest", "bilinear", "bicubic", "area"),
+    "ceil_mode": (True, False),
+    "count_include_pad": (True, False),
+    "num_groups": (1, 2, 4, 8, 16, 32),
+    "dim": (-1, -2, 0, 1, 2, 3),
+    "p": (0.0, 0.1, 0.2, 0.5),
+}
+
+
+def hint(place: Place, sides: Sides, lead: Trace, other: Trace) -> str:
+    """Return what the candidate's tensor at a place most resembles, or `""`.
+
+    Args:
+        place: where the two part.
+        sides: the pair, to run variants of the reference.
+        lead: the reference in float64, cut, under the probe where they part.
+        other: the candidate, fed with the same.
+    """
+    reference, candidate = places(lead).get(place), places(other).get(place)
+    if reference is None or candidate is None or reference.shape != candidate.shape:
+        return ""
+    if not is_float(reference) or not is_float(candidate):
+        return ""
+    reference, candidate = reference.astype(np.float64), candidate.astype(np.float64)
+    return (
+        _explained(place, candidate, sides, lead)
+        or signature(reference, candidate, _nearby(place, lead))
+    )  # fmt: skip
+
+
+def _nearby(place: Place, trace: Trace) -> dict[str, Array]:
+    """Return what had flowed when the place was reached, by name."""
+    taps = list(trace.passed)
+    if place.phase != "forward" or place.tap is None or place.tap not in trace.passed:
+        return {}
+    at = taps.index(place.tap)
+    before = {tap: _as_used(tap, place, trace) for tap in taps[max(0, at - NEARBY) : at]}
+    named = {f"the {tap_name(t)} of {t.path or 'the model'}": x for t, x in before.items()}
+    return {name: x.astype(np.float64) for name, x in named.items() if is_float(x)}
+
+
+def _as_used(tap: Tap, place: Place, trace: Trace) -> Array:
+    """Return what the code before a place had in hand: the caller's own argument, not the copy.
+
+    What a module was given is replaced inside it alone; what it returned, everywhere.
+    """
+    inside = tap.path == place.path or tap.port == "output"
+    return trace.passed[tap] if inside else trace.arrived[tap]
+
+
+def _explained(place: Place, candidate: Array, sides: Sides, lead: Trace) -> str:
+    for words, changed in _changes(place, sides):
+        try:
+            with changed as variant:
+                found = places(variant.rerun_reference(lead)).get(place)
+        except CannotCompare:
+            continue  # the reference does not run with this one
+        if found is not None and resembles(found, candidate):
+            return f"{words} gives exactly this"
+    return ""
+
+
+def _changes(place: Place, sides: Sides) -> Iterator[tuple[str, Any]]:
+    adapter = sides.reference.adapter
+    own = {path: name for name, path in sides.reference.modules.items()}
+    module = adapter.modules().get(own.get(place.path, place.path))
+    for name, values in SETTINGS.items() if module is not None else ():
+        if not hasattr(module, name):
+            continue
+        now = getattr(module, name)
+        for value in values:
+            if type(now) in (type(value), float, int) and value != now:
+                words = f"{name} = {value!r} where the reference has {now!r}"
+                yield words, _setting(module, name, value, sides)
+    for path, array in sides.weights.items():
+        owner, _, name = path.rpartition(".")
+        if owner == place.path:
+            for words, other in _other_weights(path, name, array):
+                yield words, nullcontext(replace(sides, weights={**sides.weights, path: other}))
+
+
+def _other_weights(path: str, name: str, array: Array) -> Iterator[tuple[str, Array]]:
+    if array.ndim == 2 and array.shape[0] == array.shape[1]:
+        yield f"{path} transposed", array.T.copy()
+    if array.ndim > 2 and array.shape[0] == array.shape[1]:
+        yield f"{path} with its first two axes swapped", array.swapaxes(0, 1).copy()
+    if array.ndim > 2 and array.shape[-1] > 1:
+        yield f"{path} turned round in space", np.flip(array, range(2, array.ndim)).copy()
+    if is_float(array) and "bias" in name:
+        yield f"no {path}", np.zeros_like(array)
+    if is_float(array) and array.ndim == 1 and "weight" in name:
+        yield f"no {path}", np.ones_like(array)
+
+
+@contextmanager
+def _setting(module: Any, name: str, value: Any, sides: Sides) -> Iterator[Sides]:
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield sides
+    finally:
+        setattr(module, name, before)

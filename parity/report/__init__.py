@@ -1,0 +1,1 @@
+"""The outcome of a comparison as data, text, JSON and HTML."""

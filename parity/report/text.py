@@ -1,0 +1,100 @@
+"""A report in words, for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from parity.report.finding import Finding
+from parity.report.report import Report
+from parity.verdict import Verdict
+
+ADVICE = {
+    Verdict.SEMANTIC_DIFFERENCE: "read the two sides of this place next to each other",
+    Verdict.ERROR: "mend this before anything else is looked at",
+    Verdict.ABSTAIN: "make the place repeatable and reachable, or list it in Pair(allow=…)",
+    Verdict.NUMERICALLY_WEAKER: "use a more accurate form on the weaker side, or accept the loss",
+}
+NEIGHBOURS = 2
+
+
+def describe(report: Report) -> str:
+    """Return the whole text: verdict, place, surroundings, what to do, notes."""
+    lines = [headline(report), *(f"  note: {note}" for note in report.notes)]
+    first = report.first_divergence or _weakest(report)
+    if first is not None:
+        lines += _place(first) + _surroundings(report, first)
+        lines.append(f"  what to do: {ADVICE[first.verdict]}")
+    lines.append("  compared: " + _counts(report))
+    return "\n".join(lines)
+
+
+def headline(report: Report) -> str:
+    """Return the verdict in one line."""
+    outcome = "agree" if report.passed else "DISAGREE"
+    meaning = report.verdict.value if report.findings else "nothing was compared"
+    return f"{report.pair}: {outcome} ({report.verdict.name}: {meaning})"
+
+
+def summary_lines(reports: Sequence[Report]) -> list[str]:
+    """Return one line for each report, and one more with the place where it does not pass."""
+    lines = []
+    for report in reports:
+        lines.append(f"{headline(report)} in {report.seconds:.1f} s")
+        first = report.first_divergence
+        if first is not None:
+            lines.append(f"    at {where(first)}: {first.verdict.name}, {amount(first)}")
+    return lines
+
+
+def where(finding: Finding) -> str:
+    """Return a finding's place as `path, phase: tensor`."""
+    return f"{finding.path or 'the model itself'}, {finding.phase}: {finding.tensor}"
+
+
+def amount(finding: Finding) -> str:
+    """Return error and noise in the same unit, the reference's largest value at the place."""
+    if math.isnan(finding.error) or math.isinf(finding.error):
+        return finding.reason
+    text = f"error {finding.error:.2e}, noise {finding.noise:.2e}"
+    return f"{text}; {finding.reason}" if finding.reason else text
+
+
+def _weakest(report: Report) -> Finding | None:
+    weak = [f for f in report.findings if f.verdict is Verdict.NUMERICALLY_WEAKER]
+    return weak[0] if weak else None
+
+
+def _place(finding: Finding) -> list[str]:
+    lines = [f"  at {where(finding)}", f"     {amount(finding)}; probe: {finding.probe}"]
+    if finding.gap:
+        lines.append(f"     in the code between {finding.gap}")
+    if finding.confirmed is not None:
+        lines.append(
+            "     confirmed: with the reference's tensor put in after it, everything later agrees"
+            if finding.confirmed and finding.phase == "forward"
+            else "     confirmed: it fails again under other cotangents"
+            if finding.confirmed
+            else "     not confirmed: something besides this place disagrees as well"
+        )
+    if finding.hint:
+        lines.append(f"     hint, a guess: {finding.hint}")
+    return lines
+
+
+def _surroundings(report: Report, finding: Finding) -> list[str]:
+    same = [f for f in report.findings if f.phase == finding.phase]
+    at = same.index(finding)
+    shown = same[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]
+    width = max(len(where(f)) for f in shown)
+    lines = [
+        f"   {'>' if f is finding else ' '} {where(f):<{width}}  {f.verdict.name:<19}  {amount(f)}"
+        for f in shown
+    ]
+    others = sum(not f.passes() for f in report.findings) - (not finding.passes())
+    return ["  around it:", *lines, *([f"  and {others} more that do not pass"] if others else [])]
+
+
+def _counts(report: Report) -> str:
+    counted = ", ".join(f"{number} {name}" for name, number in report.counts.items())
+    return f"{len(report.findings)} places ({counted}) in {report.seconds:.1f} s"

@@ -1,0 +1,1 @@
+"""Runs a model and keeps the tensors that cross its module boundaries."""

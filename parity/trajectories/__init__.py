@@ -1,0 +1,1 @@
+"""Sequences of steps: optimizers, training, sampling, several processes."""

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from pathlib import Path
+from types import ModuleType
+
+import jsonschema
+import pytest
+
+import parity
+from parity import CannotCompare, Finding, Report, Verdict, check
+from parity.report.finding import Phase
+from parity.report.html import page
+from parity.report.json import SCHEMA, read, to_dict
+
+
+def report() -> Report:
+    good = Finding(
+        path="a", phase="forward", verdict=Verdict.WITHIN_NOISE, error=1e-7, noise=1e-7
+    )  # fmt: skip
+    bad = Finding(
+        path="b<i>", phase="backward", verdict=Verdict.SEMANTIC_DIFFERENCE, error=1e-2,
+        noise=1e-16, confirmed=True, tensor="gradient of weight",
+    )  # fmt: skip
+    gone = Finding(
+        path="c", phase="forward", verdict=Verdict.ABSTAIN, error=float("nan"), noise=float("nan")
+    )
+    return Report(pair="p", findings=(good, bad, gone), notes=("n",), seconds=1.5)
+
+
+SCHEMA_FILE = Path(parity.__file__).parent / "report" / "report.schema.json"
+
+
+def valid(values: object) -> bool:
+    schema = json.loads(SCHEMA_FILE.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema).is_valid(values)
+
+
+def test_what_is_written_keeps_the_schema(models: ModuleType) -> None:
+    faults = ("glue", "random", "nan", "cut")
+    reports = [report(), *(check(models.faulty(fault)) for fault in faults)]
+    reports.append(check(models.block_pair(init=True)))
+    assert all(valid(json.loads(json.dumps(to_dict(r), allow_nan=False))) for r in reports)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("schema", "parity-report/2"),
+        ("verdict", "FINE"),
+        ("passed", "yes"),
+        ("counts", {"WITHIN_NOISE": -1}),
+        ("findings", [{"path": "a"}]),
+        ("seconds", None),
+        ("first_divergence", {}),
+    ],
+)
+def test_the_schema_refuses_what_is_no_report(key: str, value: object) -> None:
+    assert valid(to_dict(report()))
+    assert not valid({**to_dict(report()), key: value})
+    assert not valid({k: v for k, v in to_dict(report()).items() if k != key})
+
+
+def test_the_schema_has_every_field_and_word_of_the_code() -> None:
+    schema = json.loads(SCHEMA_FILE.read_text())
+    assert set(schema["required"]) == set(to_dict(report()))
+    fields = {f.name for f in dataclasses.fields(Finding)}
+    assert set(schema["$defs"]["finding"]["required"]) == fields
+    assert set(schema["$defs"]["finding"]["properties"]) == fields
+    assert schema["$defs"]["verdict"]["enum"] == [v.name for v in Verdict]
+    phases = schema["$defs"]["finding"]["properties"]["phase"]["enum"]
+    assert phases == list(typing.get_args(Phase))
+
+
+def test_a_report_survives_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "parity.json"
+    report().save(path)
+    again = read(path)
+    assert str(again) == str(report())
+    values = json.loads(path.read_text())
+    assert values["schema"] == SCHEMA
+    assert values["verdict"] == "SEMANTIC_DIFFERENCE"
+    assert values["passed"] is False
+    assert values["first_divergence"]["path"] == "b<i>"
+    assert values["first_divergence"]["confirmed"] is True
+    assert [f["error"] for f in values["findings"]] == [1e-7, 1e-2, None]
+    assert [p.name for p in tmp_path.iterdir()] == ["parity.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "cannot be read: JSONDecodeError"),
+        ("[]", "schema is None"),
+        ('{"schema": "parity-report/0"}', "schema is 'parity-report/0'"),
+        (f'{{"schema": "{SCHEMA}"}}', "not a complete report: KeyError: 'pair'"),
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_line(text: str, complaint: str, tmp_path: Path) -> None:
+    path = tmp_path / "parity.json"
+    path.write_text(text)
+    with pytest.raises(CannotCompare) as caught:
+        read(path)
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CannotCompare, match="cannot be written"):
+        report().save(tmp_path / "nowhere" / "parity.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_compared_is_an_error() -> None:
+    empty = Report(pair="p", findings=())
+    assert empty.verdict is Verdict.ERROR
+    assert not empty.passed
+    assert "nothing was compared" in str(empty)
+
+
+def test_the_page_shows_the_place_and_escapes_it() -> None:
+    text = page(report())
+    assert "b&lt;i&gt;, backward: gradient of weight" in text
+    assert "<i>" not in text
+    assert text.count("<circle") == 2
+    assert "http" not in text

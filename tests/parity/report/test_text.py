@@ -1,0 +1,80 @@
+"""The text that a person reads."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from parity import Finding, Report, Verdict
+from parity.report.text import ADVICE, amount, describe, headline, summary_lines
+
+
+def finding(path: str, verdict: Verdict = Verdict.WITHIN_NOISE, **options: Any) -> Finding:
+    settings: dict[str, Any] = {
+        "phase": "forward", "error": 1e-7, "noise": 2e-7, "tensor": "output", **options,
+    }  # fmt: skip
+    return Finding(path=path, verdict=verdict, **settings)
+
+
+def report(*findings: Finding, **options: Any) -> Report:
+    return Report(pair="net", findings=findings, seconds=1.25, **options)
+
+
+def test_agreement_is_two_lines() -> None:
+    assert describe(report(finding("a"), finding("b"))).splitlines() == [
+        "net: agree (WITHIN_NOISE: differs, and float32 rounding explains it on both sides)",
+        "  compared: 2 places (2 WITHIN_NOISE) in 1.2 s",
+    ]
+
+
+def test_nothing_compared_is_no_agreement() -> None:
+    assert headline(report()) == "net: DISAGREE (ERROR: nothing was compared)"
+
+
+def test_a_disagreement_shows_the_place_its_neighbours_and_what_to_do() -> None:
+    wrong = finding(
+        "c", Verdict.SEMANTIC_DIFFERENCE, error=0.5, noise=1e-16, confirmed=True, gap="x and y",
+        hint="it is halved",
+    )  # fmt: skip
+    later = finding("f", Verdict.SEMANTIC_DIFFERENCE)
+    text = describe(report(*map(finding, "ab"), wrong, *map(finding, "de"), later, notes=("n",)))
+    assert "  note: n\n  at c, forward: output\n" in text
+    assert "error 5.00e-01, noise 1.00e-16; probe: plain" in text
+    assert "in the code between x and y" in text
+    assert "confirmed: with the reference's tensor put in after it, everything later agrees" in text
+    assert "hint, a guess: it is halved" in text
+    around = text.partition("around it:\n")[2].splitlines()[:5]
+    assert [line.split(",")[0].strip(" >") for line in around] == list("abcde")
+    assert around[2].startswith("   > c")
+    assert "and 1 more that do not pass" in text
+    assert ADVICE[Verdict.SEMANTIC_DIFFERENCE] in text
+
+
+def test_the_first_proven_fault_comes_before_a_place_that_could_not_be_judged() -> None:
+    shown = report(
+        finding("a", Verdict.ABSTAIN, error=math.nan, noise=math.nan, reason="why"),
+        finding("b", Verdict.ERROR, error=math.inf, noise=0.0, reason="it is NaN"),
+    )
+    assert shown.first_divergence is not None
+    assert shown.first_divergence.path == "b"
+    assert "at b, forward: output\n     it is NaN" in describe(shown)
+
+
+@pytest.mark.parametrize("verdict", [v for v in Verdict if v.rank > Verdict.WITHIN_NOISE.rank])
+def test_every_verdict_that_is_not_harmless_has_advice(verdict: Verdict) -> None:
+    assert verdict in ADVICE
+
+
+def test_amounts_without_a_number_are_said_in_words() -> None:
+    assert amount(finding("a", error=math.nan, reason="never gets here")) == "never gets here"
+    assert amount(finding("a", reason="in float32 only")).endswith("; in float32 only")
+
+
+def test_the_summary_has_a_line_for_each_pair_and_a_place_for_each_failure() -> None:
+    bad = report(finding("c", Verdict.SEMANTIC_DIFFERENCE))
+    lines = summary_lines([report(finding("a")), bad])
+    assert len(lines) == 3
+    assert lines[0].endswith("in 1.2 s")
+    assert lines[2].strip().startswith("at c, forward: output: SEMANTIC_DIFFERENCE")

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from parity.errors import CannotCompare
+from parity.trace.path_matching import match_modules, match_parameters, renamed
+
+
+def test_the_longest_renaming_wins() -> None:
+    rename = {"mid": "middle", "mid.attn": "attention"}
+    assert renamed("mid.attn.q", rename) == "attention.q"
+    assert renamed("mid.norm", rename) == "middle.norm"
+    assert renamed("middle", rename) == "middle"
+
+
+def test_names_match_first_and_order_settles_the_rest() -> None:
+    reference = {"a.weight": (2, 3), "b.weight": (3, 3), "c.bias": (4,)}
+    candidate = {"a.weight": (2, 3), "x.weight": (3, 3), "y.bias": (4,)}
+    found = match_parameters(reference, candidate, {}, known={})
+    assert found == {"a.weight": "a.weight", "b.weight": "x.weight", "c.bias": "y.bias"}
+    modules = match_modules(["", "a", "b", "c"], ["", "a", "x", "y"], {}, found)
+    assert modules == {"": "", "a": "a", "b": "x", "c": "y"}
+
+
+def test_doubt_is_not_settled_but_asked_about() -> None:
+    reference = {"a.w": (3, 3), "b.v": (3, 3)}
+    candidate = {"x.p": (3, 3), "y.q": (3, 3)}
+    with pytest.raises(CannotCompare, match=r"say which with rename, perhaps \{'a.w': 'y.q'"):
+        match_parameters(reference, candidate, {}, known={})
+
+
+def test_a_parameter_without_partner_is_named() -> None:
+    with pytest.raises(CannotCompare, match=r"the candidate has no partner for 'b.w'"):
+        match_parameters({"a.w": (3,), "b.w": (4,)}, {"a.w": (3,)}, {}, known={})
+    with pytest.raises(CannotCompare, match=r"the reference has none for the candidate's 'b.w'"):
+        match_parameters({"a.w": (3,)}, {"a.w": (3,), "b.w": (4,)}, {}, known={})
+
+
+def test_shapes_that_differ_are_named_with_both() -> None:
+    with pytest.raises(CannotCompare, match=r"'a.w' is \(3,\) in the reference, but 'a.w' is \(4,"):
+        match_parameters({"a.w": (3,)}, {"a.w": (4,)}, {}, known={})
+
+
+def test_a_module_without_partner_stays_out() -> None:
+    assert match_modules(["", "act", "a"], ["", "a"], {}, {"a.w": "a.w"}) == {"": "", "a": "a"}

@@ -1,0 +1,67 @@
+"""The wheel carries every room but bench and tests, and works away from the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = (
+    *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "implementations", "parity"),
+    *("ddpm_study", "ddpm_cli"),
+)
+
+
+def run(*command: object, **options: object) -> str:
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, check=False, **options
+    )  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from the tracked files and install it into a folder of its own."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    names = [*ROOMS, "pyproject.toml", "README.md"]
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *names],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    for name in tracked:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes((ROOT / name).read_bytes())
+    offline = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
+    run("-m", "pip", "wheel", "-q", *offline, "-w", folder, source)
+    (wheel,) = folder.glob("*.whl")
+    run("-m", "pip", "install", "-q", *offline, "--target", folder / "site", wheel)
+    carried = zipfile.ZipFile(wheel).namelist()
+    missing = [n for n in tracked if n.split("/")[0] in ROOMS and n not in carried]
+    assert not missing
+    assert {n.split("/")[0] for n in carried if not n.split("/")[0].endswith(".dist-info")} == {
+        *ROOMS
+    }
+    return folder / "site"
+
+
+@pytest.mark.parametrize("module", ["parity.cli", "ddpm_cli.program"])
+def test_the_programs_start_from_elsewhere(module: str, installed: Path, tmp_path: Path) -> None:
+    code = f"import {module} as m; print(m.__file__); m.main(['--help'])"
+    shown = run("-c", code, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(installed)})
+    assert shown.startswith(str(installed))
+    assert "sage" in shown
+
+
+def test_what_is_no_python_is_there_too(installed: Path) -> None:
+    assert (installed / "impl_jittor" / "kernels.h").is_file()
+    assert (installed / "parity" / "report" / "report.schema.json").is_file()
+    assert (installed / "ddpm_study" / "metrics" / "digit_classifier.safetensors").is_file()
+    for name in ("page.html", "page.css", "page.js"):
+        assert (installed / "ddpm_study" / "page" / "template" / name).is_file()
