@@ -18,7 +18,7 @@ from audit.correct_pairs import PairBase
 from parity.base.numerics import Array
 from parity.errors import CannotCompare
 from parity.pair_check import prepare
-from parity.trace.recorder import bare_run
+from parity.trace.recorder import run_end_to_end
 
 # (reference in float64, reference, candidate) -> whether the rule lets one tensor pass
 Rule = Callable[[Array, Array, Array], bool]
@@ -96,10 +96,10 @@ def judged(case: Mutant | Rewrite) -> dict[str, Any]:
 
 
 def _triples(pair: Any) -> list[tuple[Array, Array, Array]]:
-    sides = prepare(pair).sides
-    exact = bare_run(sides.reference, sides.run(sides.reference, "float64"))
-    ours = bare_run(sides.reference, sides.run(sides.reference, "float32"))
-    theirs = bare_run(sides.candidate, sides.run(sides.candidate, "float32"))
+    sides = prepare(pair).runner
+    exact = run_end_to_end(sides.reference, sides.run(sides.reference, "float64"))
+    ours = run_end_to_end(sides.reference, sides.run(sides.reference, "float32"))
+    theirs = run_end_to_end(sides.candidate, sides.run(sides.candidate, "float32"))
     found = [(exact.arrived[t], ours.arrived[t], theirs.arrived[t]) for t in exact.arrived]
     found += [
         (exact.parameters[p], ours.parameters[p], theirs.parameters[p]) for p in exact.parameters

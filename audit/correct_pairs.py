@@ -20,8 +20,8 @@ from parity.pair import Pair
 from parity.pair_check import outcome
 from parity.report.report import Report
 from parity.test_schedule import TABLES
-from parity.trace.bound_model import moved_off
-from parity.trajectories.trajectory import Course
+from parity.trace.bound_model import randomize_constant_parameters
+from parity.trajectories.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -62,23 +62,23 @@ def edited(build: Callable[..., Any], edit: Edit, *arguments: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class CourseBase:
+class TrajectoryBase:
     """A training or a sampling; an edit is given a stepper."""
 
-    course: Course
+    trajectory: Trajectory
 
     @property
     def name(self) -> str:
         """The course's name."""
-        return self.course.name
+        return self.trajectory.name
 
-    def changed(self, side: Side | None = None, edit: Edit | None = None) -> Course:
+    def changed(self, side: Side | None = None, edit: Edit | None = None) -> Trajectory:
         """Return the course with one side edited."""
         if edit is None:
-            return self.course
+            return self.trajectory
         role = "reference" if side == "torch" else "candidate"
-        changes: dict[str, Any] = {role: partial(edited, getattr(self.course, role), edit)}
-        return replace(self.course, **changes)
+        changes: dict[str, Any] = {role: partial(edited, getattr(self.trajectory, role), edit)}
+        return replace(self.trajectory, **changes)
 
     def judged(
         self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
@@ -169,7 +169,7 @@ def _unet() -> Pair:
         },
         training=True,
         init=True,
-        probes=("plain", "low variance"),
+        stress_inputs=("plain", "low variance"),
     )
 
 
@@ -180,7 +180,9 @@ class UnderWay(Training):
         super().__init__(framework, config, precision)
         state = self.state()
         weights = {name: value for name, value in state.items() if name.startswith("weights:")}
-        self.load({**state, **moved_off(weights, dict.fromkeys(weights, ""), 0)})
+        self.load(
+            {**state, **randomize_constant_parameters(weights, dict.fromkeys(weights, ""), 0)}
+        )
 
     def load(self, state: Mapping[str, Array]) -> None:
         """Restore a state, in the precision of this side."""
@@ -191,8 +193,8 @@ class UnderWay(Training):
 
 
 UNET = PairBase(_unet())
-TRAINING = CourseBase(
-    Course(
+TRAINING = TrajectoryBase(
+    Trajectory(
         name="training, small",
         phase="optimizer",
         reference=partial(UnderWay, "torch", SMALL),
@@ -201,8 +203,8 @@ TRAINING = CourseBase(
     )
 )
 _CHAIN = SMALL.with_(diffusion={"T": 12, "beta_start": 1e-2, "beta_end": 0.5})
-SAMPLING = CourseBase(
-    Course(
+SAMPLING = TrajectoryBase(
+    Trajectory(
         name="sampling, small",
         phase="sampling",
         reference=partial(Sampling, "torch", _CHAIN),

@@ -19,13 +19,13 @@ from audit.correct_pairs import (
     TIME,
     TRAINING,
     UNET,
-    CourseBase,
     PairBase,
+    TrajectoryBase,
 )
 from audit.evaluate import record
 from audit.layer_zoo import LAYERS
 
-Planted = PairBase | CourseBase
+Planted = PairBase | TrajectoryBase
 Job = tuple[str, Callable[[], dict[str, Any]]]
 # Where both stand, and the names of two mutants, the one that is met first in the first place.
 DOUBLES: tuple[tuple[Planted, str, str], ...] = (
@@ -110,7 +110,7 @@ def twins() -> Iterator[Rewrite]:
 def _with(base: Planted, mutant: Mutant) -> Planted:
     if isinstance(base, PairBase):
         return PairBase(base.changed(mutant.side, mutant.edit))
-    return CourseBase(base.changed(mutant.side, mutant.edit))
+    return TrajectoryBase(base.changed(mutant.side, mutant.edit))
 
 
 def jobs() -> Iterator[Job]:

@@ -48,12 +48,12 @@ def _found(report: Report, case: Mutant) -> dict[str, Any]:
     if first is None:
         return {"rank": 0, "found": None}
     failing = [f for f in report.findings if not f.passes()]
-    places: list[tuple[str, Phase, str]] = []
+    tensor_sites: list[tuple[str, Phase, str]] = []
     for finding in [first, *failing]:
-        place = (finding.path, finding.phase, finding.tensor)
-        if place not in places:
-            places.append(place)
-    right = [is_right(case, *place) for place in places[:TOP]]
+        site = (finding.path, finding.phase, finding.tensor)
+        if site not in tensor_sites:
+            tensor_sites.append(site)
+    right = [is_right(case, *site) for site in tensor_sites[:TOP]]
     return {
         "rank": right.index(True) + 1 if any(right) else 0,
         "found": stated(first),
@@ -78,5 +78,5 @@ def stated(finding: Finding) -> dict[str, Any]:
     error = finding.error if math.isfinite(finding.error) else None
     return {
         "path": finding.path, "phase": finding.phase, "tensor": finding.tensor,
-        "verdict": finding.verdict.name, "probe": finding.probe, "error": error,
+        "verdict": finding.verdict.name, "stress_input": finding.stress_input, "error": error,
     }  # fmt: skip

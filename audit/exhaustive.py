@@ -17,14 +17,14 @@ import parity.compare.modules
 import parity.trajectories.trajectory
 from audit.corruptions import SPOILINGS, Spoil, spoils
 from parity.base.numerics import Array, Precision
-from parity.compare.noise_profile import Comparison, Runner, Shift, compare
-from parity.compare.operation_noise import Move
-from parity.trace.sites import Place
+from parity.compare.noise_profile import Comparison, Perturbation, Runner, compare
+from parity.compare.operation_noise import PerturbResult
+from parity.trace.sites import TensorSite
 from parity.verdict import Judgement
 
-Values = dict[Place, Array]
+Values = dict[TensorSite, Array]
 # By spoiling and place: whether it was changed under any probe, and whether it failed under any.
-Outcome = dict[str, dict[Place, tuple[bool, bool]]]
+Outcome = dict[str, dict[TensorSite, tuple[bool, bool]]]
 
 
 class _Tape:
@@ -32,29 +32,31 @@ class _Tape:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._kept: list[Mapping[Place, float] | None] = []
+        self._kept: list[Mapping[TensorSite, float] | None] = []
         self._at = 0
         self.spoil: Spoil | None = None
 
     def values(self, precision: Precision) -> Values:
         values = self._runner.values(precision)
-        return {place: self.spoil(x) if self.spoil else x for place, x in values.items()}
+        return {site: self.spoil(x) if self.spoil else x for site, x in values.items()}
 
-    def gaps(self, precision: Precision, shift: Shift | None) -> Mapping[Place, float]:
-        return self._again(lambda: self._runner.gaps(precision, shift)) or {}
+    def distances(
+        self, precision: Precision, shift: Perturbation | None
+    ) -> Mapping[TensorSite, float]:
+        return self._again(lambda: self._runner.distances(precision, shift)) or {}
 
-    def moved(self, move: Move) -> Mapping[Place, float] | None:
-        return self._again(lambda: self._runner.moved(move))
+    def perturbed(self, move: PerturbResult) -> Mapping[TensorSite, float] | None:
+        return self._again(lambda: self._runner.perturbed(move))
 
     def rewind(self) -> None:
         self._at = 0
 
     def _again(
-        self, run: Callable[[], Mapping[Place, float] | None]
-    ) -> Mapping[Place, float] | None:
+        self, run: Callable[[], Mapping[TensorSite, float] | None]
+    ) -> Mapping[TensorSite, float] | None:
         if self._at == len(self._kept):
-            gaps = run()
-            self._kept.append(None if gaps is None else dict(gaps))
+            distances = run()
+            self._kept.append(None if distances is None else dict(distances))
         self._at += 1
         return self._kept[self._at - 1]
 
@@ -67,15 +69,15 @@ def every_place(check: Callable[[], object]) -> Outcome:
     """
     found: Outcome = {name: defaultdict(lambda: (False, False)) for name in SPOILINGS}
 
-    def tried(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
+    def tried(comparison: Comparison, *, seed: int) -> dict[TensorSite, Judgement]:
         reference, candidate = _Tape(comparison.reference), _Tape(comparison.candidate)
         taped = replace(comparison, reference=reference, candidate=candidate)
         judged = compare(taped, seed=seed)
-        lead = reference.values("float64")
+        teacher = reference.values("float64")
         for name, candidate.spoil in SPOILINGS.items():
             reference.rewind()
             candidate.rewind()
-            _note(found[name], SPOILINGS[name], lead, compare(taped, seed=seed))
+            _note(found[name], SPOILINGS[name], teacher, compare(taped, seed=seed))
         return judged
 
     with _comparing(tried):
@@ -84,21 +86,21 @@ def every_place(check: Callable[[], object]) -> Outcome:
 
 
 def _note(
-    found: dict[Place, tuple[bool, bool]],
+    found: dict[TensorSite, tuple[bool, bool]],
     spoil: Spoil,
-    lead: Mapping[Place, Array],
-    judged: Mapping[Place, Judgement],
+    teacher: Mapping[TensorSite, Array],
+    judged: Mapping[TensorSite, Judgement],
 ) -> None:
-    for place, judgement in judged.items():
-        changed, failed = found[place]
-        if place in lead and spoils(spoil, lead[place]):
-            found[place] = True, failed or not judgement.verdict.passes()
+    for site, judgement in judged.items():
+        changed, failed = found[site]
+        if site in teacher and spoils(spoil, teacher[site]):
+            found[site] = True, failed or not judgement.verdict.passes()
         else:
-            found[place] = changed, failed
+            found[site] = changed, failed
 
 
 @contextmanager
-def _comparing(function: Callable[..., dict[Place, Judgement]]) -> Iterator[None]:
+def _comparing(function: Callable[..., dict[TensorSite, Judgement]]) -> Iterator[None]:
     """Let checks compare with another function meanwhile."""
     rooms: list[Any] = [parity.compare.modules, parity.trajectories.trajectory]
     before = [room.compare for room in rooms]

@@ -37,8 +37,8 @@ class TorchHeads(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (N, L, 8) to the same shape."""
         q, k, v = (self.split(f(x)) for f in (self.query, self.key, self.value))
-        mixed = torch.softmax(q @ k.transpose(2, 3) / 2, -1) @ v
-        return self.out(mixed.permute(0, 2, 1, 3).reshape(x.shape))
+        cross_framework = torch.softmax(q @ k.transpose(2, 3) / 2, -1) @ v
+        return self.out(cross_framework.permute(0, 2, 1, 3).reshape(x.shape))
 
 
 class TorchLayers(nn.Module):
@@ -100,8 +100,10 @@ class JittorHeads(jt.nn.Module):
     def execute(self, x: Any) -> Any:
         """Map (N, L, 8) to the same shape."""
         q, k, v = (self.split(f(x)) for f in (self.query, self.key, self.value))
-        mixed = jt.matmul(jt.nn.softmax(jt.matmul(q, k.permute(0, 1, 3, 2)) / 2, dim=-1), v)
-        return self.out(mixed.permute(0, 2, 1, 3).reshape(x.shape))
+        cross_framework = jt.matmul(
+            jt.nn.softmax(jt.matmul(q, k.permute(0, 1, 3, 2)) / 2, dim=-1), v
+        )
+        return self.out(cross_framework.permute(0, 2, 1, 3).reshape(x.shape))
 
 
 class JittorLayers(jt.nn.Module):
@@ -132,6 +134,6 @@ LAYERS = PairBase(
         candidate=JittorLayers,
         inputs=lambda rng: {"x": rng.standard_normal((3, 4, 3, 5), np.float32)},
         training=True,
-        probes=("plain", "low variance", "large magnitude"),
+        stress_inputs=("plain", "low variance", "large magnitude"),
     )
 )

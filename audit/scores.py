@@ -134,16 +134,16 @@ def _doubled(records: Sequence[Record]) -> list[tuple[str, str, str]]:
 
 
 def _vacuity(records: Sequence[Record]) -> list[tuple[str, str, str]]:
-    checks, places = of(records, "vacuity"), of(records, "places")
+    checks, tensor_sites = of(records, "vacuity"), of(records, "places")
     found = []
     if checks:
         passed = sum(record["passed"] for record in checks)
         found.append(
             ("spoiled candidates that a check let pass", f"{passed} of {len(checks)}", "0")
         )
-    if places:
-        blind, tried = (sum(map(f, places)) for f in (lambda r: len(r["blind"]), _tried))
-        explained = sum(sum(record["explained"].values()) for record in places)
+    if tensor_sites:
+        blind, tried = (sum(map(f, tensor_sites)) for f in (lambda r: len(r["blind"]), _tried))
+        explained = sum(sum(record["explained"].values()) for record in tensor_sites)
         found.append(
             (
                 "places spoiled one by one and not seen (and explained)",
@@ -162,7 +162,7 @@ def vacuous(records: Sequence[Record]) -> list[str]:
     """Return what was spoiled and let pass, in words."""
     found = [record["name"] for record in of(records, "vacuity") if record["passed"]]
     for record in of(records, "places"):
-        found += [f"{record['name']}: {place}" for place in record["blind"]]
+        found += [f"{record['name']}: {site}" for site in record["blind"]]
     return found
 
 

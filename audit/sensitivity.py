@@ -18,8 +18,8 @@ SIZES = tuple(10.0**-power for power in range(3, 17))
 SEEDS = 20
 SHARE = 0.95
 _TWICE = two_copies(RESIDUAL)
-BASE = PairBase(replace(_TWICE.pair, probes=("plain",)))
-LOW = PairBase(replace(_TWICE.pair, probes=("plain", "low variance")))
+BASE = PairBase(replace(_TWICE.pair, stress_inputs=("plain",)))
+LOW = PairBase(replace(_TWICE.pair, stress_inputs=("plain", "low variance")))
 
 
 def weight(size: float, block: Any) -> None:

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from audit.case import Base
-from audit.correct_pairs import CourseBase, PairBase, ScheduleBase
+from audit.correct_pairs import PairBase, ScheduleBase, TrajectoryBase
 from audit.corrupted_candidates import (
     Plant,
     initial_value,
@@ -31,12 +31,12 @@ from audit.corrupted_candidates import (
 from audit.corruptions import SPOILINGS
 from audit.exhaustive import every_place
 from ddpm.config import DiffusionConfig
-from ddpm_study.pairs import courses, pairs
+from ddpm_study.pairs import pairs, trajectories
 from parity.errors import CannotCompare, one_line
 from parity.pair import Pair
 from parity.test_schedule import TABLES
-from parity.trace.sites import Place
-from parity.trajectories.trajectory import Course
+from parity.trace.sites import TensorSite
+from parity.trajectories.trajectory import Trajectory
 
 Job = tuple[str, Callable[[], dict[str, Any]]]
 # A single number has no order to lose, and a whole number cannot be NaN.
@@ -70,8 +70,8 @@ def checks() -> Iterator[Check]:
     """List the checks of `pytest parity` but for the two large U-Nets, the tiny one's code."""
     for pair in pairs():
         yield of_pair(pair)
-    for course in courses():
-        yield from of_course(course)
+    for trajectory in trajectories():
+        yield from of_course(trajectory)
     for schedule in ("linear", "cosine"):
         for variance in ("fixed_small", "fixed_large"):
             values: dict[str, Any] = {"schedule": schedule, "variance": variance}
@@ -89,17 +89,17 @@ def of_pair(pair: Pair) -> Check:
     }
     if pair.init:
         plants["initial weight"] = initial_value(None)
-    return Check(PairBase(replace(pair, probes=pair.probes[:1])), plants)
+    return Check(PairBase(replace(pair, stress_inputs=pair.stress_inputs[:1])), plants)
 
 
-def of_course(course: Course) -> Iterator[Check]:
+def of_course(trajectory: Trajectory) -> Iterator[Check]:
     """Spoil a report and each kind of state; where it also runs free, what that reports."""
-    names = ("loss", *STATE, "steps taken") if course.phase == "optimizer" else ("x",)
-    single = replace(course, steps=1, free=0)
-    yield Check(CourseBase(single), {name: of_step(name) for name in names})
-    if course.free:
-        free = replace(course, name=f"{course.name}, running free", steps=0, free=1)
-        yield Check(CourseBase(free), {names[0]: of_step(names[0])})
+    names = ("loss", *STATE, "steps taken") if trajectory.phase == "optimizer" else ("x",)
+    single = replace(trajectory, steps=1, free=0)
+    yield Check(TrajectoryBase(single), {name: of_step(name) for name in names})
+    if trajectory.free:
+        free = replace(trajectory, name=f"{trajectory.name}, running free", steps=0, free=1)
+        yield Check(TrajectoryBase(free), {names[0]: of_step(names[0])})
 
 
 def record(check: Check, quantity: str, spoiling: str) -> dict[str, Any]:
@@ -126,31 +126,31 @@ def places_record(name: str, check: Callable[[], object]) -> dict[str, Any]:
     """Spoil every place of a check and return where that went unseen.
 
     Keys: `set`, `name`, `verdict`, `passed` (whether a place is blind that is not explained),
-    `tried`, `blind`, `still` (nothing but zeros on either side, whatever is tried), `explained`,
+    `tried`, `blind`, `baseline` (nothing but zeros on either side, whatever is tried), `explained`,
     `seconds`.
     """
     started = time.perf_counter()
     found = every_place(check)
     blind = [
-        (place, spoiling)
-        for spoiling, places in found.items()
-        for place, (changed, failed) in places.items()
+        (site, spoiling)
+        for spoiling, tensor_sites in found.items()
+        for site, (changed, failed) in tensor_sites.items()
         if changed and not failed
     ]
-    excused = [why for why in (explained(place) for place, _ in blind) if why]
-    unseen = [f"{_words(place)}: {spoiling}" for place, spoiling in blind if not explained(place)]
+    excused = [why for why in (explained(site) for site, _ in blind) if why]
+    unseen = [f"{_words(site)}: {spoiling}" for site, spoiling in blind if not explained(site)]
     return {
         "set": "places", "name": name, "verdict": "", "passed": bool(unseen), "blind": unseen,
-        "still": [_words(place) for place, (changed, _) in found["zeroed"].items() if not changed],
-        "tried": sum(changed for places in found.values() for changed, _ in places.values()),
+        "still": [_words(site) for site, (changed, _) in found["zeroed"].items() if not changed],
+        "tried": sum(changed for seen in found.values() for changed, _ in seen.values()),
         "explained": dict(Counter(excused)),
         "seconds": round(time.perf_counter() - started, 3),
     }  # fmt: skip
 
 
-def explained(place: Place) -> str:
+def explained(site: TensorSite) -> str:
     """Return the entry of `EXPLAINED` that a place matches, or nothing."""
-    return next((entry for entry in EXPLAINED if re.search(entry, _words(place))), "")
+    return next((entry for entry in EXPLAINED if re.search(entry, _words(site))), "")
 
 
 def idle(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -161,8 +161,8 @@ def idle(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"EXPLAINED has {entry!r}, which nothing matches" for entry in unused]
 
 
-def _words(place: Place) -> str:
-    return f"{place.path or 'the model itself'}, {place.phase}: {place.tensor}"
+def _words(site: TensorSite) -> str:
+    return f"{site.path or 'the model itself'}, {site.phase}: {site.tensor}"
 
 
 def jobs() -> Iterator[Job]:
@@ -175,10 +175,12 @@ def jobs() -> Iterator[Job]:
                     yield key, partial(record, check, quantity, spoiling)
     for pair in pairs():
         yield f"places/{pair.name}", partial(places_record, pair.name, PairBase(pair).judged)
-    for course in courses():
-        short = replace(course, steps=min(course.steps, STEPS), free=min(course.free, 1))
-        judged = CourseBase(short).judged
-        yield f"places/{course.name}", partial(places_record, course.name, judged)
+    for trajectory in trajectories():
+        short = replace(
+            trajectory, steps=min(trajectory.steps, STEPS), free=min(trajectory.free, 1)
+        )
+        judged = TrajectoryBase(short).judged
+        yield f"places/{trajectory.name}", partial(places_record, trajectory.name, judged)
 
 
 def applies(quantity: str, spoiling: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ddpm.config import RunConfig
-from ddpm_study.timing import Side
+from ddpm_study.timing import TimedProcess
 
 OURS, START = "ddpm_study.timing.workloads:make", "ddpm_study.timing.first_start:make"
 PEERS, JUDGEMENT = "bench.peers:make", "ddpm_study.timing.check_cost:make"
@@ -24,7 +24,7 @@ _CONTENDERS: dict[str, tuple[str, dict[str, object]]] = {
 
 
 @dataclass(frozen=True)
-class Subject:
+class Benchmark:
     """One thing that is timed.
 
     Attributes:
@@ -46,37 +46,37 @@ class Subject:
         """Whom the others are divided by."""
         return self.contenders[0]
 
-    def sides(self, config: RunConfig, environment: Mapping[str, str]) -> dict[str, Side]:
+    def sides(self, config: RunConfig, environment: Mapping[str, str]) -> dict[str, TimedProcess]:
         """Return the processes that take part; a peer that is not installed does not."""
         found = {}
         for name in filter(is_there, self.contenders):
             workload, options = _CONTENDERS[name]
-            found[name] = Side(
+            found[name] = TimedProcess(
                 self.name, {**options, "config": config.to_dict()}, workload, environment
             )
         return found
 
 
-def is_there(contender: str) -> bool:
+def is_there(implementation: str) -> bool:
     """Tell whether what a contender needs is installed."""
     needs = {"lucidrains": "denoising_diffusion_pytorch", "diffusers": "diffusers"}
-    module = needs.get(contender)
+    module = needs.get(implementation)
     return module is None or importlib.util.find_spec(module) is not None
 
 
 _ALL = ("torch", "jittor", "diffusers", "lucidrains")
-SUBJECTS = {
+BENCHMARKS = {
     subject.name: subject
     for subject in (
-        Subject("training_step", _ALL),
-        Subject("sampling_step", _ALL),
-        Subject("forward", _ALL),
-        Subject("backward", ("torch", "jittor")),
-        Subject("optimizer", ("torch", "jittor")),
-        Subject("start", ("import torch", "import jittor"), most_rounds=5, warmup=1),
-        Subject("judgement", ("bare passes", "check"), most_rounds=5, warmup=1),
-        Subject("epoch", ("torch", "jittor"), slow=True, most_rounds=3, warmup=1),
-        Subject("sampling", ("torch", "jittor", "diffusers"), slow=True, most_rounds=3, warmup=0),
-        Subject("first_compile", ("import jittor",), slow=True, most_rounds=1, warmup=0),
+        Benchmark("training_step", _ALL),
+        Benchmark("sampling_step", _ALL),
+        Benchmark("forward", _ALL),
+        Benchmark("backward", ("torch", "jittor")),
+        Benchmark("optimizer", ("torch", "jittor")),
+        Benchmark("start", ("import torch", "import jittor"), most_rounds=5, warmup=1),
+        Benchmark("judgement", ("bare passes", "check"), most_rounds=5, warmup=1),
+        Benchmark("epoch", ("torch", "jittor"), slow=True, most_rounds=3, warmup=1),
+        Benchmark("sampling", ("torch", "jittor", "diffusers"), slow=True, most_rounds=3, warmup=0),
+        Benchmark("first_compile", ("import jittor",), slow=True, most_rounds=1, warmup=0),
     )
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.benchmarks import SUBJECTS, Subject
+from bench.benchmarks import BENCHMARKS, Benchmark
 from bench.pytest_benchmark_bridge import record, sides_of
 from ddpm.config import PRESETS, RunConfig, preset
 from ddpm.errors import InputError
@@ -49,7 +49,7 @@ def timings(request: pytest.FixtureRequest, config: RunConfig) -> Callable[..., 
     option = request.config.getoption
     done: dict[str, Timing | MeasuringError] = {}
 
-    def time(subject: Subject) -> Timing:
+    def time(subject: Benchmark) -> Timing:
         if subject.name not in done:
             try:
                 done[subject.name] = alternate(
@@ -75,7 +75,7 @@ def measured(
     """Return a function that puts one side's share of a subject into pytest-benchmark's record."""
 
     def measure(benchmark: Any, name: str, side: str) -> None:
-        subject, option = SUBJECTS[name], request.config.getoption
+        subject, option = BENCHMARKS[name], request.config.getoption
         model, channels = option("preset"), option("base_channels")
         if channels is not None:
             model += f", {channels} base channels"

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from bench.benchmarks import Subject
+from bench.benchmarks import Benchmark
 from bench.peers import operations_of_lucidrains
 from ddpm.config import RunConfig
 from ddpm_study.environment import environment, version
-from ddpm_study.timing import Side, Timing
+from ddpm_study.timing import TimedProcess, Timing
 from ddpm_study.timing.machine import Product, fastest_product, unet_operations
 
 PEERS = ("diffusers", "denoising-diffusion-pytorch")
@@ -38,7 +38,7 @@ CLOCK = Clock()
 
 def record(
     benchmark: Any,
-    subject: Subject,
+    subject: Benchmark,
     side: str,
     timing: Timing,
     preset: str,
@@ -57,7 +57,7 @@ def record(
 
 
 def facts(
-    subject: Subject,
+    subject: Benchmark,
     side: str,
     timing: Timing,
     preset: str,
@@ -122,7 +122,7 @@ def yardstick(threads: int | None) -> Product:
     return fastest_product(environment_of(threads))
 
 
-def sides_of(subject: Subject, config: RunConfig, threads: int | None) -> dict[str, Side]:
+def sides_of(subject: Benchmark, config: RunConfig, threads: int | None) -> dict[str, TimedProcess]:
     """Return the processes of a subject, with a matrix product where its operations are counted."""
     environment = environment_of(threads)
     sides = subject.sides(config, environment)

@@ -6,30 +6,34 @@ from typing import Any
 
 import pytest
 
-from bench.benchmarks import SUBJECTS, is_there
+from bench.benchmarks import BENCHMARKS, is_there
 from bench.conftest import Measured
 from bench.pytest_benchmark_bridge import CLOCK
 
 CASES = [
     pytest.param(
         subject.name,
-        contender,
-        id=f"{subject.name}-{contender.replace(' ', '_')}",
+        implementation,
+        id=f"{subject.name}-{implementation.replace(' ', '_')}",
         marks=[
             *([pytest.mark.slow] if subject.slow else []),
             *(
                 []
-                if is_there(contender)
-                else [pytest.mark.skip(reason=f"{contender} is not installed; see bench/peers.py")]
+                if is_there(implementation)
+                else [
+                    pytest.mark.skip(
+                        reason=f"{implementation} is not installed; see bench/peers.py"
+                    )
+                ]
             ),
         ],
     )
-    for subject in SUBJECTS.values()
-    for contender in subject.contenders
+    for subject in BENCHMARKS.values()
+    for implementation in subject.contenders
 ]
 
 
 @pytest.mark.benchmark(timer=CLOCK)
-@pytest.mark.parametrize(("subject", "contender"), CASES)
-def test_time(benchmark: Any, measured: Measured, subject: str, contender: str) -> None:
-    measured(benchmark, subject, contender)
+@pytest.mark.parametrize(("subject", "implementation"), CASES)
+def test_time(benchmark: Any, measured: Measured, subject: str, implementation: str) -> None:
+    measured(benchmark, subject, implementation)

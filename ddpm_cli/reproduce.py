@@ -17,8 +17,8 @@ from ddpm_cli.options import device_option
 from ddpm_cli.train import configure
 from ddpm_study import plan
 from ddpm_study.plan import Step
-from ddpm_study.records import Head, RunFolder
-from ddpm_study.sizes import NAMES, SCALES, Scale
+from ddpm_study.records import RunFolder, RunManifest
+from ddpm_study.sizes import NAMES, SIZES, Sizes
 from ddpm_study.stage import Context
 
 
@@ -137,11 +137,11 @@ def _context(
 
 def _scale(
     preset_name: str, epochs: int | None, num_samples: int | None, sizes: tuple[str, ...]
-) -> Scale:
+) -> Sizes:
     """Return the preset's sizes with those that were given; `--epochs` is short for one."""
     short = {"epochs": epochs, "samples": num_samples}
     given = [f"{name}={number}" for name, number in short.items() if number is not None]
-    scale = SCALES[preset_name].resized([*sizes, *given])
+    scale = SIZES[preset_name].resized([*sizes, *given])
     return replace(scale, sample_batch=min(scale.sample_batch, scale.samples))
 
 
@@ -157,7 +157,7 @@ def _prepared(dataset: str, path: Path | None, kept: Path) -> image_set.ImageSet
     return image_set.prepare(dataset)
 
 
-def _require_same(folder: RunFolder, head: Head) -> None:
+def _require_same(folder: RunFolder, head: RunManifest) -> None:
     """Refuse to go on with a run of other options."""
     old = folder.head()
     if old is not None and replace(old, skipped=[]) != replace(head, skipped=[]):
@@ -167,7 +167,7 @@ def _require_same(folder: RunFolder, head: Head) -> None:
         )
 
 
-def _differs(old: Head, new: Head) -> str:
+def _differs(old: RunManifest, new: RunManifest) -> str:
     """Name the first option in which two runs differ."""
     flat = [_flat(asdict(head)) for head in (old, new)]
     for name in flat[1]:

@@ -16,7 +16,7 @@ SHRINKAGE = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
-class Gap:
+class Discrepancy:
     """One quantity of both runs, compared in both precisions.
 
     Attributes:
@@ -52,7 +52,7 @@ def relative_gap(a: np.ndarray, b: np.ndarray) -> float:
     return float(difference / np.abs(a).max())
 
 
-def steered(exp_avg_sq: Mapping[str, np.ndarray]) -> list[str]:
+def parameters_with_gradient(exp_avg_sq: Mapping[str, np.ndarray]) -> list[str]:
     """Return the names of the parameters that have a gradient, from Adam's float64 second moments.
 
     Some gradients are zero in exact arithmetic (a bias of the keys under a softmax). What rounding

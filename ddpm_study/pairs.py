@@ -18,7 +18,7 @@ from ddpm.config import RunConfig, UNetConfig, preset
 from parity.base.numerics import Array, Precision
 from parity.pair import Pair
 from parity.trajectories.processes import in_processes
-from parity.trajectories.trajectory import Course
+from parity.trajectories.trajectory import Trajectory
 
 TINY = preset("tiny")
 SAMPLING = TINY.with_(diffusion={"T": 50, "beta_start": 1e-3, "beta_end": 0.3})
@@ -105,8 +105,8 @@ def pairs() -> list[Pair]:
 def large_pairs() -> list[Pair]:
     """Return the whole U-Nets of the presets mnist and cifar10 (the paper's)."""
     return [
-        unet_pair("U-Net, mnist", preset("mnist").unet, 2, probes=("plain",)),
-        unet_pair("U-Net, cifar10", preset("cifar10").unet, 2, probes=("plain",)),
+        unet_pair("U-Net, mnist", preset("mnist").unet, 2, stress_inputs=("plain",)),
+        unet_pair("U-Net, cifar10", preset("cifar10").unet, 2, stress_inputs=("plain",)),
     ]
 
 
@@ -218,9 +218,9 @@ def chain_gain(config: RunConfig) -> float:
     return float(np.prod(1 / np.sqrt(1 - beta)))
 
 
-def _at_learning_rate(lr: float) -> Course:
+def _at_learning_rate(lr: float) -> Trajectory:
     config = TINY.with_(train={"lr": lr})
-    return Course(
+    return Trajectory(
         name=f"training, tiny, lr {lr:g}",
         phase="optimizer",
         reference=partial(Training, "torch", config),
@@ -229,10 +229,10 @@ def _at_learning_rate(lr: float) -> Course:
     )
 
 
-def courses() -> list[Course]:
+def trajectories() -> list[Trajectory]:
     """Return training and sampling on the tiny preset."""
     return [
-        Course(
+        Trajectory(
             name="training, tiny",
             phase="optimizer",
             reference=partial(Training, "torch", TINY),
@@ -241,7 +241,7 @@ def courses() -> list[Course]:
             free=FREE_STEPS,
         ),
         *(_at_learning_rate(lr) for lr in LEARNING_RATES),
-        Course(
+        Trajectory(
             name="sampling, tiny",
             phase="sampling",
             reference=partial(Sampling, "torch", SAMPLING),
@@ -258,10 +258,10 @@ SHARED = TINY.with_(train={"warmup_steps": 0, "clip_norm": 0.1})
 SHARED_STEPS = 3  # in the first two, not every layer has a gradient
 
 
-def process_course(size: int) -> Course:
+def process_trajectory(size: int) -> Trajectory:
     """Return torch's training in one process against the same in `size`, of uneven shares."""
     one = partial(Training, "torch", SHARED, batch=size + 1)
-    return Course(
+    return Trajectory(
         name=f"training, tiny, {size} processes",
         phase="optimizer",
         reference=one,

@@ -22,7 +22,7 @@ from parity.trajectories.processes import inheriting
 T = TypeVar("T")
 
 
-def lanes(wanted: int) -> int:
+def workers(wanted: int) -> int:
     """Return how many processes at a time there are for so many jobs."""
     return max(1, min(len(os.sched_getaffinity(0)), wanted))
 
@@ -31,10 +31,10 @@ def threads(wanted: int) -> int:
     """Return the threads of each: its share of the cores, or of what OMP_NUM_THREADS allows."""
     allowed = os.environ.get("OMP_NUM_THREADS", "")
     in_all = int(allowed) if allowed.isdigit() else len(os.sched_getaffinity(0))
-    return max(1, in_all // lanes(wanted))
+    return max(1, in_all // workers(wanted))
 
 
-def side_by_side(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
+def run_in_parallel(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
     """Do jobs, several at a time; return what they return, in their order.
 
     Small models leave half of their cores idle: on two cores, two trainings of one thread each end
@@ -52,7 +52,7 @@ def side_by_side(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
         InputError: a process was ended from outside.
         Exception: what a job raised, once the others have stopped.
     """
-    count = lanes(wanted)
+    count = workers(wanted)
     if count < 2:
         return [job() for job in jobs]
     context = multiprocessing.get_context("spawn")

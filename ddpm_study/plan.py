@@ -15,7 +15,7 @@ import numpy as np
 
 from ddpm.errors import InputError
 from ddpm_study.environment import environment
-from ddpm_study.parallel import lanes, side_by_side, threads
+from ddpm_study.parallel import run_in_parallel, threads, workers
 from ddpm_study.records import Record
 from ddpm_study.stage import Context, Stage
 from ddpm_study.stages import (
@@ -28,7 +28,7 @@ from ddpm_study.stages import (
     timing,
     training,
 )
-from ddpm_study.time_estimate import Speed
+from ddpm_study.time_estimate import TimeEstimate
 from implementations import TITLES
 
 
@@ -53,7 +53,7 @@ def _sample(context: Context, framework: str, weights: str) -> dict[str, Any]:
 
 def _sides(context: Context) -> int:
     """Return the lanes of what each framework does by itself."""
-    return context.lanes(len(TITLES))
+    return context.workers(len(TITLES))
 
 
 _DRAWN = ("sample-torch", "sample-jittor", "sample-same")
@@ -101,7 +101,7 @@ STAGES = (
     Stage(
         "seeds", "train and sample PyTorch from other seeds", ("prepare",),
         seeds.train_and_sample, lambda c, s: c.scale.seeds * (s.training(c) + s.sampling(c)),
-        ("torch-seed-*",), seeds.lanes,
+        ("torch-seed-*",), seeds.workers,
     ),
     Stage("scores", "score the images", ("prepare", *_DRAWN), scoring.score_all,
           lambda c, s: s.scoring(c), ()),
@@ -154,18 +154,18 @@ def make(context: Context, *, only: Iterable[str] = (), skip: Iterable[str] = ()
             )
         available.add(stage.name)
     todo = [stage for stage in chosen if stage.name not in done]
-    speed = {n: _speed(context, n) for n in {stage.lanes(context) for stage in todo}}
+    speed = {n: _speed(context, n) for n in {stage.workers(context) for stage in todo}}
     return [
-        Step(s, False, s.seconds(context, speed[s.lanes(context)]))
+        Step(s, False, s.seconds(context, speed[s.workers(context)]))
         if s in todo
         else Step(s, True, 0.0)
         for s in chosen
     ]
 
 
-def _speed(context: Context, wanted: int) -> Speed:
+def _speed(context: Context, wanted: int) -> TimeEstimate:
     """Return how fast the lanes of a stage are together."""
-    return Speed.measure(context.config, threads(wanted)).shared_by(lanes(wanted))
+    return TimeEstimate.measure(context.config, threads(wanted)).shared_by(workers(wanted))
 
 
 def run(context: Context, steps: Iterable[Step]) -> Iterator[tuple[Step, float]]:
@@ -183,7 +183,7 @@ def run(context: Context, steps: Iterable[Step]) -> Iterator[tuple[Step, float]]
         yield from ((step, left) for step in together)
         begun = time.perf_counter()
         jobs = [partial(_do, context, step.stage.name) for step in together]
-        side_by_side(jobs, together[0].stage.lanes(context) if together[0].stage.group else 1)
+        run_in_parallel(jobs, together[0].stage.workers(context) if together[0].stage.group else 1)
         spent += time.perf_counter() - begun
         expected += sum(step.seconds for step in together)
 

@@ -21,9 +21,10 @@ SEEN = 2
 
 _HEAD = """# Porting from PyTorch to Jittor, by example
 
-Generated from `impl_torch/` and `impl_jittor/` by `python -m ddpm_study.porting_guide`: two programs
-that were proven to be the same function, so each line below is a translation that holds. What
-Jittor does differently behind the same name is in [jittor-divergences.md](jittor-divergences.md).
+Generated from `impl_torch/` and `impl_jittor/` by `python -m ddpm_study.porting_guide`: two
+programs that were proven to be the same function, so each line below is a translation that holds.
+What Jittor does differently behind the same name is in
+[jittor-divergences.md](jittor-divergences.md).
 
 ## Word for word
 

@@ -24,7 +24,7 @@ SCHEMA = "ddpm-run/2"
 
 
 @dataclass(frozen=True)
-class Head:
+class RunManifest:
     """What a run is about.
 
     Attributes:
@@ -32,7 +32,7 @@ class Head:
         dataset: the name of the set.
         images: digest of the set's pixels.
         config: every option that decides its numbers.
-        scale: how much of everything, as `ddpm_study.sizes.Scale` says.
+        scale: how much of everything, as `ddpm_study.sizes.Sizes` says.
         skipped: names of stages that were left out on purpose.
     """
 
@@ -102,16 +102,16 @@ class RunFolder:
             sweep(self.path)
             yield
 
-    def head(self) -> Head | None:
+    def head(self) -> RunManifest | None:
         """Return what the run is about, or None where there is no run.
 
         Raises:
             InputError: the file is damaged, or of another schema.
         """
         values = _read(self.path / "run.json")
-        return None if values is None else _build(Head, values, self.path / "run.json")
+        return None if values is None else _build(RunManifest, values, self.path / "run.json")
 
-    def write_head(self, head: Head) -> None:
+    def write_head(self, head: RunManifest) -> None:
         """Write what the run is about.
 
         Raises:

@@ -12,7 +12,7 @@ _LEAST = {"seeds": 0, "probe_steps": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
+class Sizes:
     """The size of a run.
 
     Attributes:
@@ -49,7 +49,7 @@ class Scale:
                     f" {least}"
                 )
 
-    def resized(self, sizes: Iterable[str]) -> Scale:
+    def resized(self, sizes: Iterable[str]) -> Sizes:
         """Return the same with other sizes, each written `name=number`.
 
         Raises:
@@ -58,7 +58,7 @@ class Scale:
         return replace(self, **dict(map(_size, sizes)))
 
 
-NAMES = tuple(field.name for field in fields(Scale))
+NAMES = tuple(field.name for field in fields(Sizes))
 
 
 def _size(text: str) -> tuple[str, int]:
@@ -71,9 +71,9 @@ def _size(text: str) -> tuple[str, int]:
         raise InputError(f"{text!r} is no size: write {name}=NUMBER, a whole one") from None
 
 
-SCALES = {
-    "tiny": Scale(epochs=2, samples=500, sample_batch=250, seeds=2, ensemble=1, ensemble_steps=200),
-    "mnist": Scale(
+SIZES = {
+    "tiny": Sizes(epochs=2, samples=500, sample_batch=250, seeds=2, ensemble=1, ensemble_steps=200),
+    "mnist": Sizes(
         epochs=6,
         samples=64,
         sample_batch=32,
@@ -82,7 +82,7 @@ SCALES = {
         ensemble_steps=150,
         rounds=10,
     ),
-    "cifar10": Scale(
+    "cifar10": Sizes(
         epochs=1,
         samples=16,
         sample_batch=8,

@@ -13,9 +13,9 @@ import numpy as np
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
 from ddpm.data import image_set
-from ddpm_study.records import Head, RunFolder
-from ddpm_study.sizes import Scale
-from ddpm_study.time_estimate import Speed
+from ddpm_study.records import RunFolder, RunManifest
+from ddpm_study.sizes import Sizes
+from ddpm_study.time_estimate import TimeEstimate
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Context:
     dataset: str
     prepared: image_set.ImageSet
     config: RunConfig
-    scale: Scale
+    scale: Sizes
     device: str = "cpu"
 
     @property
@@ -55,13 +55,13 @@ class Context:
         """The training set's images, float32 (N, C, H, W) in [-1, 1]."""
         return self.prepared.images
 
-    def lanes(self, wanted: int) -> int:
+    def workers(self, wanted: int) -> int:
         """Return how many processes may share the work; a GPU is for one."""
         return wanted if self.device == "cpu" else 1
 
-    def head(self, skipped: Iterable[str]) -> Head:
+    def head(self, skipped: Iterable[str]) -> RunManifest:
         """Return what is to be known of the run before anything is done."""
-        return Head(
+        return RunManifest(
             preset=self.preset,
             dataset=self.name,
             images=hashlib.sha256(self.images.tobytes()).hexdigest()[:16],
@@ -99,7 +99,7 @@ class Stage:
     title: str
     needs: tuple[str, ...]
     run: Callable[[Context], dict[str, Any]]
-    seconds: Callable[[Context, Speed], float]
+    seconds: Callable[[Context, TimeEstimate], float]
     outputs: tuple[str, ...]
-    lanes: Callable[[Context], int] = lambda context: 1
+    workers: Callable[[Context], int] = lambda context: 1
     group: str = ""

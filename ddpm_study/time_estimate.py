@@ -23,7 +23,7 @@ START = 5.0  # seconds in which a stage builds its models
 
 
 @dataclass(frozen=True)
-class Speed:
+class TimeEstimate:
     """What was timed.
 
     Attributes:
@@ -35,7 +35,7 @@ class Speed:
     call: float
 
     @classmethod
-    def measure(cls, config: RunConfig, threads: int) -> Speed:
+    def measure(cls, config: RunConfig, threads: int) -> TimeEstimate:
         """Time PyTorch's forward pass of the run's U-Net on one image and on a few.
 
         Args:
@@ -53,9 +53,9 @@ class Speed:
         each = max((few - one) / IMAGES, one / 50)
         return cls(forward=each, call=max(one - each, 0.0))
 
-    def shared_by(self, count: int) -> Speed:
+    def shared_by(self, count: int) -> TimeEstimate:
         """Return what `count` processes of this speed do together."""
-        return Speed(self.forward / count, self.call / count)
+        return TimeEstimate(self.forward / count, self.call / count)
 
     def passes(self, count: int, batch: int) -> float:
         """Return the seconds of `count` forward passes of `batch` images."""

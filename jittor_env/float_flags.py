@@ -14,7 +14,7 @@ from typing import Any
 SAFE_FLAGS = "-O3 -fno-math-errno -fno-trapping-math -fno-signed-zeros -fassociative-math"
 
 
-def tamed(cc_flags: str) -> str:
+def configured(cc_flags: str) -> str:
     """`cc_flags` without `-Ofast` and `-ffast-math`; the same text if they are not in it."""
     for unsafe in ("-Ofast", "-ffast-math"):
         cc_flags = cc_flags.replace(unsafe, SAFE_FLAGS)

@@ -91,7 +91,7 @@ def settle() -> None:
         raise JittorEnvError("jittor is not imported", remedy="call jittor_env.load() instead")
     if getattr(jt, "_settled_by_jittor_env", False):
         return
-    jt.flags.cc_flags = float_flags.tamed(jt.flags.cc_flags)
+    jt.flags.cc_flags = float_flags.configured(jt.flags.cc_flags)
     if float_flags.kernels_loaded():
         warnings.warn(
             "jittor ran before jittor_env settled it: denormals may be flushed to zero in this "

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from parity.pair_check import assert_parity, check
     from parity.report.finding import Finding
     from parity.report.report import Report
-    from parity.trajectories.trajectory import Course
+    from parity.trajectories.trajectory import Course, Trajectory
     from parity.verdict import Verdict
 
 _MODULES = {
     "CannotCompare": "errors",
     "Course": "trajectories.trajectory",
+    "Trajectory": "trajectories.trajectory",
     "Finding": "report.finding",
     "Pair": "pair",
     "Report": "report.report",
@@ -37,6 +38,7 @@ __all__ = [
     "Finding",
     "Pair",
     "Report",
+    "Trajectory",
     "Verdict",
     "assert_parity",
     "check",

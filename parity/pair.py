@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from parity.base.numerics import Array
-from parity.base.stress_inputs import PROBES
+from parity.base.stress_inputs import STRESS_INPUTS
 from parity.errors import CannotCompare
 
 Loss = Callable[[Any], Any]
@@ -37,8 +37,8 @@ class Pair:
             and a port may well be filled later.
         allow: path -> reason, for places known not to be judgeable; they may ABSTAIN. An entry
             that matches nothing is refused.
-        probes: names from `parity.base.stress_inputs.PROBES`; the first is the one that repeats
-            are run on.
+        probes: names from `parity.base.stress_inputs.STRESS_INPUTS`; determinism is checked under
+            the first.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Pair:
     optimizer: Mapping[str, MakeOptimizer] | None = None
     init: bool | Literal["exact"] = False
     allow: Mapping[str, str] = field(default_factory=dict)
-    probes: Sequence[str] = tuple(PROBES)
+    stress_inputs: Sequence[str] = tuple(STRESS_INPUTS)
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.probes if name not in PROBES]
-        if unknown or not self.probes:
+        unknown = [name for name in self.stress_inputs if name not in STRESS_INPUTS]
+        if unknown or not self.stress_inputs:
             raise CannotCompare(
-                f"pair {self.name!r}: probes = {tuple(self.probes)!r} must be one or more of "
-                f"{', '.join(PROBES)}"
+                f"pair {self.name!r}: stress_inputs = {tuple(self.stress_inputs)!r} must be one or "
+                f"more of {', '.join(STRESS_INPUTS)}"
             )
 
         if self.init not in (True, False, "exact"):

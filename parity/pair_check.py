@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from parity.base.memory import older_objects_left_alone
 from parity.base.rng import keyed
-from parity.compare.allowlist import without_idle_entries
+from parity.compare.allowlist import require_used_entries
 from parity.compare.environment import environment
 from parity.compare.initial_values import compare_initial
-from parity.compare.modules import Sides
+from parity.compare.modules import PairRunner
 from parity.diagnose.localise import FAULTS, confirm, finding_of
 from parity.pair import Pair
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.report.text import describe
-from parity.trace.bound_model import build, moved_off
-from parity.trace.sites import Place
+from parity.trace.bound_model import build, randomize_constant_parameters
+from parity.trace.sites import TensorSite
 from parity.verdict import Judgement
 
 if TYPE_CHECKING:
-    from parity.trajectories.trajectory import Course
+    from parity.trajectories.trajectory import Trajectory
 
 
 def check(pair: Pair, *, seed: int = 0) -> Report:
@@ -48,37 +48,42 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
 
 def _check(pair: Pair, seed: int) -> Report:
     ready = prepare(pair, seed=seed)
-    sides, notes = ready.sides, list(ready.notes)
-    found, divided = _divided_alike(sides, _worst(sides))
+    runner, notes = ready.runner, list(ready.notes)
+    found, divided = _merge_moved_boundaries(runner, _worst(runner))
     if divided:
         notes.append(f"divided otherwise in the candidate, judged as part of more: {divided}")
-    findings: list[tuple[Place | None, Finding]] = [(None, finding) for finding in ready.initial]
+    findings: list[tuple[TensorSite | None, Finding]] = [
+        (None, finding) for finding in ready.initial
+    ]
     findings += found
     report = Report(
         pair=pair.name,
-        findings=(*confirm(findings, sides), *_judge_training(sides)),
+        findings=(*confirm(findings, runner), *_judge_training(runner)),
         notes=notes,
         environment=ready.environment,
     )
-    matched = {place.path for place, finding in found if place and finding.allowed}
-    return without_idle_entries(report, pair.allow, matched)
+    matched = {site.path for site, finding in found if site and finding.allowed}
+    return require_used_entries(report, pair.allow, matched)
 
 
-def _judge_training(sides: Sides) -> list[Finding]:
+def _judge_training(runner: PairRunner) -> list[Finding]:
     """Judge the optimizer's steps and free training, where the pair names an optimizer."""
-    if sides.pair.optimizer is None:
+    if runner.pair.optimizer is None:
         return []
-    from parity.trajectories.optimizer_check import courses
-    from parity.trajectories.trajectory import judge_course
+    from parity.trajectories.optimizer_check import trajectories
+    from parity.trajectories.trajectory import judge_trajectory
 
-    found = [judge_course(course, seed=sides.seed).findings for course in courses(sides)]
+    found = [
+        judge_trajectory(trajectory, seed=runner.seed).findings
+        for trajectory in trajectories(runner)
+    ]
     return [finding for findings in found for finding in findings]
 
 
 class Prepared(NamedTuple):
     """A pair built and filled, and what is known before anything has run."""
 
-    sides: Sides
+    runner: PairRunner
     initial: list[Finding]
     notes: list[str]
     environment: Mapping[str, Mapping[str, str]]
@@ -93,34 +98,34 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     reference, candidate, state = build(pair)
     around = environment(reference.adapter, candidate.adapter)
     initial, notes = compare_initial(pair, candidate, state)
-    sides = Sides(
+    runner = PairRunner(
         pair=pair,
         reference=reference,
         candidate=candidate,
         inputs=pair.draw_inputs(keyed(seed, "inputs")),
-        weights=moved_off(state, reference.parameters, seed),
+        weights=randomize_constant_parameters(state, reference.parameters, seed),
         seed=seed,
     )
-    sides, uncalled = _called_alike(sides)
+    runner, uncalled = _ignore_unmatched_calls(runner)
     if uncalled:
         notes.append(f"called on one side only, judged as part of more: {uncalled}")
-    return Prepared(sides, initial, [*around.notes, *notes], around.sides)
+    return Prepared(runner, initial, [*around.notes, *notes], around.sides)
 
 
-def outcome(subject: Pair | Course, *, seed: int = 0) -> Report:
+def outcome(subject: Pair | Trajectory, *, seed: int = 0) -> Report:
     """Compare whatever can be compared: a pair of modules, or a course of steps.
 
     Raises:
-        CannotCompare: as `check` and `check_course`.
+        CannotCompare: as `check` and `check_trajectory`.
     """
     if isinstance(subject, Pair):
         return check(subject, seed=seed)
-    from parity.trajectories.trajectory import check_course
+    from parity.trajectories.trajectory import check_trajectory
 
-    return check_course(subject, seed=seed)
+    return check_trajectory(subject, seed=seed)
 
 
-def assert_parity(pair: Pair | Course, *, seed: int = 0) -> Report:
+def assert_parity(pair: Pair | Trajectory, *, seed: int = 0) -> Report:
     """Check a pair inside a test.
 
     Raises:
@@ -134,22 +139,22 @@ def assert_parity(pair: Pair | Course, *, seed: int = 0) -> Report:
     return report
 
 
-def _worst(sides: Sides) -> list[tuple[Place, Finding]]:
+def _worst(runner: PairRunner) -> list[tuple[TensorSite, Finding]]:
     """Judge every probe and the whole; keep each place's worst, in order of execution."""
-    worst: dict[Place, tuple[str, Judgement]] = {}
-    for number, probe in enumerate(sides.pair.probes):
-        for place, judgement in sides.judge_probe(probe, first=number == 0).items():
-            if place not in worst or judgement.verdict.rank > worst[place][1].verdict.rank:
-                worst[place] = (probe, judgement)
-    found = [(place, *worst[place]) for place in sorted(worst, key=_phase)]
-    found += [(place, "plain", judged) for place, judged in sides.judge_whole().items()]
+    worst: dict[TensorSite, tuple[str, Judgement]] = {}
+    for number, stress_input in enumerate(runner.pair.stress_inputs):
+        for site, judgement in runner.judge_under(stress_input, first=number == 0).items():
+            if site not in worst or judgement.verdict.rank > worst[site][1].verdict.rank:
+                worst[site] = (stress_input, judgement)
+    found = [(site, *worst[site]) for site in sorted(worst, key=_phase)]
+    found += [(site, "plain", judged) for site, judged in runner.judge_whole().items()]
     return [
-        (place, finding_of(place, probe, judgement, sides.pair.allow))
-        for place, probe, judgement in found
+        (site, finding_of(site, stress_input, judgement, runner.pair.allow))
+        for site, stress_input, judgement in found
     ]
 
 
-def _called_alike(sides: Sides) -> tuple[Sides, str]:
+def _ignore_unmatched_calls(runner: PairRunner) -> tuple[PairRunner, str]:
     """Watch no module that one side calls more often than the other.
 
     A port may spell a layer out, or apply its weight by hand. What such a module computes is then
@@ -158,14 +163,14 @@ def _called_alike(sides: Sides) -> tuple[Sides, str]:
     Returns:
         The sides, and the paths of the modules.
     """
-    calls = [{tap for tap in t.caller if tap.port == "output"} for t in sides.roll_calls()]
+    calls = [{tap for tap in t.caller if tap.port == "output"} for t in runner.list_calls()]
     uncalled = {tap.path for tap in calls[0] ^ calls[1]} - {""}
-    return sides.without(uncalled) if uncalled else sides, ", ".join(sorted(uncalled))
+    return runner.without(uncalled) if uncalled else runner, ", ".join(sorted(uncalled))
 
 
-def _divided_alike(
-    sides: Sides, found: list[tuple[Place, Finding]]
-) -> tuple[list[tuple[Place, Finding]], str]:
+def _merge_moved_boundaries(
+    runner: PairRunner, found: list[tuple[TensorSite, Finding]]
+) -> tuple[list[tuple[TensorSite, Finding]], str]:
     """Judge anew, without them, modules that merely end elsewhere in the candidate.
 
     Where a port moves an activation into the layer before it, that layer is another function and
@@ -180,16 +185,18 @@ def _divided_alike(
     faults = [(p, f) for p, f in found if f.verdict in FAULTS and "end to end" not in f.tensor]
     modules = {p.tap.path for p, _ in faults if p.tap} | {p.path for p, _ in faults if not p.tap}
     modules -= {""}
-    ordinary = all(finding.probe == sides.pair.probes[0] for _, finding in faults)
+    is_plain_input = all(
+        finding.stress_input == runner.pair.stress_inputs[0] for _, finding in faults
+    )
     # A model that returns nothing has no end that could agree.
     agree = any(f.phase != "backward" for f in ends) and all(f.passes() for f in ends)
-    if not modules or not ordinary or not agree:
+    if not modules or not is_plain_input or not agree:
         return found, ""
-    again = _worst(sides.without(modules))
+    again = _worst(runner.without(modules))
     if all(finding.passes() for _, finding in again):
         return again, ", ".join(sorted(modules))
     return found, ""
 
 
-def _phase(place: Place) -> int:
-    return ("forward", "loss", "backward").index(place.phase)
+def _phase(site: TensorSite) -> int:
+    return ("forward", "loss", "backward").index(site.phase)

@@ -42,9 +42,9 @@ def load_pairs(name: str) -> list[Any]:
 
 def _is_pair(value: object) -> bool:
     from parity.pair import Pair
-    from parity.trajectories.trajectory import Course
+    from parity.trajectories.trajectory import Trajectory
 
-    return isinstance(value, (Pair, Course))
+    return isinstance(value, (Pair, Trajectory))
 
 
 def _import(module_name: str, name: str) -> Any:

@@ -66,9 +66,9 @@ class Measured:
             one-ulp shifts of what flows in.
         double_spread: likewise in float64, with its own ulp, of either side. Where float32 has
             saturated, at a softmax of 1 say, its noise says nothing about float64's.
-        flow: how large gradients grow inside the module, where this is a gradient. Some are
-            zero in exact arithmetic, or behind a saturated softmax next to it: what is left of
-            them is rounding of what flows beside them.
+        cancellation_scale: magnitude of the terms summed into a gradient. Where they cancel, or
+            behind a saturated softmax, rounding is relative to them and not to the gradient.
+            0: use the gradient's own size.
         identical: bitwise equal in both precisions.
     """
 
@@ -80,13 +80,13 @@ class Measured:
     reference_spread: float
     candidate_spread: float
     double_spread: float = 0.0
-    flow: float = 0.0
+    cancellation_scale: float = 0.0
     identical: bool = False
 
     @property
     def floor(self) -> float:
         """Half a float32 ulp of the scale: less no rounding can be."""
-        return max(self.scale, self.flow) * FLOAT32_EPSILON / 2
+        return max(self.scale, self.cancellation_scale) * FLOAT32_EPSILON / 2
 
     @property
     def noise(self) -> float:
@@ -115,7 +115,7 @@ class Judgement:
     reason: str = ""
 
 
-def judge(m: Measured, *, ordinary: bool = True) -> Judgement:
+def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
     """Decide what the distances at one place mean.
 
     First, in float64: is it the same function? Rounding is there `PRECISION_RATIO` times what it is
@@ -124,9 +124,9 @@ def judge(m: Measured, *, ordinary: bool = True) -> Judgement:
 
     Args:
         m: the distances.
-        ordinary: whether the input was one that models meet. On constants and large offsets sums
-            round every term alike, which shifts by one ulp do not show; a loss of digits there is
-            never called another function.
+        is_plain_input: whether the input is one that models meet. On constants and large offsets
+            sums round every term alike, which one-ulp perturbations do not show; a loss of digits
+            there is never called another function.
     """
     unit = m.scale or 1.0
     if m.identical:
@@ -137,13 +137,13 @@ def judge(m: Measured, *, ordinary: bool = True) -> Judgement:
             error=m.semantic / unit,
             noise=m.double_noise / unit,
         )
-    return _judge_float32(m, unit, ordinary)
+    return _judge_float32(m, unit, is_plain_input)
 
 
-def _judge_float32(m: Measured, unit: float, ordinary: bool) -> Judgement:
+def _judge_float32(m: Measured, unit: float, is_plain_input: bool) -> Judgement:
     reference = max(m.floor, m.reference_error, m.reference_spread)
     own = max(m.floor, m.candidate_spread)
-    if ordinary and not m.candidate_error <= K * max(reference, own):
+    if is_plain_input and not m.candidate_error <= K * max(reference, own):
         return Judgement(
             verdict=Verdict.SEMANTIC_DIFFERENCE,
             error=m.candidate_error / unit,

@@ -20,8 +20,8 @@ NORM_EPSILONS = (1e-6, 1e-5, 1e-3)
 # Exponent of the smallest root of alpha_bar at which a network is sampled from.
 SMALLEST_SIGNAL = -60
 # Those under which every input is one that a U-Net can be given.
-PROBES = ("low variance", "large offset", "large magnitude", "constant", "zeros")
-Course = Literal["training", "sampling", "none"]
+STRESS_INPUTS = ("low variance", "large offset", "large magnitude", "constant", "zeros")
+Trajectory = Literal["training", "sampling", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,11 @@ class Structure:
     levels: int
     blocks: int
     attends: tuple[bool, ...]
-    drops: bool
+    dropout_calls: bool
 
 
 # That of the preset tiny: a test of the first few numbers compiles nothing new.
-FIRST = Structure(levels=2, blocks=1, attends=(False, True), drops=True)
+FIRST = Structure(levels=2, blocks=1, attends=(False, True), dropout_calls=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,9 @@ class Configuration:
     batch: int
     training: bool
     scale: float
-    probe: str
+    stress_input: str
     seed: int
-    course: Course
+    trajectory: Trajectory
     choice: int
 
     @property
@@ -98,9 +98,9 @@ def _usable(drawn: Configuration) -> Configuration:
         drawn = replace(drawn, batch=max(drawn.batch, 2))
     beta = np.linspace(diffusion.beta_start, diffusion.beta_end, diffusion.T)
     vanishes = diffusion.schedule == "linear" and np.log2(1 - beta).sum() < 2 * SMALLEST_SIGNAL
-    if drawn.course == "sampling" and vanishes:
+    if drawn.trajectory == "sampling" and vanishes:
         # x_0 is predicted by dividing by the root of alpha_bar, which is 0 in float32.
-        drawn = replace(drawn, course="none")
+        drawn = replace(drawn, trajectory="none")
     return drawn
 
 
@@ -111,7 +111,7 @@ def _structures(draw: st.DrawFn) -> Structure:
         levels=levels,
         blocks=draw(st.integers(1, 2)) if levels < 3 else 1,
         attends=tuple(draw(st.booleans()) for _ in range(levels)),
-        drops=draw(st.booleans()),
+        dropout_calls=draw(st.booleans()),
     )
 
 
@@ -125,9 +125,9 @@ def _configurations(draw: st.DrawFn, number: int, structure: Structure) -> Confi
         batch=draw(st.integers(1, 4)),
         training=draw(st.booleans()),
         scale=draw(st.one_of(st.just(1.0), _powers(-3, 1))),
-        probe=draw(st.sampled_from(PROBES)),
+        stress_input=draw(st.sampled_from(STRESS_INPUTS)),
         seed=draw(st.integers(0, 2**31 - 1)),
-        course=draw(st.sampled_from(("training", "sampling", "none"))),
+        trajectory=draw(st.sampled_from(("training", "sampling", "none"))),
         choice=draw(st.integers(0, 2**31 - 1)),
     )
 
@@ -149,7 +149,7 @@ def _unets(draw: st.DrawFn, structure: Structure) -> UNetConfig:
         ),
         norm_groups=groups,
         norm_epsilon=draw(st.sampled_from(NORM_EPSILONS)),
-        dropout=draw(st.integers(1, 18)) / 20 if structure.drops else 0.0,
+        dropout=draw(st.integers(1, 18)) / 20 if structure.dropout_calls else 0.0,
     )
 
 

@@ -88,7 +88,7 @@ def planted_anywhere() -> Iterator[tuple[str, str, Fault]]:
 def _has(configuration: Configuration, subject: str, module: str) -> bool:
     if module in ("Downsample", "Upsample"):
         return configuration.structure.levels > 1
-    return subject in ("network", "schedule", configuration.course)
+    return subject in ("network", "schedule", configuration.trajectory)
 
 
 def _in_one_module(edit: Edit, module: str, choice: int, built: Any) -> object:

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 
 from audit.case import Base
-from audit.correct_pairs import CourseBase, PairBase, ScheduleBase, UnderWay
+from audit.correct_pairs import PairBase, ScheduleBase, TrajectoryBase, UnderWay
 from audit.draws.configuration import Configuration
 from ddpm_study.pairs import Sampling
 from impl_jittor.unet import UNet as JittorUNet
 from impl_torch.unet import UNet
 from parity.base.numerics import Array
 from parity.pair import Pair
-from parity.trace.bound_model import moved_off
-from parity.trajectories.trajectory import Course
+from parity.trace.bound_model import randomize_constant_parameters
+from parity.trajectories.trajectory import Trajectory
 
 STEPS = 2
 
@@ -29,8 +29,8 @@ def subjects(configuration: Configuration) -> dict[str, Base]:
         "network": PairBase(_network(configuration)),
         "schedule": ScheduleBase(f"schedule {number}", configuration.run.diffusion),
     }
-    if configuration.course != "none":
-        found[configuration.course] = CourseBase(_course(configuration))
+    if configuration.trajectory != "none":
+        found[configuration.trajectory] = TrajectoryBase(_trajectory(configuration))
     return found
 
 
@@ -43,7 +43,7 @@ def _network(configuration: Configuration) -> Pair:
         inputs=partial(_inputs, configuration),
         training=configuration.training,
         init=configuration.scale == 1,
-        probes=("plain", configuration.probe),
+        stress_inputs=("plain", configuration.stress_input),
     )
 
 
@@ -59,18 +59,18 @@ def _reference(configuration: Configuration) -> UNet:
     model = UNet(configuration.run.unet).initialize(configuration.seed)
     if configuration.scale != 1:
         own = {name: p.detach().numpy() for name, p in model.named_parameters()}
-        moved = moved_off(own, dict.fromkeys(own, ""), configuration.seed)
+        moved = randomize_constant_parameters(own, dict.fromkeys(own, ""), configuration.seed)
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(torch.from_numpy(moved[name] * np.float32(configuration.scale)))
     return model
 
 
-def _course(configuration: Configuration) -> Course:
-    is_training = configuration.course == "training"
+def _trajectory(configuration: Configuration) -> Trajectory:
+    is_training = configuration.trajectory == "training"
     stepper: Any = UnderWay if is_training else Sampling
-    return Course(
-        name=f"{configuration.course} {configuration.number}",
+    return Trajectory(
+        name=f"{configuration.trajectory} {configuration.number}",
         phase="optimizer" if is_training else "sampling",
         reference=partial(stepper, "torch", configuration.run),
         candidate=partial(stepper, "jittor", configuration.run),

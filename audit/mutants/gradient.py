@@ -68,8 +68,8 @@ def gradient_a_thousandth_too_small_in_jittor(block: Any) -> None:
     execute = block.norm2.execute
 
     def scaled(x: Any) -> Any:
-        still = x.copy().stop_grad()
-        return execute(still + 0.999 * (x - still))
+        baseline = x.copy().stop_grad()
+        return execute(baseline + 0.999 * (x - baseline))
 
     block.norm2.execute = scaled
 

@@ -149,8 +149,8 @@ def heads_fused(model: Any) -> None:
 
     def forward(x: Tensor) -> Tensor:
         q, k, v = (heads.split(f(x)) for f in (heads.query, heads.key, heads.value))
-        mixed = F.scaled_dot_product_attention(q, k, v)
-        return heads.out(mixed.permute(0, 2, 1, 3).reshape(x.shape))
+        cross_framework = F.scaled_dot_product_attention(q, k, v)
+        return heads.out(cross_framework.permute(0, 2, 1, 3).reshape(x.shape))
 
     heads.forward = forward
 

@@ -92,7 +92,7 @@ def prepare(
     if download:
         source = downloads.fetch(dataset, Path("data/downloads"), progress=progress)
     if dataset == "mnist":
-        raw = mnist.carried() if source is None else mnist.read(Path(source))
+        raw = mnist.bundled() if source is None else mnist.read(Path(source))
     elif dataset == "cifar10":
         if source is None:
             raise InputError(

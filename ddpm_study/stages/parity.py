@@ -24,7 +24,7 @@ def judge(context: Context) -> dict[str, Any]:
     import jittor_env
 
     jittor_env.load(cuda=context.device == "cuda")
-    pair = unet_pair(f"U-Net, {context.preset}", context.config.unet, 2, probes=("plain",))
+    pair = unet_pair(f"U-Net, {context.preset}", context.config.unet, 2, stress_inputs=("plain",))
     report = check(pair, seed=context.config.train.seed)
     report.save(context.folder.path / REPORT)
     return {

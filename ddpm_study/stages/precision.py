@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ddpm import session
 from ddpm.checkpoint import Checkpoint
 from ddpm.session import Trainer
-from ddpm_study.agreement import Gap, largest_gap, relative_gap, steered
+from ddpm_study.agreement import Discrepancy, largest_gap, parameters_with_gradient, relative_gap
 from ddpm_study.stage import Context
 from ddpm_study.stages.sampling import agreement_of_images
 from implementations import FRAMEWORKS, TITLES, chain, trainer
@@ -42,7 +42,7 @@ def probe(context: Context) -> dict[str, Any]:
             start = chain(framework, final, context.device, dtype)
             samples[framework] = session.sample(start, final.config, label=label).images
         if dtype == "float64":
-            names = steered(states["torch"].exp_avg_sq)
+            names = parameters_with_gradient(states["torch"].exp_avg_sq)
         for quantity, gap in {
             "loss": relative_gap(losses["torch"], losses["jittor"]),
             **_gaps_of_states(states["torch"], states["jittor"], names),
@@ -50,7 +50,9 @@ def probe(context: Context) -> dict[str, Any]:
         }.items():
             measured.setdefault(quantity, []).append(gap)
         pixels[dtype] = agreement_of_images(samples["torch"], samples["jittor"])
-    gaps = [Gap(quantity, float32=g32, float64=g64) for quantity, (g64, g32) in measured.items()]
+    gaps = [
+        Discrepancy(quantity, float32=g32, float64=g64) for quantity, (g64, g32) in measured.items()
+    ]
     return {
         "steps": steps,
         "batch": batch,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from ddpm.checkpoint import Checkpoint
-from ddpm_study.parallel import side_by_side
+from ddpm_study.parallel import run_in_parallel
 from ddpm_study.stage import Context
 from ddpm_study.stages.sampling import draw, samples_path
 from ddpm_study.stages.training import train
@@ -18,12 +18,12 @@ def train_and_sample(context: Context) -> dict[str, Any]:
     """Train and sample PyTorch once more for each further seed."""
     first = context.config.train.seed + 1
     jobs = [partial(_run, context, first + i) for i in range(context.scale.seeds)]
-    return {"framework": FRAMEWORK, "runs": side_by_side(jobs, lanes(context))}
+    return {"framework": FRAMEWORK, "runs": run_in_parallel(jobs, workers(context))}
 
 
-def lanes(context: Context) -> int:
+def workers(context: Context) -> int:
     """Return how many seeds are run at a time, where there are as many cores."""
-    return context.lanes(context.scale.seeds)
+    return context.workers(context.scale.seeds)
 
 
 def _run(context: Context, seed: int) -> dict[str, Any]:

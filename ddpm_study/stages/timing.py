@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ddpm_study.stage import Context
-from ddpm_study.timing import Side, alternate
+from ddpm_study.timing import TimedProcess, alternate
 from implementations import FRAMEWORKS
 
 SUBJECTS = {"training_step": "training step", "sampling_step": "sampling step"}
@@ -20,7 +20,7 @@ def measure(context: Context) -> dict[str, Any]:
 def _subject(context: Context, subject: str, title: str) -> dict[str, Any]:
     config = context.config.with_(sample={"batch_size": context.scale.sample_batch}).to_dict()
     sides = {
-        framework: Side(
+        framework: TimedProcess(
             subject, {"framework": framework, "config": config, "device": context.device}
         )
         for framework in FRAMEWORKS

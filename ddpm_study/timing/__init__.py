@@ -2,6 +2,6 @@
 
 from ddpm_study.timing.alternation import Ratio, Timing, alternate
 from ddpm_study.timing.errors import MeasuringError
-from ddpm_study.timing.process import Side
+from ddpm_study.timing.process import TimedProcess
 
-__all__ = ["MeasuringError", "Ratio", "Side", "Timing", "alternate"]
+__all__ = ["MeasuringError", "Ratio", "TimedProcess", "Timing", "alternate"]

@@ -16,7 +16,7 @@ from typing import Any
 from scipy import stats
 from tqdm import tqdm
 
-from ddpm_study.timing.process import Side, Worker
+from ddpm_study.timing.process import TimedProcess, Worker
 
 CONFIDENCE = 0.95
 
@@ -84,7 +84,7 @@ class Timing:
 
 
 def alternate(
-    sides: Mapping[str, Side], *, rounds: int, warmup: int = 2, progress: str = "measure"
+    sides: Mapping[str, TimedProcess], *, rounds: int, warmup: int = 2, progress: str = "measure"
 ) -> Timing:
     """Measure sides in turn; every other round goes backwards, so that none is always first.
 

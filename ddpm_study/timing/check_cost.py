@@ -42,14 +42,14 @@ def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
         model.conv_in.register_forward_hook(count)
         return model
 
-    ours = unet_pair("cost", config, BATCH, probes=("plain",))
+    ours = unet_pair("cost", config, BATCH, stress_inputs=("plain",))
     pair = Pair(
         name=ours.name,
         reference=build,
         candidate=build,
         inputs=ours.inputs,
         training=True,
-        probes=ours.probes,
+        stress_inputs=ours.stress_inputs,
     )
 
     def judge() -> None:

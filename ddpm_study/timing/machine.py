@@ -8,7 +8,7 @@ from typing import Any
 
 from ddpm.config import RunConfig
 from ddpm_study.timing.alternation import alternate
-from ddpm_study.timing.process import Side
+from ddpm_study.timing.process import TimedProcess
 from ddpm_study.timing.workloads import EPOCH_IMAGES
 
 SIZES = (512, 1024, 2048)
@@ -30,9 +30,9 @@ class Product:
         """Its floating-point operations."""
         return 2 * self.size**3
 
-    def side(self, environment: Mapping[str, str] | None = None) -> Side:
+    def side(self, environment: Mapping[str, str] | None = None) -> TimedProcess:
         """Return a process that does it, to be measured in turn with those whose share is asked."""
-        return Side("product", {"size": self.size}, f"{__name__}:make", environment or {})
+        return TimedProcess("product", {"size": self.size}, f"{__name__}:make", environment or {})
 
 
 def fastest_product(environment: Mapping[str, str] | None = None) -> Product:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Side:
+class TimedProcess:
     """What one process does.
 
     Attributes:
@@ -39,7 +39,7 @@ class Side:
 class Worker:
     """The process of a side. Use as a context manager, or `close` it."""
 
-    def __init__(self, name: str, side: Side) -> None:
+    def __init__(self, name: str, side: TimedProcess) -> None:
         self.name = name
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(

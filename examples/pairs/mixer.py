@@ -152,9 +152,11 @@ class StoppedBlock(JittorBlock):
 
     def execute(self, x: jt.Var) -> jt.Var:
         """Map (N, PATCHES, CHANNELS) to the same shape."""
-        mixed = self.tokens(self.token_norm(x).permute(0, 2, 1)).permute(0, 2, 1)
-        self.largest = float(mixed.stop_grad().max().item())  # for a log: stops `mixed` itself
-        x = x + mixed
+        cross_framework = self.tokens(self.token_norm(x).permute(0, 2, 1)).permute(0, 2, 1)
+        self.largest = float(
+            cross_framework.stop_grad().max().item()
+        )  # for a log: stops `cross_framework` itself
+        x = x + cross_framework
         return x + self.channels(self.channel_norm(x))
 
 

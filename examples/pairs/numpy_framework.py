@@ -101,12 +101,12 @@ class NumpyAdapter:
             self.parameters()[path].array = array
 
     @contextmanager
-    def probing(self, precision: str, *, training: bool) -> Iterator[None]:
+    def in_precision(self, precision: str, *, training: bool) -> Iterator[None]:
         """Change nothing: NumPy keeps what it is given."""
         yield
 
     @contextmanager
-    def watching(self, enter: Callable[..., Any], leave: Callable[..., Any]) -> Iterator[None]:
+    def hooked(self, enter: Callable[..., Any], leave: Callable[..., Any]) -> Iterator[None]:
         """Wrap each `run` on the instance."""
         for path, module in self.modules().items():
             vars(module)["run"] = _watched(path, module.run, enter, leave)
@@ -117,7 +117,7 @@ class NumpyAdapter:
                 del vars(module)["run"]
 
     @contextmanager
-    def dropping(self, source: Callable[..., Array]) -> Iterator[None]:
+    def dropout_from(self, source: Callable[..., Array]) -> Iterator[None]:
         """Change nothing: there is no dropout."""
         yield
 

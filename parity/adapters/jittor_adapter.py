@@ -11,7 +11,7 @@ import jittor as jt
 import numpy as np
 
 from parity.adapters.jittor_float64 import lifted_scalars, whole
-from parity.adapters.protocol import DropoutSource, Enter, Leave, Take
+from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook
 from parity.base.numerics import Array, Precision
 
 
@@ -78,7 +78,7 @@ class JittorAdapter:
                     state[name].start_grad()
 
     @contextmanager
-    def probing(self, precision: Precision, *, training: bool) -> Iterator[None]:
+    def in_precision(self, precision: Precision, *, training: bool) -> Iterator[None]:
         """Cast what is left, set the mode, and in float64 keep Python's scalars whole."""
         modules = list(self.modules().values())
         modes = [(m, m.__dict__["is_train"]) for m in modules if "is_train" in m.__dict__]
@@ -99,7 +99,7 @@ class JittorAdapter:
                 jt.gc()  # Jittor keeps what it has freed
 
     @contextmanager
-    def watching(self, enter: Enter, leave: Leave) -> Iterator[None]:
+    def hooked(self, enter: PreHook, leave: PostHook) -> Iterator[None]:
         """Wrap each submodule's `execute` on the instance, and take the wrapping off again."""
         wrapped = self.modules()
         before = {path: vars(module).get("execute") for path, module in wrapped.items()}
@@ -114,7 +114,7 @@ class JittorAdapter:
                     vars(module)["execute"] = before[path]
 
     @contextmanager
-    def dropping(self, source: DropoutSource) -> Iterator[None]:
+    def dropout_from(self, source: DropoutSource) -> Iterator[None]:
         """Replace what the dropout layers execute."""
 
         def dropout(layer: Any, x: Any) -> Any:
@@ -156,7 +156,9 @@ class JittorAdapter:
         source = whole(array)
         return source, source.reshape(source.shape)
 
-    def vjp(self, outputs: list[tuple[Any, Array]], sources: Sequence[Any], take: Take) -> None:
+    def vjp(
+        self, outputs: list[tuple[Any, Array]], sources: Sequence[Any], take: OnGradient
+    ) -> None:
         """Pull the cotangents back to the sources."""
         joined, weights = [], []
         while outputs:
@@ -230,7 +232,7 @@ def _cast(modules: Sequence[Any], precision: Precision) -> None:
 
 
 def _watched(
-    path: str, execute: Callable[..., Any], enter: Enter, leave: Leave
+    path: str, execute: Callable[..., Any], enter: PreHook, leave: PostHook
 ) -> Callable[..., Any]:
     signature = inspect.signature(execute)
 

@@ -17,10 +17,10 @@ from parity.base.numerics import Array, Precision
 from parity.errors import CannotCompare
 
 Tensor = Any
-Enter = Callable[[str, dict[str, Any]], dict[str, Any]]
-Leave = Callable[[str, Any], Any]
+PreHook = Callable[[str, dict[str, Any]], dict[str, Any]]
+PostHook = Callable[[str, Any], Any]
 # (number of the source, its gradient)
-Take = Callable[[int, Array], None]
+OnGradient = Callable[[int, Array], None]
 # (shape) -> uniform numbers in [0, 1); an element is dropped where its number is below the rate.
 DropoutSource = Callable[[tuple[int, ...]], Array]
 
@@ -48,17 +48,17 @@ class Adapter(Protocol):
     def assign(self, values: Mapping[str, Array]) -> None:
         """Set parameters and buffers by path, dtype included; the arrays become the adapter's."""
 
-    def probing(self, precision: Precision, *, training: bool) -> AbstractContextManager[None]:
+    def in_precision(self, precision: Precision, *, training: bool) -> AbstractContextManager[None]:
         """Make float constants and defaults enter as `precision`, in the given mode, meanwhile."""
 
-    def watching(self, enter: Enter, leave: Leave) -> AbstractContextManager[None]:
+    def hooked(self, enter: PreHook, leave: PostHook) -> AbstractContextManager[None]:
         """Call `enter(path, arguments)` before and `leave(path, result)` after each submodule runs.
 
         `arguments` maps the names of the forward function's parameters to their values; what the
         two functions return takes the place of what they were given.
         """
 
-    def dropping(self, source: DropoutSource) -> AbstractContextManager[None]:
+    def dropout_from(self, source: DropoutSource) -> AbstractContextManager[None]:
         """Let the framework's own dropout layers take their random numbers from `source`."""
 
     def call(self, inputs: Mapping[str, Tensor]) -> Any:
@@ -80,7 +80,7 @@ class Adapter(Protocol):
         """Take a float array in as (source, tensor to pass on); `vjp` takes the source."""
 
     def vjp(
-        self, outputs: list[tuple[Tensor, Array]], sources: Sequence[Tensor], take: Take
+        self, outputs: list[tuple[Tensor, Array]], sources: Sequence[Tensor], take: OnGradient
     ) -> None:
         """Find the gradient of sum(tensor * cotangent) by each source.
 
@@ -92,7 +92,7 @@ class Adapter(Protocol):
                 it copies what it keeps. An adapter that then lets go keeps large models small.
         """
 
-    def moving(self, move: Callable[[Array], Array]) -> AbstractContextManager[None]:
+    def perturbing_operations(self, move: Callable[[Array], Array]) -> AbstractContextManager[None]:
         """Let `move` change what every operation on float64 tensors leaves, meanwhile.
 
         Optional: without it, rounding in what is computed from integers alone goes unmeasured.

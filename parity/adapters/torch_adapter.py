@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from parity.adapters.protocol import DropoutSource, Enter, Leave, Take
+from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook
 from parity.base.numerics import Array, Precision
 
 
@@ -60,7 +60,7 @@ class TorchAdapter:
             target.data = tensor
 
     @contextmanager
-    def probing(self, precision: Precision, *, training: bool) -> Iterator[None]:
+    def in_precision(self, precision: Precision, *, training: bool) -> Iterator[None]:
         """Cast what is left, set the mode, and let `torch.arange(…)` and its like follow."""
         dtype, before = getattr(torch, precision), torch.get_default_dtype()
         modes = {module: module.training for module in self._plain.modules()}
@@ -78,7 +78,7 @@ class TorchAdapter:
                 module.training = mode
 
     @contextmanager
-    def watching(self, enter: Enter, leave: Leave) -> Iterator[None]:
+    def hooked(self, enter: PreHook, leave: PostHook) -> Iterator[None]:
         """Wrap each submodule's `forward` on the instance, and take the wrapping off again."""
         wrapped = self.modules()
         before = {path: vars(module).get("forward") for path, module in wrapped.items()}
@@ -93,7 +93,7 @@ class TorchAdapter:
                     object.__setattr__(module, "forward", before[path])
 
     @contextmanager
-    def dropping(self, source: DropoutSource) -> Iterator[None]:
+    def dropout_from(self, source: DropoutSource) -> Iterator[None]:
         """Replace `F.dropout` and its like, through which every dropout layer goes.
 
         Fused attention drops inside its kernel; where it does, it is written out.
@@ -123,9 +123,9 @@ class TorchAdapter:
                 setattr(F, name, function)
 
     @contextmanager
-    def moving(self, move: Callable[[Array], Array]) -> Iterator[None]:
+    def perturbing_operations(self, move: Callable[[Array], Array]) -> Iterator[None]:
         """Change the result of every operation below autograd, so those of the way back as well."""
-        with _Moving(move):
+        with _PerturbOperations(move):
             yield
 
     def call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
@@ -162,7 +162,7 @@ class TorchAdapter:
         self,
         outputs: list[tuple[torch.Tensor, Array]],
         sources: Sequence[torch.Tensor | _Source],
-        take: Take,
+        take: OnGradient,
     ) -> None:
         """Pull the cotangents back to the sources.
 
@@ -228,7 +228,7 @@ class _Source(NamedTuple):
     shape: tuple[int, ...]
 
 
-class _Moving(TorchDispatchMode):
+class _PerturbOperations(TorchDispatchMode):
     """Moves what each operation on float64 tensors leaves; views and constants stay."""
 
     def __init__(self, move: Callable[[Array], Array]) -> None:
@@ -265,7 +265,7 @@ class _Enter(torch.autograd.Function):
 
 
 def _watched(
-    path: str, forward: Callable[..., Any], enter: Enter, leave: Leave
+    path: str, forward: Callable[..., Any], enter: PreHook, leave: PostHook
 ) -> Callable[..., Any]:
     signature = inspect.signature(forward)
 

@@ -177,7 +177,7 @@ def _entry(line: Line) -> str:
         shown = line.shown[side]
         text += f"\n```python\n{shown['program']}\n```\n"
         text += f"{name} prints\n\n{_quoted(shown['prints'] or '(nothing)')}\n"
-    text += _mend(line.mend)
+    text += _workaround(line.workaround)
     others = line.findings[1:]
     if others:
         text += f"\nAlso: {_others(others)}.\n"
@@ -207,13 +207,13 @@ def _quoted(text: str) -> str:
     return f"```text\n{text}\n```"
 
 
-def _mend(mend: Mapping[str, Any]) -> str:
-    if not mend:
+def _workaround(workaround: Mapping[str, Any]) -> str:
+    if not workaround:
         return ""
-    if not mend["mends"] or mend["breaks"]:
+    if not workaround["workarounds"] or workaround["breaks"]:
         return ""
-    left = f"; it leaves: {', '.join(mend['leaves'])}" if mend["leaves"] else ""
-    return f"\nMend (`{mend['verdict']}`{left}):\n\n```python\n{mend['source']}\n```\n"
+    left = f"; it leaves: {', '.join(workaround['leaves'])}" if workaround["leaves"] else ""
+    return f"\nMend (`{workaround['verdict']}`{left}):\n\n```python\n{workaround['source']}\n```\n"
 
 
 def _others(findings: Sequence[Mapping[str, Any]]) -> str:

@@ -80,7 +80,7 @@ class Entry:
     kind: Kind = "numeric"
     cases: tuple[str, ...] | None = None
     gradient: bool = True
-    mend: str = ""
+    workaround: str = ""
     note: str = ""
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from parity.atlas.cases import ORDINARY, UNSHIFTED
 from parity.atlas.entry import Entry
-from parity.atlas.sides import Outcome, Side, said
+from parity.atlas.sides import Backend, Outcome, said
 from parity.base.numerics import Array, Precision, distance, magnitude
-from parity.base.rng import shifted
+from parity.base.rng import perturb_one_ulp
 from parity.compare.initial_values import critical_value, kolmogorov_smirnov
 from parity.verdict import (
     FLOAT32_EPSILON,
@@ -59,7 +59,7 @@ class Finding:
 
 
 def judge_numeric(
-    entry: Entry, source: str, case: str, inputs: Inputs, reference: Side, candidate: Side
+    entry: Entry, source: str, case: str, inputs: Inputs, reference: Backend, candidate: Backend
 ) -> list[Finding]:
     """Judge a source of the candidate on inputs, at every place.
 
@@ -96,7 +96,8 @@ def judge_numeric(
 
 def _shift(inputs: Inputs, precision: Precision, number: int) -> dict[str, Array]:
     return {
-        name: shifted(array, precision, name, "atlas", number) for name, array in inputs.items()
+        name: perturb_one_ulp(array, precision, name, "atlas", number)
+        for name, array in inputs.items()
     }
 
 
@@ -151,11 +152,11 @@ def _judge_place(
         reference_spread=spread(0, "float32"),
         candidate_spread=spread(1, "float32"),
         double_spread=max(spread(0, "float64"), spread(1, "float64")),
-        flow=flow,
+        cancellation_scale=flow,
         identical=bool(same),
     )
     # Of a single operator, float32 alone going wrong is a loss of digits, on any input.
-    result = judge(measured, ordinary=False)
+    result = judge(measured, is_plain_input=False)
     reason = result.reason.replace("the candidate", "Jittor").replace("the reference", "PyTorch")
     passing = magnitude(_largest(inputs))
     if case != ORDINARY and _is_rounding_of(max(1.0, passing), measured, result.verdict):
@@ -259,7 +260,7 @@ def _first(wrong: Array, ours: Array, theirs: Array) -> str:
     return f"{theirs[at]:.6g} where PyTorch has {ours[at]:.6g}"
 
 
-def judge_rule(entry: Entry, source: str, reference: Side, candidate: Side) -> list[Finding]:
+def judge_rule(entry: Entry, source: str, reference: Backend, candidate: Backend) -> list[Finding]:
     """Judge plain values, or that an exception is raised, by equality."""
     ours, theirs = (
         _value(side, text) for side, text in ((reference, entry.torch), (candidate, source))
@@ -272,14 +273,14 @@ def judge_rule(entry: Entry, source: str, reference: Side, candidate: Side) -> l
     return [Finding(case="", place="value", verdict=verdict, reason=reason)]
 
 
-def _value(side: Side, source: str) -> tuple[str, str]:
+def _value(side: Backend, source: str) -> tuple[str, str]:
     try:
         return plain(side, side.value(source)), ""
     except Exception as error:  # whatever a framework may raise is an outcome
         return "", said(error)
 
 
-def plain(side: Side, value: Any) -> str:
+def plain(side: Backend, value: Any) -> str:
     """Return a value as text that does not tell which framework it comes from."""
     if side.is_tensor(value):
         return str(side.to_array(value).tolist())
@@ -288,7 +289,9 @@ def plain(side: Side, value: Any) -> str:
     return str(value).removeprefix("torch.")
 
 
-def judge_random(entry: Entry, source: str, reference: Side, candidate: Side) -> list[Finding]:
+def judge_random(
+    entry: Entry, source: str, reference: Backend, candidate: Backend
+) -> list[Finding]:
     """Judge two samples: constants exactly, others by their distribution functions.
 
     The two-sample Kolmogorov-Smirnov test calls equal distributions different once in a million
@@ -317,7 +320,7 @@ def judge_random(entry: Entry, source: str, reference: Side, candidate: Side) ->
     ]  # fmt: skip
 
 
-def _sample(side: Side, source: str) -> Array | str:
+def _sample(side: Backend, source: str) -> Array | str:
     seed = "torch.manual_seed(0)" if side.framework == "torch" else "jt.set_global_seed(0)"
     try:
         return side.to_array(side.value(f"{seed}\n{source}"))

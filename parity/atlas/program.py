@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity.atlas.entry import Entry, parts
-from parity.atlas.sides import Framework, Side, said
+from parity.atlas.sides import Backend, Framework, said
 from parity.base.numerics import Array, Precision
 
 PREAMBLE = """\
@@ -106,7 +106,7 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def printed(text: str, side: Side) -> str:
+def printed(text: str, side: Backend) -> str:
     """Run a program of one side and return what it prints, and the exception that ends it."""
     out = io.StringIO()
     ending = ""

@@ -39,7 +39,7 @@ class Line:
     cases: int
     findings: Sequence[Mapping[str, Any]] = ()
     shown: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    mend: Mapping[str, Any] = field(default_factory=dict)
+    workaround: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ordinary(self) -> bool:

@@ -27,7 +27,7 @@ class Outcome:
     raised: str = ""
 
 
-class Side:
+class Backend:
     """One framework; `names` are what its sources know."""
 
     def __init__(self, framework: Framework, adapter: Adapter, names: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ class Side:
     ) -> Outcome:
         """Run a source on inputs and pull a fixed cotangent back to them."""
         try:
-            with self._casting(precision), self._adapter.probing(precision, training=False):
+            with self._casting(precision), self._adapter.in_precision(precision, training=False):
                 return Outcome(values=self._run(source, inputs, precision, gradient))
         except Exception as error:  # whatever a framework may raise is an outcome
             return Outcome(raised=said(error))
@@ -118,19 +118,19 @@ def cotangent(shape: tuple[int, ...]) -> Array:
     return weights.reshape(shape)
 
 
-def torch_side() -> Side:
+def torch_side() -> Backend:
     """Import PyTorch."""
     torch = importlib.import_module("torch")
     names = {"torch": torch, "F": torch.nn.functional}
-    return Side("torch", adapt(torch.nn.Identity()), names)
+    return Backend("torch", adapt(torch.nn.Identity()), names)
 
 
-def jittor_side() -> Side:
+def jittor_side() -> Backend:
     """Import Jittor, through `jittor_env`."""
     import jittor_env
 
     jt = jittor_env.load()
-    return Side("jittor", adapt(jt.nn.Identity()), {"jt": jt})
+    return Backend("jittor", adapt(jt.nn.Identity()), {"jt": jt})
 
 
 def _flat(value: Any) -> list[Any]:

@@ -65,28 +65,35 @@ def survey(groups: Sequence[str] = ()) -> Atlas:
 def survey_entry(worker: Worker, group: str, entry: Entry) -> Line:
     """Judge one entry on all its cases, its mend too, and have its first finding shown."""
     names = cases(entry) if entry.kind == "numeric" else ("",)
-    found = _judge(worker, group, entry, names, mend=False)
+    found = _judge(worker, group, entry, names, workaround=False)
     failing = sorted((f for f in found if not _passes(f)), key=_order)
     verdict = max((Verdict[f["verdict"]] for f in found), key=lambda v: v.rank)
     shown: Mapping[str, Any] = {}
-    mend: Mapping[str, Any] = {}
+    workaround: Mapping[str, Any] = {}
     if failing:
         shown = _show(worker, group, entry, failing[0])
-        if entry.mend:
-            mended = _judge(worker, group, entry, names, mend=True)
-            mend = _mend(entry, found, mended)
+        if entry.workaround:
+            mended = _judge(worker, group, entry, names, workaround=True)
+            workaround = _workaround(entry, found, mended)
     return Line(
         group=group, name=entry.name, torch=entry.torch, jittor=entry.jittor, note=entry.note,
-        verdict=verdict.name, cases=len(names), findings=failing, shown=shown, mend=mend,
+        verdict=verdict.name, cases=len(names), findings=failing,
+        shown=shown, workaround=workaround,
     )  # fmt: skip
 
 
 def _judge(
-    worker: Worker, group: str, entry: Entry, names: Sequence[str], *, mend: bool
+    worker: Worker, group: str, entry: Entry, names: Sequence[str], *, workaround: bool
 ) -> list[Found]:
     found: list[Found] = []
     for case in names:
-        task = {"do": "judge", "group": group, "entry": entry.name, "case": case, "mend": mend}
+        task = {
+            "do": "judge",
+            "group": group,
+            "entry": entry.name,
+            "case": case,
+            "mend": workaround,
+        }
         try:
             found += worker.ask(task)["findings"]
         except WorkerDied as error:
@@ -123,16 +130,16 @@ def _show(worker: Worker, group: str, entry: Entry, finding: Found) -> Mapping[s
     raise CannotCompare(f"{group}: {entry.name}: PyTorch cannot be run: {died}")
 
 
-def _mend(entry: Entry, found: Sequence[Found], mended: Sequence[Found]) -> dict[str, Any]:
+def _workaround(entry: Entry, found: Sequence[Found], mended: Sequence[Found]) -> dict[str, Any]:
     """Tell which cases a mend mends, which it leaves, and whether it breaks any."""
     before = {f["case"] for f in found if not _passes(f)}
     left = {f["case"] for f in mended if not _passes(f)}
     cases = before - left
     here = [Verdict[f["verdict"]] for f in mended if f["case"] in cases]
     return {
-        "source": entry.mend,
+        "source": entry.workaround,
         "verdict": max(here, key=lambda v: v.rank, default=Verdict.ERROR).name,
-        "mends": sorted(cases),
+        "workarounds": sorted(cases),
         "leaves": sorted(left & before),
         "breaks": sorted(left - before),
     }

@@ -20,7 +20,7 @@ from parity.atlas.entry import Entry
 from parity.atlas.judge import Finding, judge_numeric, judge_random, judge_rule
 from parity.atlas.program import printed, program
 from parity.atlas.shrink import shrunk
-from parity.atlas.sides import Side, jittor_side, torch_side
+from parity.atlas.sides import Backend, jittor_side, torch_side
 from parity.base.numerics import Array
 
 Task = Mapping[str, Any]
@@ -40,19 +40,21 @@ def serve() -> None:
         print(json.dumps(answer(json.loads(line), *sides)), file=answers, flush=True)
 
 
-def answer(task: Task, reference: Side, candidate: Side) -> dict[str, Any]:
+def answer(task: Task, reference: Backend, candidate: Backend) -> dict[str, Any]:
     """Do one task: `versions`, `judge` an entry on a case, or `show` a finding."""
     if task["do"] == "versions":
         return versions(reference, candidate)
     entry = catalogue.find(task["group"], task["entry"])
     if task["do"] == "judge":
-        source = entry.mend if task["mend"] else entry.jittor
+        source = entry.workaround if task["mend"] else entry.jittor
         found = judged(entry, source, task["case"], reference, candidate)
         return {"findings": [finding.as_json() for finding in found]}
     return shown(entry, task["case"], task["place"], task["how"], reference, candidate)
 
 
-def judged(entry: Entry, source: str, case: str, reference: Side, candidate: Side) -> list[Finding]:
+def judged(
+    entry: Entry, source: str, case: str, reference: Backend, candidate: Backend
+) -> list[Finding]:
     """Judge an entry's source, or its mend, on a case."""
     if entry.kind == "numeric":
         return judge_numeric(entry, source, case, draw(entry, case), reference, candidate)
@@ -61,7 +63,7 @@ def judged(entry: Entry, source: str, case: str, reference: Side, candidate: Sid
 
 
 def shown(
-    entry: Entry, case: str, place: str, how: str, reference: Side, candidate: Side
+    entry: Entry, case: str, place: str, how: str, reference: Backend, candidate: Backend
 ) -> dict[str, Any]:
     """Return the shortest program that shows a finding, by side, and what each prints."""
     inputs = draw(entry, case or ORDINARY)
@@ -89,8 +91,8 @@ def _smallest(
     case: str,
     place: str,
     inputs: Mapping[str, Array],
-    reference: Side,
-    candidate: Side,
+    reference: Backend,
+    candidate: Backend,
 ) -> dict[str, Array]:
     def find(arrays: Mapping[str, Array]) -> Finding | None:
         found = judge_numeric(entry, entry.jittor, case, arrays, reference, candidate)
@@ -108,7 +110,7 @@ def _smallest(
     return shrunk(inputs, still)
 
 
-def versions(reference: Side, candidate: Side) -> dict[str, Any]:
+def versions(reference: Backend, candidate: Backend) -> dict[str, Any]:
     """Return what the atlas holds for: versions, and the settings that change arithmetic."""
     flags = candidate.names["jt"].flags.cc_flags.split()
     arithmetic = sorted({f for f in flags if f.startswith(("-O", "-ff", "-fno-", "-fas"))})

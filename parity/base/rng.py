@@ -33,7 +33,7 @@ def random_bytes(size: int, *key: object) -> np.ndarray[Any, np.dtype[np.uint8]]
 _REUSED = np.random.Generator(np.random.Philox(0))
 
 
-def shifted(array: Array, precision: Precision, name: str, *key: object) -> Array:
+def perturb_one_ulp(array: Array, precision: Precision, name: str, *key: object) -> Array:
     """Return floats in a precision, every element moved by one ulp, up or down at random.
 
     Zeros stay zero because they are structure: a ReLU's, a mask's, an initial state's.
@@ -48,7 +48,7 @@ def shifted(array: Array, precision: Precision, name: str, *key: object) -> Arra
         return array
     moved = np.array(array, precision, order="C")
     flat = moved.reshape(-1)
-    coins = _coins(key, name, flat.size)
+    coins = _random_signs(key, name, flat.size)
     with np.errstate(over="ignore", invalid="ignore"):
         if not (flat.all() and np.isfinite(flat.sum())):
             coins = coins * (np.isfinite(flat) & (flat != 0))
@@ -58,9 +58,9 @@ def shifted(array: Array, precision: Precision, name: str, *key: object) -> Arra
     return moved
 
 
-def _coins(key: tuple[object, ...], name: str, size: int) -> Array:
+def _random_signs(key: tuple[object, ...], name: str, size: int) -> Array:
     """Return so many numbers that are 1 or -1, int8, from where the name says in those of a key."""
-    tossed = _tossed(key)
+    tossed = _sign_pool(key)
     start = zlib.crc32(name.encode()) % tossed.size
     if start + size <= tossed.size:
         return tossed[start : start + size]
@@ -68,7 +68,7 @@ def _coins(key: tuple[object, ...], name: str, size: int) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _tossed(key: tuple[object, ...]) -> Array:
+def _sign_pool(key: tuple[object, ...]) -> Array:
     # As many as a layer has weights, and tossed in a millisecond; larger arrays repeat them.
     tossed: Array = np.unpackbits(random_bytes(2**17, "coins", *key)).view(np.int8)
     tossed *= 2

@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.base.numerics import Array
 
-Probe = Callable[[Array], Array]
+StressInput = Callable[[Array], Array]
 
 
 def _unit(x: Array) -> Array:
@@ -22,7 +22,7 @@ def _unit(x: Array) -> Array:
     return x / spread if 0 < spread < np.inf else x
 
 
-PROBES: dict[str, Probe] = {
+STRESS_INPUTS: dict[str, StressInput] = {
     "plain": lambda x: x,
     # Variance 1e-6: where the epsilon of a normalisation shows.
     "low variance": lambda x: _unit(x) / 1024,

@@ -9,7 +9,7 @@ from parity.errors import CannotCompare
 from parity.report.report import Report
 
 
-def without_idle_entries(
+def require_used_entries(
     report: Report, allow: Mapping[str, str] | None, matched: Collection[str]
 ) -> Report:
     """Return the report; an entry of `allow` that excused nothing is refused.

@@ -10,12 +10,12 @@ import numpy as np
 from parity.base.numerics import Array
 from parity.pair import Pair
 from parity.report.finding import Finding
-from parity.trace.bound_model import Subject
+from parity.trace.bound_model import BoundModel
 from parity.verdict import INIT_SIGNIFICANCE, Verdict
 
 
 def compare_initial(
-    pair: Pair, candidate: Subject, state: dict[str, Array]
+    pair: Pair, candidate: BoundModel, state: dict[str, Array]
 ) -> tuple[list[Finding], list[str]]:
     """Compare both sides' weights as the builders left them.
 

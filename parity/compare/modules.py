@@ -7,18 +7,32 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from parity.base.numerics import Array, Precision
-from parity.base.stress_inputs import PROBES
-from parity.compare.noise_profile import Comparison, Shift, Values, compare, module_flow
-from parity.compare.operation_noise import Move
+from parity.base.stress_inputs import STRESS_INPUTS
+from parity.compare.noise_profile import (
+    Comparison,
+    Perturbation,
+    Values,
+    compare,
+    module_cancellation_scale,
+)
+from parity.compare.operation_noise import PerturbResult
 from parity.pair import Pair
-from parity.trace.bound_model import Subject
-from parity.trace.recorder import Run, Tap, Trace, bare_run, cut_run, observed_run, roll_call
-from parity.trace.sites import Place, places
+from parity.trace.bound_model import BoundModel
+from parity.trace.recorder import (
+    Run,
+    Tap,
+    Trace,
+    list_calls,
+    run_end_to_end,
+    run_isolated,
+    run_with_injection,
+)
+from parity.trace.sites import TensorSite, tensor_sites
 from parity.verdict import Judgement
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sides:
+class PairRunner:
     """A pair ready to run.
 
     Attributes:
@@ -30,19 +44,19 @@ class Sides:
     """
 
     pair: Pair
-    reference: Subject
-    candidate: Subject
+    reference: BoundModel
+    candidate: BoundModel
     inputs: Mapping[str, Array]
     weights: Mapping[str, Array]
     seed: int
 
     def run(
         self,
-        subject: Subject,
+        model: BoundModel,
         precision: Precision,
         *,
-        probe: str | None = None,
-        shift: Shift | None = None,
+        stress_input: str | None = None,
+        shift: Perturbation | None = None,
         seed: int | None = None,
     ) -> Run:
         """Describe one run of a side."""
@@ -51,35 +65,41 @@ class Sides:
             weights=self.weights,
             precision=precision,
             training=self.pair.training,
-            loss=self.pair.loss_for(subject.adapter.framework),
+            loss=self.pair.loss_for(model.adapter.framework),
             seed=self.seed if seed is None else seed,
-            probe=None if probe is None else PROBES[probe],
+            stress_input=None if stress_input is None else STRESS_INPUTS[stress_input],
             shift=shift,
         )
 
-    def judge_probe(self, probe: str, *, first: bool) -> dict[Place, Judgement]:
+    def judge_under(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
         """Judge every gap under one probe; under the first, each side is also run twice."""
-        lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe))
+        teacher = run_isolated(
+            self.reference, self.run(self.reference, "float64", stress_input=stress_input)
+        )
         comparison = Comparison(
             # What leads is what the reference, following itself in float64, would leave.
-            reference=self._follower(self.reference, lead, {"float64": lead}),
-            candidate=self._follower(self.candidate, lead),
-            ordinary=first,
-            thorough=first,
-            flow=module_flow(places(lead), 1.0, lead.passed),
-            mixed=self._mixed(),
+            reference=self._follower(self.reference, teacher, {"float64": teacher}),
+            candidate=self._follower(self.candidate, teacher),
+            is_plain_input=first,
+            check_determinism=first,
+            cancellation_scale=module_cancellation_scale(
+                tensor_sites(teacher), 1.0, teacher.passed
+            ),
+            cross_framework=self._cross_framework(),
         )
         return compare(comparison, seed=self.seed)
 
     def _follower(
-        self, subject: Subject, lead: Trace, kept: Mapping[Precision, Trace] | None = None
+        self, model: BoundModel, teacher: Trace, kept: Mapping[Precision, Trace] | None = None
     ) -> _Traced:
-        def follow(precision: Precision, shift: Shift | None, still: Trace | None) -> Trace:
-            return cut_run(subject, self.run(subject, precision, shift=shift), lead, still)
+        def follow(
+            precision: Precision, shift: Perturbation | None, baseline: Trace | None
+        ) -> Trace:
+            return run_isolated(model, self.run(model, precision, shift=shift), teacher, baseline)
 
-        return _Traced(follow, subject, kept)
+        return _Traced(follow, model, kept)
 
-    def judge_whole(self) -> dict[Place, Judgement]:
+    def judge_whole(self) -> dict[TensorSite, Judgement]:
         """Judge outputs, loss and gradients of both sides run whole, as their users run them."""
         reference = self._whole(self.reference)
         # Without a loss of the user's the outputs are weighed with standard normal numbers.
@@ -87,23 +107,25 @@ class Sides:
         comparison = Comparison(
             reference=reference,
             candidate=self._whole(self.candidate),
-            ordinary=True,
-            thorough=True,
-            flow=module_flow(reference.values("float64"), cotangent, {}),
-            mixed=self._mixed(),
+            is_plain_input=True,
+            check_determinism=True,
+            cancellation_scale=module_cancellation_scale(
+                reference.values("float64"), cotangent, {}
+            ),
+            cross_framework=self._cross_framework(),
         )
         return compare(comparison, seed=self.seed)
 
-    def _mixed(self) -> bool:
+    def _cross_framework(self) -> bool:
         return self.reference.adapter.framework != self.candidate.adapter.framework
 
-    def _whole(self, subject: Subject) -> _Traced:
-        def run(precision: Precision, shift: Shift | None, still: Trace | None) -> Trace:
-            return bare_run(subject, self.run(subject, precision, shift=shift), still)
+    def _whole(self, model: BoundModel) -> _Traced:
+        def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
+            return run_end_to_end(model, self.run(model, precision, shift=shift), baseline)
 
-        return _Traced(run, subject, name=_end_to_end)
+        return _Traced(run, model, name=_end_to_end)
 
-    def without(self, modules: Collection[str]) -> Sides:
+    def without(self, modules: Collection[str]) -> PairRunner:
         """Return the same sides, with some modules no longer watched."""
         return replace(
             self,
@@ -118,27 +140,32 @@ class Sides:
             self._whole(self.candidate).values(precision),
         )
 
-    def roll_calls(self) -> tuple[Trace, Trace]:
+    def list_calls(self) -> tuple[Trace, Trace]:
         """Run both sides forward, once each, to see what is called."""
-        lead = roll_call(self.reference, self.run(self.reference, "float32"))
-        return lead, roll_call(self.candidate, self.run(self.candidate, "float32"), lead)
+        teacher = list_calls(self.reference, self.run(self.reference, "float32"))
+        return teacher, list_calls(self.candidate, self.run(self.candidate, "float32"), teacher)
 
     def rerun(
-        self, probe: str, *, precision: Precision = "float64", seed: int | None = None
+        self, stress_input: str, *, precision: Precision = "float64", seed: int | None = None
     ) -> tuple[Trace, Trace]:
         """Run the reference in float64 and the candidate in a precision, cut, once each."""
-        lead = cut_run(self.reference, self.run(self.reference, "float64", probe=probe, seed=seed))
-        return lead, cut_run(self.candidate, self.run(self.candidate, precision, seed=seed), lead)
+        teacher = run_isolated(
+            self.reference,
+            self.run(self.reference, "float64", stress_input=stress_input, seed=seed),
+        )
+        return teacher, run_isolated(
+            self.candidate, self.run(self.candidate, precision, seed=seed), teacher
+        )
 
-    def rerun_reference(self, lead: Trace) -> Trace:
+    def rerun_reference(self, teacher: Trace) -> Trace:
         """Run the reference cut, in float64, on what the leading run passed on."""
-        return cut_run(self.reference, self.run(self.reference, "float64"), lead)
+        return run_isolated(self.reference, self.run(self.reference, "float64"), teacher)
 
     def observe(
-        self, subject: Subject, precision: Precision, inject: Mapping[Tap, Array], lead: Trace
+        self, model: BoundModel, precision: Precision, inject: Mapping[Tap, Array], teacher: Trace
     ) -> Trace:
         """Run a side uncut, with some taps' values put in the place of its own."""
-        return observed_run(subject, self.run(subject, precision), lead, inject)
+        return run_with_injection(model, self.run(model, precision), teacher, inject)
 
 
 class _Traced:
@@ -146,43 +173,45 @@ class _Traced:
 
     def __init__(
         self,
-        run: Callable[[Precision, Shift | None, Trace | None], Trace],
-        subject: Subject,
+        run: Callable[[Precision, Perturbation | None, Trace | None], Trace],
+        model: BoundModel,
         kept: Mapping[Precision, Trace] | None = None,
-        name: Callable[[Place], Place] | None = None,
+        name: Callable[[TensorSite], TensorSite] | None = None,
     ) -> None:
-        self._run, self._subject, self._name = run, subject, name
+        self._run, self._model, self._name = run, model, name
         self._kept: dict[Precision, Trace] = dict(kept or {})
 
     def values(self, precision: Precision) -> Values:
-        return self._named(self._still(precision))
+        return self._named(self._baseline(precision))
 
-    def gaps(self, precision: Precision, shift: Shift | None) -> Mapping[Place, float]:
-        return self._named(self._run(precision, shift, self._still(precision)))
+    def distances(
+        self, precision: Precision, shift: Perturbation | None
+    ) -> Mapping[TensorSite, float]:
+        return self._named(self._run(precision, shift, self._baseline(precision)))
 
-    def moved(self, move: Move) -> Mapping[Place, float] | None:
-        moving = getattr(self._subject.adapter, "moving", None)
-        if moving is None:
+    def perturbed(self, perturb: PerturbResult) -> Mapping[TensorSite, float] | None:
+        perturbing_operations = getattr(self._model.adapter, "perturbing_operations", None)
+        if perturbing_operations is None:
             return None
-        still = self._still("float64")
-        with moving(move):
-            return self._named(self._run("float64", None, still))
+        baseline = self._baseline("float64")
+        with perturbing_operations(perturb):
+            return self._named(self._run("float64", None, baseline))
 
-    def _still(self, precision: Precision) -> Trace:
+    def _baseline(self, precision: Precision) -> Trace:
         if precision not in self._kept:
             self._kept[precision] = self._run(precision, None, None)
         return self._kept[precision]
 
-    def _named(self, trace: Trace) -> Mapping[Place, Any]:
-        found = places(trace)
+    def _named(self, trace: Trace) -> Mapping[TensorSite, Any]:
+        found = tensor_sites(trace)
         return found if self._name is None else found.named(self._name)
 
 
-def _end_to_end(place: Place) -> Place:
-    owner = f" of {place.path}" if place.path and place.tap is None else ""
-    return Place(place.phase, "", f"{place.tensor}{owner}, end to end", place.tap)
+def _end_to_end(site: TensorSite) -> TensorSite:
+    owner = f" of {site.path}" if site.path and site.tap is None else ""
+    return TensorSite(site.phase, "", f"{site.tensor}{owner}, end to end", site.tap)
 
 
-def _unwatched(subject: Subject, modules: Collection[str]) -> Subject:
-    kept = {own: path for own, path in subject.modules.items() if path not in modules}
-    return replace(subject, modules=kept)
+def _unwatched(model: BoundModel, modules: Collection[str]) -> BoundModel:
+    kept = {own: path for own, path in model.modules.items() if path not in modules}
+    return replace(model, modules=kept)

@@ -11,10 +11,10 @@ import numpy as np
 
 from parity.base.memory import give_back
 from parity.base.numerics import Array, Precision, distance, is_float, magnitude
-from parity.base.rng import shifted
-from parity.compare.operation_noise import Move, operation_spread
+from parity.base.rng import perturb_one_ulp
+from parity.compare.operation_noise import PerturbResult, operation_spread
 from parity.trace.recorder import Tap
-from parity.trace.sites import Place
+from parity.trace.sites import TensorSite
 from parity.verdict import (
     FLOAT32_EPSILON,
     PRECISION_RATIO,
@@ -26,8 +26,8 @@ from parity.verdict import (
     judge,
 )
 
-Values = Mapping[Place, Array]
-Shift = Callable[[Array, str], Array]
+Values = Mapping[TensorSite, Array]
+Perturbation = Callable[[Array, str], Array]
 
 
 class Runner(Protocol):
@@ -36,10 +36,12 @@ class Runner(Protocol):
     def values(self, precision: Precision) -> Values:
         """Return what it leaves at every place; the run is made once and kept."""
 
-    def gaps(self, precision: Precision, shift: Shift | None) -> Mapping[Place, float]:
+    def distances(
+        self, precision: Precision, shift: Perturbation | None
+    ) -> Mapping[TensorSite, float]:
         """Run it again and return the distances from its `values`; NaN where either has one."""
 
-    def moved(self, move: Move) -> Mapping[Place, float] | None:
+    def perturbed(self, perturb: PerturbResult) -> Mapping[TensorSite, float] | None:
         """Do so in float64 with every operation's result moved; None where that cannot be done."""
 
 
@@ -53,7 +55,7 @@ class Repeated:
 
     def __init__(
         self,
-        run: Callable[[Precision, Shift | None], Values],
+        run: Callable[[Precision, Perturbation | None], Values],
         kept: Mapping[Precision, Values] | None = None,
     ) -> None:
         self._run = run
@@ -65,16 +67,18 @@ class Repeated:
             self._kept[precision] = self._run(precision, None)
         return self._kept[precision]
 
-    def gaps(self, precision: Precision, shift: Shift | None) -> Mapping[Place, float]:
+    def distances(
+        self, precision: Precision, shift: Perturbation | None
+    ) -> Mapping[TensorSite, float]:
         """See `Runner`."""
-        still = self.values(precision)
+        baseline = self.values(precision)
         return {
-            place: distance(array, still[place].reshape(array.shape))
-            for place, array in self._run(precision, shift).items()
-            if place in still and still[place].size == array.size
+            site: distance(array, baseline[site].reshape(array.shape))
+            for site, array in self._run(precision, shift).items()
+            if site in baseline and baseline[site].size == array.size
         }
 
-    def moved(self, move: Move) -> None:
+    def perturbed(self, perturb: PerturbResult) -> None:
         """See `Runner`."""
 
 
@@ -84,81 +88,86 @@ class Comparison:
 
     Attributes:
         reference, candidate: either side; the reference's values in float64 are what is expected.
-        ordinary: whether the inputs are ones that models meet, and not a mere probe; then both
-            sides must be finite.
-        thorough: whether each side is also run against itself, and shifted more often.
-        flow: place -> how large the numbers are that a gradient there is made of, 0 where its own
-            size says it all; some gradients are zero in exact arithmetic, or behind a saturated
-            softmax next to it, and what is left of them is rounding of what flows beside them.
-        mixed: whether they are of two frameworks, one of which could keep the other's memory.
+        is_plain_input: whether the inputs are ones that models meet, and not stress inputs; then
+            both sides must be finite.
+        check_determinism: whether each side is also run against itself, and perturbed more often.
+        cancellation_scale: (site) -> magnitude of the terms summed into a gradient. Where they
+            cancel, rounding is relative to them and not to the gradient. 0: use the gradient's own
+            size.
+        cross_framework: whether the sides are of two frameworks, one of which could keep the
+            other's memory.
     """
 
     reference: Runner
     candidate: Runner
-    ordinary: bool
-    thorough: bool
-    flow: Callable[[Place], float]
-    mixed: bool = False
+    is_plain_input: bool
+    check_determinism: bool
+    cancellation_scale: Callable[[TensorSite], float]
+    cross_framework: bool = False
 
 
-def one_ulp(precision: Precision, seed: int, number: int) -> Shift:
+def one_ulp(precision: Precision, seed: int, number: int) -> Perturbation:
     """Return the `number`-th random one-ulp shift of whatever flows in."""
-    return lambda array, name: shifted(array, precision, name, seed, "ulp", number)
+    return lambda array, name: perturb_one_ulp(array, precision, name, seed, "ulp", number)
 
 
-def compare(comparison: Comparison, *, seed: int) -> dict[Place, Judgement]:
+def compare(comparison: Comparison, *, seed: int) -> dict[TensorSite, Judgement]:
     """Judge every place that the leading run or the candidate reached.
 
     A place where the reference itself is not finite under a mere probe is left out.
     """
     sides = []
     for runner in (comparison.reference, comparison.candidate):
-        sides.append(_Side(runner, comparison.thorough, seed))
-        if comparison.mixed:
+        sides.append(NoiseProfile(runner, comparison.check_determinism, seed))
+        if comparison.cross_framework:
             give_back()
     reference, candidate = sides
-    lead = reference.double
+    teacher = reference.double
     judged = {}
-    for place, expected in lead.items():
-        flow = comparison.flow(place)
-        judgement = _judge_place(place, expected, reference, candidate, comparison.ordinary, flow)
+    for site, expected in teacher.items():
+        cancellation_scale = comparison.cancellation_scale(site)
+        judgement = _judge_place(
+            site, expected, reference, candidate, comparison.is_plain_input, cancellation_scale
+        )
         if judgement is not None:
-            judged[place] = judgement
-    for place in candidate.double:
-        if place not in lead and "output" in place.tensor:
-            judged[place] = _abstain("the candidate has this call, the reference has not")
+            judged[site] = judgement
+    for site in candidate.double:
+        if site not in teacher and "output" in site.tensor:
+            judged[site] = _abstain("the candidate has this call, the reference has not")
     return judged
 
 
-class _Side:
+class NoiseProfile:
     """One side's runs, reduced to what judging needs."""
 
-    def __init__(self, runner: Runner, thorough: bool, seed: int) -> None:
-        shifts = SHIFTS if thorough else 1
+    def __init__(self, runner: Runner, check_determinism: bool, seed: int) -> None:
+        shifts = SHIFTS if check_determinism else 1
         self._runner, self._seed = runner, seed
         self.single = runner.values("float32")
         self.spread = _spread(runner, "float32", seed, shifts)
         self.double = runner.values("float64")
         self.double_spread = _spread(runner, "float64", seed, 1)
-        self.unrest = dict(runner.gaps("float64", None)) if thorough else {}
+        self.rerun_difference = dict(runner.distances("float64", None)) if check_determinism else {}
 
     @cached_property
-    def operations(self) -> dict[Place, float]:
+    def operations(self) -> dict[TensorSite, float]:
         """How far each place moves with every operation's result; six runs, made when asked for."""
-        return operation_spread(self._runner.moved, self._seed)
+        return operation_spread(self._runner.perturbed, self._seed)
 
 
-def _spread(runner: Runner, precision: Precision, seed: int, shifts: int) -> dict[Place, float]:
-    spread: dict[Place, float] = {}
+def _spread(
+    runner: Runner, precision: Precision, seed: int, shifts: int
+) -> dict[TensorSite, float]:
+    spread: dict[TensorSite, float] = {}
     for number in range(shifts):
-        for place, gap in runner.gaps(precision, one_ulp(precision, seed, number)).items():
-            spread[place] = max(spread.get(place, 0.0), gap)
+        for site, gap in runner.distances(precision, one_ulp(precision, seed, number)).items():
+            spread[site] = max(spread.get(site, 0.0), gap)
     return spread
 
 
-def module_flow(
-    lead: Values, cotangent: float, passed: Mapping[Tap, Array]
-) -> Callable[[Place], float]:
+def module_cancellation_scale(
+    teacher: Values, cotangent: float, passed: Mapping[Tap, Array]
+) -> Callable[[TensorSite], float]:
     """Return how large gradients may grow inside the module of a place.
 
     The largest that is seen at its taps, times the largest values there, twice: in attention a
@@ -166,28 +175,28 @@ def module_flow(
     is left then is rounding of the product.
 
     Args:
-        lead: a run's tensors.
+        teacher: a run's tensors.
         cotangent: how large the gradients are that the run itself put in at every tap; what comes
             out of a saturated function is rounding of these, and none may be seen at its taps.
         passed: what went on from a tap, where that is not what arrived.
     """
-    watched = {place.tap.path for place in lead if place.tap is not None}
+    watched = {site.tap.path for site in teacher if site.tap is not None}
     gradients: dict[str, float] = {}
     values: dict[str, float] = {}
-    for place, array in lead.items():
-        if place.phase == "backward":
-            path = _watched(place.path, watched)
+    for site, array in teacher.items():
+        if site.phase == "backward":
+            path = _watched(site.path, watched)
             gradients[path] = max(gradients.get(path, cotangent), _size(array))
-        elif place.tap is not None:
-            size = _size(passed.get(place.tap, array))
-            for owner in {place.path, _owner(place)}:
+        elif site.tap is not None:
+            size = _size(passed.get(site.tap, array))
+            for owner in {site.path, _owner(site)}:
                 values[owner] = max(values.get(owner, 1.0), size)
-    flows = {path: gradients[path] * values.get(path, 1.0) ** 2 for path in gradients}
+    scales = {path: gradients[path] * values.get(path, 1.0) ** 2 for path in gradients}
 
-    def flow(place: Place) -> float:
-        return flows[_watched(place.path, watched)] if place.phase == "backward" else 0.0
+    def cancellation_scale(site: TensorSite) -> float:
+        return scales[_watched(site.path, watched)] if site.phase == "backward" else 0.0
 
-    return flow
+    return cancellation_scale
 
 
 def _watched(path: str, watched: Collection[str]) -> str:
@@ -197,7 +206,7 @@ def _watched(path: str, watched: Collection[str]) -> str:
     return path
 
 
-def group_flow(lead: Values) -> Callable[[Place], float]:
+def group_cancellation_scale(teacher: Values) -> Callable[[TensorSite], float]:
     """Return the largest magnitude of one kind of state in a place's module.
 
     The first moment of an attention's key bias is zero in exact arithmetic; what is left of it is
@@ -207,25 +216,25 @@ def group_flow(lead: Values) -> Callable[[Place], float]:
     """
     inside: dict[tuple[str, str], float] = {}
     beside: dict[tuple[str, str], float] = {}
-    for place, array in lead.items():
-        for flows, path in ((inside, place.path), (beside, _owner(place))):
-            key = path, _kind(place)
-            flows[key] = max(flows.get(key, 0.0), _size(array))
+    for site, array in teacher.items():
+        for scales, path in ((inside, site.path), (beside, _owner(site))):
+            key = path, _kind(site)
+            scales[key] = max(scales.get(key, 0.0), _size(array))
 
-    def flow(place: Place) -> float:
-        own = inside.get((place.path, _kind(place)), 0.0)
-        others = beside.get((_owner(place), _kind(place)), 0.0)
+    def cancellation_scale(site: TensorSite) -> float:
+        own = inside.get((site.path, _kind(site)), 0.0)
+        others = beside.get((_owner(site), _kind(site)), 0.0)
         return own if own > FLOAT32_EPSILON * others else others
 
-    return flow
+    return cancellation_scale
 
 
-def _owner(place: Place) -> str:
-    return place.path.rpartition(".")[0]
+def _owner(site: TensorSite) -> str:
+    return site.path.rpartition(".")[0]
 
 
-def _kind(place: Place) -> str:
-    return place.tensor.partition(" of ")[0]
+def _kind(site: TensorSite) -> str:
+    return site.tensor.partition(" of ")[0]
 
 
 def _abstain(reason: str) -> Judgement:
@@ -237,14 +246,19 @@ def _error(reason: str) -> Judgement:
 
 
 def _judge_place(
-    place: Place, expected: Array, reference: _Side, candidate: _Side, ordinary: bool, flow: float
+    site: TensorSite,
+    expected: Array,
+    reference: NoiseProfile,
+    candidate: NoiseProfile,
+    is_plain_input: bool,
+    cancellation_scale: float,
 ) -> Judgement | None:
     if not _all_finite(expected):
-        return _error("the reference is not finite") if ordinary else None
-    found = candidate.double.get(place)
+        return _error("the reference is not finite") if is_plain_input else None
+    found = candidate.double.get(site)
     if found is None:
         # What a module is given by other arguments is judged where it comes out.
-        is_argument = place.tap is not None and place.tap.port == "input"
+        is_argument = site.tap is not None and site.tap.port == "input"
         return None if is_argument else _abstain("the candidate never gets here")
     problem = _problem(expected, found)
     if problem is not None:
@@ -254,7 +268,9 @@ def _judge_place(
         verdict = Verdict.IDENTICAL if equal else Verdict.SEMANTIC_DIFFERENCE
         return Judgement(verdict=verdict, error=float(not equal), noise=0.0)
     double = found.reshape(expected.shape)
-    return _judge_floats(place, expected, double, reference, candidate, ordinary, flow)
+    return _judge_floats(
+        site, expected, double, reference, candidate, is_plain_input, cancellation_scale
+    )
 
 
 def _problem(expected: Array, found: Array) -> Judgement | None:
@@ -272,17 +288,17 @@ def _problem(expected: Array, found: Array) -> Judgement | None:
 
 
 def _judge_floats(
-    place: Place,
+    site: TensorSite,
     expected: Array,
     double: Array,
-    reference: _Side,
-    candidate: _Side,
-    ordinary: bool,
-    flow: float,
+    reference: NoiseProfile,
+    candidate: NoiseProfile,
+    is_plain_input: bool,
+    cancellation_scale: float,
 ) -> Judgement | None:
-    ours, theirs = reference.single[place], candidate.single.get(place)
+    ours, theirs = reference.single[site], candidate.single.get(site)
     if not _all_finite(ours):
-        return _error("the reference is not finite in float32") if ordinary else None
+        return _error("the reference is not finite in float32") if is_plain_input else None
     if theirs is None or theirs.size != ours.size or not _all_finite(theirs):
         return _error("the candidate is not finite in float32, the reference is")
     theirs, ours = theirs.reshape(expected.shape), ours.reshape(expected.shape)
@@ -292,24 +308,26 @@ def _judge_floats(
         reference_error=distance(ours, expected),
         candidate_error=distance(theirs, expected),
         candidate_rounding=distance(theirs, double),
-        reference_spread=_finite(reference.spread.get(place, 0.0)),
-        candidate_spread=_finite(candidate.spread.get(place, 0.0)),
+        reference_spread=_finite(reference.spread.get(site, 0.0)),
+        candidate_spread=_finite(candidate.spread.get(site, 0.0)),
         double_spread=max(
-            _finite(side.double_spread.get(place, 0.0)) for side in (reference, candidate)
+            _finite(side.double_spread.get(site, 0.0)) for side in (reference, candidate)
         ),
-        flow=flow,
+        cancellation_scale=cancellation_scale,
         identical=np.array_equal(double, expected) and np.array_equal(theirs, ours),
     )
     for side, runs in (("reference", reference), ("candidate", candidate)):
         # Measured by the floor alone: randomness would widen every other kind of noise as well.
-        if not runs.unrest.get(place, 0.0) <= K * PRECISION_RATIO * measured.floor:
+        if not runs.rerun_difference.get(site, 0.0) <= K * PRECISION_RATIO * measured.floor:
             return _abstain(f"the {side} differs from itself when run again")
-    judgement = judge(measured, ordinary=ordinary)
+    judgement = judge(measured, is_plain_input=is_plain_input)
     if judgement.verdict is Verdict.SEMANTIC_DIFFERENCE and not judgement.reason:
         # Before anybody is accused: rounding that no shift of what flows in can show.
-        inside = max(_finite(side.operations.get(place, 0.0)) for side in (reference, candidate))
+        inside = max(_finite(side.operations.get(site, 0.0)) for side in (reference, candidate))
         if inside > measured.double_spread:
-            judgement = judge(replace(measured, double_spread=inside), ordinary=ordinary)
+            judgement = judge(
+                replace(measured, double_spread=inside), is_plain_input=is_plain_input
+            )
     return judgement
 
 

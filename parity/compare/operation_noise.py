@@ -13,27 +13,27 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from parity.base.numerics import Array
-from parity.base.rng import shifted
+from parity.base.rng import perturb_one_ulp
 from parity.errors import CannotCompare
-from parity.trace.sites import Place
+from parity.trace.sites import TensorSite
 from parity.verdict import SHIFTS
 
-Move = Callable[[Array], Array]
+PerturbResult = Callable[[Array], Array]
 # (move) -> how far every place of one side moves in float64, each operation's result moved.
-Stirred = Callable[[Move], Mapping[Place, float] | None]
+Stirred = Callable[[PerturbResult], Mapping[TensorSite, float] | None]
 # Rounding grows with the size of the moves; where whole numbers are made of floats, an index that
 # jumps does not, and is no rounding. Told apart at the geometric middle.
 WIDER = 2.0**10
 
 
-def moved(seed: int, number: int, ulps: float = 1.0) -> Move:
+def perturbed(seed: int, number: int, ulps: float = 1.0) -> PerturbResult:
     """Return what moves float64 arrays by so many ulps, up or down, anew at every call."""
     calls = 0
 
-    def move(array: Array) -> Array:
+    def perturb(array: Array) -> Array:
         nonlocal calls
         calls += 1
-        result: Array = shifted(array, "float64", str(calls), seed, "operation", number)
+        result: Array = perturb_one_ulp(array, "float64", str(calls), seed, "operation", number)
         with np.errstate(invalid="ignore", over="ignore"):
             result -= array
             result *= ulps
@@ -41,10 +41,10 @@ def moved(seed: int, number: int, ulps: float = 1.0) -> Move:
         np.copyto(result, array, where=~np.isfinite(array))
         return result
 
-    return move
+    return perturb
 
 
-def operation_spread(stirred: Stirred, seed: int) -> dict[Place, float]:
+def operation_spread(stirred: Stirred, seed: int) -> dict[TensorSite, float]:
     """Return how far one-ulp moves of every operation's result move each place.
 
     Args:
@@ -59,9 +59,9 @@ def operation_spread(stirred: Stirred, seed: int) -> dict[Place, float]:
     return {p: gap for p, gap in narrow.items() if wide.get(p, 0.0) >= WIDER**0.5 * gap}
 
 
-def _spread(stirred: Stirred, seed: int, ulps: float) -> dict[Place, float]:
-    spread: dict[Place, float] = {}
+def _spread(stirred: Stirred, seed: int, ulps: float) -> dict[TensorSite, float]:
+    spread: dict[TensorSite, float] = {}
     for number in range(SHIFTS):
-        for place, gap in (stirred(moved(seed, number, ulps)) or {}).items():
-            spread[place] = max(spread.get(place, 0.0), gap)
+        for site, gap in (stirred(perturbed(seed, number, ulps)) or {}).items():
+            spread[site] = max(spread.get(site, 0.0), gap)
     return spread

@@ -9,7 +9,7 @@ from mpmath import mpf
 
 from parity.base.numerics import Array
 from parity.report.finding import Finding
-from parity.trace.sites import Place
+from parity.trace.sites import TensorSite
 from parity.verdict import EXACT_ULPS, Verdict
 
 
@@ -51,7 +51,7 @@ def judge_table(
     for side, table in (("reference", reference), ("candidate", candidate)):
         if table.shape != (len(exact),):
             return Finding(
-                path="", phase="schedule", tensor=name, verdict=Verdict.ERROR, probe="exact",
+                path="", phase="schedule", tensor=name, verdict=Verdict.ERROR, stress_input="exact",
                 error=float("inf"), noise=0.0,
                 reason=f"the {side} has shape {table.shape} and not {(len(exact),)}",
             )  # fmt: skip
@@ -65,8 +65,8 @@ def judge_table(
         verdict, reason = Verdict.WITHIN_NOISE, ""
     else:
         verdict, reason = Verdict.SEMANTIC_DIFFERENCE, f"the {worst} is off, in ulps"
-    place = Place("schedule", "", name)
+    site = TensorSite("schedule", "", name)
     return Finding(
-        path=place.path, phase=place.phase, tensor=name, verdict=verdict, probe="exact",
+        path=site.path, phase=site.phase, tensor=name, verdict=verdict, stress_input="exact",
         error=distances[worst], noise=float(allowed), reason=reason,
     )  # fmt: skip

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from parity.base.numerics import Array, is_float
-from parity.compare.modules import Sides
+from parity.compare.modules import PairRunner
 from parity.diagnose.signatures import resembles, signature
 from parity.errors import CannotCompare
 from parity.trace.recorder import Tap, Trace
-from parity.trace.sites import Place, places, tap_name
+from parity.trace.sites import TensorSite, tap_name, tensor_sites
 
 # How many of the tensors that flowed before a place are looked at.
 NEARBY = 12
@@ -40,52 +40,52 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def hint(place: Place, sides: Sides, lead: Trace, other: Trace) -> str:
+def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> str:
     """Return what the candidate's tensor at a place most resembles, or `""`.
 
     Args:
-        place: where the two part.
-        sides: the pair, to run variants of the reference.
-        lead: the reference in float64, cut, under the probe where they part.
+        site: where the two part.
+        runner: the pair, to run variants of the reference.
+        teacher: the reference in float64, cut, under the probe where they part.
         other: the candidate, fed with the same.
     """
-    reference, candidate = places(lead).get(place), places(other).get(place)
+    reference, candidate = tensor_sites(teacher).get(site), tensor_sites(other).get(site)
     if reference is None or candidate is None or reference.shape != candidate.shape:
         return ""
     if not is_float(reference) or not is_float(candidate):
         return ""
     reference, candidate = reference.astype(np.float64), candidate.astype(np.float64)
     return (
-        _explained(place, candidate, sides, lead)
-        or signature(reference, candidate, _nearby(place, lead))
+        _explained(site, candidate, runner, teacher)
+        or signature(reference, candidate, _nearby(site, teacher))
     )  # fmt: skip
 
 
-def _nearby(place: Place, trace: Trace) -> dict[str, Array]:
+def _nearby(site: TensorSite, trace: Trace) -> dict[str, Array]:
     """Return what had flowed when the place was reached, by name."""
     taps = list(trace.passed)
-    if place.phase != "forward" or place.tap is None or place.tap not in trace.passed:
+    if site.phase != "forward" or site.tap is None or site.tap not in trace.passed:
         return {}
-    at = taps.index(place.tap)
-    before = {tap: _as_used(tap, place, trace) for tap in taps[max(0, at - NEARBY) : at]}
+    at = taps.index(site.tap)
+    before = {tap: _as_used(tap, site, trace) for tap in taps[max(0, at - NEARBY) : at]}
     named = {f"the {tap_name(t)} of {t.path or 'the model'}": x for t, x in before.items()}
     return {name: x.astype(np.float64) for name, x in named.items() if is_float(x)}
 
 
-def _as_used(tap: Tap, place: Place, trace: Trace) -> Array:
+def _as_used(tap: Tap, site: TensorSite, trace: Trace) -> Array:
     """Return what the code before a place had in hand: the caller's own argument, not the copy.
 
     What a module was given is replaced inside it alone; what it returned, everywhere.
     """
-    inside = tap.path == place.path or tap.port == "output"
+    inside = tap.path == site.path or tap.port == "output"
     return trace.passed[tap] if inside else trace.arrived[tap]
 
 
-def _explained(place: Place, candidate: Array, sides: Sides, lead: Trace) -> str:
-    for words, changed in _changes(place, sides):
+def _explained(site: TensorSite, candidate: Array, runner: PairRunner, teacher: Trace) -> str:
+    for words, changed in _changes(site, runner):
         try:
             with changed as variant:
-                found = places(variant.rerun_reference(lead)).get(place)
+                found = tensor_sites(variant.rerun_reference(teacher)).get(site)
         except CannotCompare:
             continue  # the reference does not run with this one
         if found is not None and resembles(found, candidate):
@@ -93,10 +93,10 @@ def _explained(place: Place, candidate: Array, sides: Sides, lead: Trace) -> str
     return ""
 
 
-def _changes(place: Place, sides: Sides) -> Iterator[tuple[str, Any]]:
-    adapter = sides.reference.adapter
-    own = {path: name for name, path in sides.reference.modules.items()}
-    module = adapter.modules().get(own.get(place.path, place.path))
+def _changes(site: TensorSite, runner: PairRunner) -> Iterator[tuple[str, Any]]:
+    adapter = runner.reference.adapter
+    own = {path: name for name, path in runner.reference.modules.items()}
+    module = adapter.modules().get(own.get(site.path, site.path))
     for name, values in SETTINGS.items() if module is not None else ():
         if not hasattr(module, name):
             continue
@@ -104,12 +104,12 @@ def _changes(place: Place, sides: Sides) -> Iterator[tuple[str, Any]]:
         for value in values:
             if type(now) in (type(value), float, int) and value != now:
                 words = f"{name} = {value!r} where the reference has {now!r}"
-                yield words, _setting(module, name, value, sides)
-    for path, array in sides.weights.items():
+                yield words, _setting(module, name, value, runner)
+    for path, array in runner.weights.items():
         owner, _, name = path.rpartition(".")
-        if owner == place.path:
+        if owner == site.path:
             for words, other in _other_weights(path, name, array):
-                yield words, nullcontext(replace(sides, weights={**sides.weights, path: other}))
+                yield words, nullcontext(replace(runner, weights={**runner.weights, path: other}))
 
 
 def _other_weights(path: str, name: str, array: Array) -> Iterator[tuple[str, Array]]:
@@ -126,10 +126,10 @@ def _other_weights(path: str, name: str, array: Array) -> Iterator[tuple[str, Ar
 
 
 @contextmanager
-def _setting(module: Any, name: str, value: Any, sides: Sides) -> Iterator[Sides]:
+def _setting(module: Any, name: str, value: Any, runner: PairRunner) -> Iterator[PairRunner]:
     before = getattr(module, name)
     setattr(module, name, value)
     try:
-        yield sides
+        yield runner
     finally:
         setattr(module, name, before)

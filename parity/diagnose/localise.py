@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from parity.base.numerics import Array, distance, is_float, magnitude
-from parity.compare.modules import Sides
+from parity.compare.modules import PairRunner
 from parity.diagnose.hints import hint
 from parity.report.finding import Finding
 from parity.trace.recorder import Tap, Trace
-from parity.trace.sites import Place, places
+from parity.trace.sites import TensorSite, tensor_sites
 from parity.verdict import FLOAT32_EPSILON, PRECISION_RATIO, Judgement, K, Verdict
 
 FAULTS = (Verdict.SEMANTIC_DIFFERENCE, Verdict.ERROR)
 
 
-def confirm(findings: Sequence[tuple[Place | None, Finding]], sides: Sides) -> list[Finding]:
+def confirm(
+    findings: Sequence[tuple[TensorSite | None, Finding]], runner: PairRunner
+) -> list[Finding]:
     """Return the findings with the first divergence confirmed, or not, by a causal experiment.
 
     The reference's tensor has been injected before every place already, that is what a cut run is;
@@ -28,55 +30,55 @@ def confirm(findings: Sequence[tuple[Place | None, Finding]], sides: Sides) -> l
     faults = [i for i, (_, finding) in enumerate(findings) if finding.verdict in FAULTS]
     if not faults:
         return result
-    place, first = findings[faults[0]]
-    if place is None or "end to end" in first.tensor:
+    site, first = findings[faults[0]]
+    if site is None or "end to end" in first.tensor:
         return result
-    if place.phase == "backward":
-        confirmed = _fails_again(place, first, sides)
+    if site.phase == "backward":
+        confirmed = _fails_again(site, first, runner)
     else:
-        confirmed = _is_alone(_faulty_taps(findings), sides)
-    lead, other = sides.rerun(first.probe)
+        confirmed = _is_alone(_faulty_taps(findings), runner)
+    teacher, other = runner.rerun(first.stress_input)
     result[faults[0]] = replace(
         first,
         confirmed=confirmed,
-        gap=gap(place, lead),
-        hint=hint(place, sides, lead, other),
+        gap=gap(site, teacher),
+        hint=hint(site, runner, teacher, other),
     )
     return result
 
 
-def gap(place: Place, lead: Trace) -> str:
+def gap(site: TensorSite, teacher: Trace) -> str:
     """Say between which two taps a fault lies that is in no module, but in code between modules."""
-    tap = place.tap
+    tap = site.tap
     if tap is None:
         return ""
     own = tap.path or "the model"
-    if place.phase == "forward":
-        inside = tap.port == "output" and lead.between[tap] == f"input of {own}"
-        return "" if inside else f"{lead.between[tap]} and {tap.port} of {own}"
+    if site.phase == "forward":
+        inside = tap.port == "output" and teacher.between[tap] == f"input of {own}"
+        return "" if inside else f"{teacher.between[tap]} and {tap.port} of {own}"
     if tap.port == "input":
         return ""
-    after = [other for other in lead.between if lead.between[other] == f"output of {own}"]
+    after = [other for other in teacher.between if teacher.between[other] == f"output of {own}"]
     reader = next((f"{t.port} of {t.path or 'the model'}" for t in after), "the end")
     return f"output of {own} and {reader}"
 
 
-def _faulty_taps(findings: Sequence[tuple[Place | None, Finding]]) -> list[Tap]:
+def _faulty_taps(findings: Sequence[tuple[TensorSite | None, Finding]]) -> list[Tap]:
     return [
-        place.tap
-        for place, finding in findings
-        if place and place.tap and place.phase == "forward" and finding.verdict in FAULTS
+        site.tap
+        for site, finding in findings
+        if site and site.tap and site.phase == "forward" and finding.verdict in FAULTS
         if "end to end" not in finding.tensor
     ]
 
 
-def _is_alone(faulty: Sequence[Tap], sides: Sides) -> bool:
+def _is_alone(faulty: Sequence[Tap], runner: PairRunner) -> bool:
     nothing = Trace()
-    double = sides.observe(sides.reference, "float64", {}, nothing)
-    single = sides.observe(sides.reference, "float32", {}, double)
+    double = runner.observe(runner.reference, "float64", {}, nothing)
+    single = runner.observe(runner.reference, "float32", {}, double)
     inject = {tap: double.arrived[tap] for tap in faulty if tap in double.arrived}
-    mended = sides.observe(sides.candidate, "float64", inject, double)
-    rounded = sides.observe(sides.candidate, "float32", inject, double)
+    mended = runner.observe(runner.candidate, "float64", inject, double)
+    rounded = runner.observe(runner.candidate, "float32", inject, double)
     return all(
         _agrees(double.arrived[tap], *(t.arrived.get(tap) for t in (mended, single, rounded)))
         for tap in double.arrived
@@ -97,25 +99,27 @@ def _agrees(expected: Array, found: Array | None, *rounded: Array | None) -> boo
     return distance(found, expected) <= K * PRECISION_RATIO * noise
 
 
-def _fails_again(place: Place, finding: Finding, sides: Sides) -> bool:
-    a, b = (places(trace).get(place) for trace in sides.rerun("plain", seed=sides.seed + 1))
+def _fails_again(site: TensorSite, finding: Finding, runner: PairRunner) -> bool:
+    a, b = (tensor_sites(trace).get(site) for trace in runner.rerun("plain", seed=runner.seed + 1))
     if a is None or b is None or a.shape != b.shape:
         return True
     return not distance(a, b) <= K * finding.noise * magnitude(a)
 
 
-def finding_of(place: Place, probe: str, judgement: Judgement, allow: Mapping[str, str]) -> Finding:
+def finding_of(
+    site: TensorSite, stress_input: str, judgement: Judgement, allow: Mapping[str, str]
+) -> Finding:
     """Turn a judged place into a finding; an allowed path carries its reason along."""
-    allowed = place.path in allow and judgement.verdict is Verdict.ABSTAIN
+    allowed = site.path in allow and judgement.verdict is Verdict.ABSTAIN
     reason = judgement.reason
     return Finding(
-        path=place.path,
-        phase=place.phase,
+        path=site.path,
+        phase=site.phase,
         verdict=judgement.verdict,
         error=judgement.error,
         noise=judgement.noise,
-        tensor=place.tensor,
-        probe=probe,
-        reason=f"{reason}; allowed: {allow[place.path]}" if allowed else reason,
+        tensor=site.tensor,
+        stress_input=stress_input,
+        reason=f"{reason}; allowed: {allow[site.path]}" if allowed else reason,
         allowed=allowed,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.base.numerics import Array, Precision
 from parity.base.safe_files import write_text
-from parity.base.stress_inputs import PROBES
+from parity.base.stress_inputs import STRESS_INPUTS
 from parity.compare.noise_profile import Values
 from parity.errors import CannotCompare
 from parity.pair import Pair
@@ -18,9 +18,9 @@ from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.report.text import where
 from parity.trace.bound_model import build
-from parity.trace.sites import Place, places
-from parity.trajectories.optimizer_check import courses
-from parity.trajectories.trajectory import FREE_RUN, Course, values_of_step
+from parity.trace.sites import TensorSite, tensor_sites
+from parity.trajectories.optimizer_check import trajectories
+from parity.trajectories.trajectory import FREE_RUN, Trajectory, values_of_step
 from parity.verdict import K
 
 _SCRIPT = '''"""{headline}
@@ -37,8 +37,8 @@ from parity.pair_loading import load_pairs
 from parity.diagnose.reproducer import replay
 
 pair = next(p for p in load_pairs({source!r}) if p.name == {name!r})
-place = {place}
-reference, candidate = replay(pair, **place)
+site = {site}
+reference, candidate = replay(pair, **site)
 print("reference", reference.shape, reference.dtype, "candidate", candidate.shape, candidate.dtype)
 if reference.shape != candidate.shape:
     sys.exit(1)
@@ -54,23 +54,23 @@ sys.exit(0 if gap.max() <= allowed else 1)
 
 
 def replay(
-    subject: Pair | Course,
+    model: Pair | Trajectory,
     *,
     path: str,
     phase: str,
     tensor: str,
-    probe: str = "plain",
+    stress_input: str = "plain",
     seed: int = 0,
     precision: Precision = "float64",
 ) -> tuple[Array, Array]:
     """Run both sides once, as a comparison does, and return what they left at one place.
 
     Args:
-        subject: the pair or course.
+        model: the pair or course.
         path: of the finding, as are phase, tensor and probe.
         phase: see path.
         tensor: see path.
-        probe: see path; `step N` or `free run` in a course, or of a pair's optimizer.
+        stress_input: see path; `step N` or `free run` in a course, or of a pair's optimizer.
         seed: of the comparison; a course draws its own numbers.
         precision: of the candidate's run.
 
@@ -80,18 +80,18 @@ def replay(
     Raises:
         CannotCompare: a side has no such place, or cannot be run.
     """
-    if isinstance(subject, Course):
-        runs = values_of_step(subject, probe, precision)
+    if isinstance(model, Trajectory):
+        runs = values_of_step(model, stress_input, precision)
     elif phase == "init":
-        runs = _initial(subject)
-    elif probe not in PROBES:
-        of_pair = courses(prepare(subject, seed=seed).sides)
-        runs = values_of_step(of_pair[probe == FREE_RUN], probe, precision)
+        runs = _initial(model)
+    elif stress_input not in STRESS_INPUTS:
+        of_pair = trajectories(prepare(model, seed=seed).runner)
+        runs = values_of_step(of_pair[stress_input == FREE_RUN], stress_input, precision)
     elif tensor.endswith("end to end"):
-        runs = prepare(subject, seed=seed).sides.whole(precision)
+        runs = prepare(model, seed=seed).runner.whole(precision)
     else:
-        lead, other = prepare(subject, seed=seed).sides.rerun(probe, precision=precision)
-        runs = places(lead), places(other)
+        teacher, other = prepare(model, seed=seed).runner.rerun(stress_input, precision=precision)
+        runs = tensor_sites(teacher), tensor_sites(other)
     expected, found = (_at(values, path, phase, tensor) for values in runs)
     return expected, found
 
@@ -104,15 +104,15 @@ def _initial(pair: Pair) -> tuple[Values, Values]:
     return ours, other
 
 
-def _parameter(path: str) -> Place:
+def _parameter(path: str) -> TensorSite:
     owner, _, name = path.rpartition(".")
-    return Place("init", owner, name)
+    return TensorSite("init", owner, name)
 
 
 def _at(values: Values, path: str, phase: str, tensor: str) -> Array:
-    for place in values:
-        if (place.path, place.phase, place.tensor) == (path, phase, tensor):
-            return values[place]
+    for site in values:
+        if (site.path, site.phase, site.tensor) == (path, phase, tensor):
+            return values[site]
     raise CannotCompare(f"no {phase} of {tensor!r} at {path or 'the model itself'!r}")
 
 
@@ -141,11 +141,11 @@ def write_script(report: Report, source: str, *, seed: int, path: Path) -> bool:
 def script(name: str, finding: Finding, source: str, seed: int) -> str:
     """Return the text of the script, at most 40 lines."""
     in_float32 = finding.reason.startswith("in float32") or "loses digits" in finding.reason
-    place = {
+    site = {
         "path": finding.path,
         "phase": finding.phase,
         "tensor": finding.tensor,
-        "probe": finding.probe,
+        "stress_input": finding.stress_input,
         "seed": seed,
         "precision": "float32" if in_float32 else "float64",
     }
@@ -153,7 +153,7 @@ def script(name: str, finding: Finding, source: str, seed: int) -> str:
         headline=f"{name} parts at {where(finding)}.",
         source=source,
         name=name,
-        place=pprint.pformat(place, width=90, sort_dicts=False),
+        site=pprint.pformat(site, width=90, sort_dicts=False),
         k=K,
         allowed=K * finding.noise if np.isfinite(finding.noise) else 0.0,
     )

@@ -35,7 +35,7 @@ class Finding:
     noise: float
     confirmed: bool | None = None
     tensor: str = ""
-    probe: str = "plain"
+    stress_input: str = "plain"
     reason: str = ""
     gap: str = ""
     hint: str = ""

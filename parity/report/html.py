@@ -52,7 +52,7 @@ def page(report: Report) -> str:
 
 
 def _row(finding: Finding) -> str:
-    cells = (where(finding), finding.verdict.name, amount(finding), finding.probe)
+    cells = (where(finding), finding.verdict.name, amount(finding), finding.stress_input)
     inside = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
     return f'<tr class="{finding.verdict.name}">{inside}</tr>'
 

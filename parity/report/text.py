@@ -66,7 +66,7 @@ def _weakest(report: Report) -> Finding | None:
 
 
 def _place(finding: Finding) -> list[str]:
-    lines = [f"  at {where(finding)}", f"     {amount(finding)}; probe: {finding.probe}"]
+    lines = [f"  at {where(finding)}", f"     {amount(finding)}; probe: {finding.stress_input}"]
     if finding.gap:
         lines.append(f"     in the code between {finding.gap}")
     if finding.confirmed is not None:

@@ -18,7 +18,7 @@ from parity.trace.path_matching import match_modules, match_parameters
 
 
 @dataclass(frozen=True)
-class Subject:
+class BoundModel:
     """A side and its names.
 
     Attributes:
@@ -69,7 +69,7 @@ class Subject:
             CannotCompare: the module raised.
         """
         try:
-            with self.adapter.probing(precision, training=training):
+            with self.adapter.in_precision(precision, training=training):
                 yield
         except CannotCompare:
             raise
@@ -80,7 +80,7 @@ class Subject:
             ) from error
 
 
-def build(pair: Pair) -> tuple[Subject, Subject, dict[str, Array]]:
+def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
     """Build both sides; return them with the reference's own state, by path.
 
     Raises:
@@ -101,7 +101,7 @@ def build(pair: Pair) -> tuple[Subject, Subject, dict[str, Array]]:
         path: reference.to_numpy(tensor).copy()
         for path, tensor in {**reference.parameters(), **reference.buffers()}.items()
     }
-    ours = Subject(
+    ours = BoundModel(
         "reference",
         reference,
         {p: p for p in modules},
@@ -109,7 +109,7 @@ def build(pair: Pair) -> tuple[Subject, Subject, dict[str, Array]]:
         {p: p for p in buffers},
     )
     back = {own: path for path, own in modules.items()}
-    return ours, Subject("candidate", candidate, back, parameters, buffers), state
+    return ours, BoundModel("candidate", candidate, back, parameters, buffers), state
 
 
 def _adapted(pair: Pair, role: str) -> Adapter:
@@ -139,7 +139,7 @@ def _match_buffers(
     return found
 
 
-def moved_off(
+def randomize_constant_parameters(
     state: Mapping[str, Array], parameters: Mapping[str, str], seed: int
 ) -> dict[str, Array]:
     """Return weights fit for comparing, float32 values: no parameter is left constant.
@@ -163,5 +163,5 @@ def _moved(path: str, value: Array, is_parameter: bool, seed: int) -> Array:
     else:
         fan_in = max(1, value.size // value.shape[0]) if value.ndim > 1 else 25
         step = rng.standard_normal(value.shape) / np.sqrt(fan_in)
-    moved: Array = (value + step).astype(np.float32)
-    return moved
+    perturbed: Array = (value + step).astype(np.float32)
+    return perturbed

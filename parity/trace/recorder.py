@@ -20,13 +20,13 @@ import numpy as np
 from parity.adapters.protocol import Adapter, Tensor
 from parity.base.numerics import Array, Precision, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
-from parity.base.stress_inputs import Probe
-from parity.trace.bound_model import Subject
+from parity.base.stress_inputs import StressInput
+from parity.trace.bound_model import BoundModel
 from parity.trace.containers import replaced, substituted, tensors
-from parity.trace.tensor_store import Ruler, Shelf, Store
+from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
 
 Port = Literal["input", "output", "loss"]
-Shift = Callable[..., Array]
+Perturbation = Callable[..., Array]
 
 
 class Tap(NamedTuple):
@@ -53,22 +53,22 @@ class Trace:
         between: what was met just before each tap, for describing the gap.
     """
 
-    arrived: Store[Tap] = field(default_factory=Shelf)
-    passed: Shelf[Tap] = field(default_factory=Shelf)
-    drawn: Shelf[Tap] = field(default_factory=Shelf)
-    gradients: Store[Tap] = field(default_factory=Shelf)
-    parameters: Store[str] = field(default_factory=Shelf)
-    buffers: Store[str] = field(default_factory=Shelf)
+    arrived: TensorSink[Tap] = field(default_factory=TensorStore)
+    passed: TensorStore[Tap] = field(default_factory=TensorStore)
+    drawn: TensorStore[Tap] = field(default_factory=TensorStore)
+    gradients: TensorSink[Tap] = field(default_factory=TensorStore)
+    parameters: TensorSink[str] = field(default_factory=TensorStore)
+    buffers: TensorSink[str] = field(default_factory=TensorStore)
     caller: dict[Tap, str] = field(default_factory=dict)
     between: dict[Tap, str] = field(default_factory=dict)
 
-    def ruler(self) -> Trace:
+    def distances_from_here(self) -> Trace:
         """Return an empty trace that keeps no tensor, but how far each is from the one here."""
         return Trace(
-            arrived=Ruler(self.arrived),
-            gradients=Ruler(self.gradients),
-            parameters=Ruler(self.parameters),
-            buffers=Ruler(self.buffers),
+            arrived=DistanceStore(self.arrived),
+            gradients=DistanceStore(self.gradients),
+            parameters=DistanceStore(self.parameters),
+            buffers=DistanceStore(self.buffers),
         )
 
 
@@ -93,7 +93,7 @@ class Run:
     training: bool
     loss: Callable[[Any], Any] | None
     seed: int
-    probe: Probe | None = None
+    stress_input: StressInput | None = None
     shift: Callable[[Array, str], Array] | None = None
 
     def given(self, array: Array, name: str) -> Array:
@@ -104,22 +104,22 @@ class Run:
 
 
 class _Recorder:
-    def __init__(self, subject: Subject, run: Run, lead: Trace | None, trace: Trace) -> None:
-        self.subject, self.adapter, self.run, self.lead = subject, subject.adapter, run, lead
+    def __init__(self, model: BoundModel, run: Run, teacher: Trace | None, trace: Trace) -> None:
+        self.model, self.adapter, self.run, self.teacher = model, model.adapter, run, teacher
         self.trace = trace
-        self.heads: list[tuple[Tensor, Array]] = []
-        self.sources: dict[Tap, Tensor] = {}
+        self.weighted_outputs: list[tuple[Tensor, Array]] = []
+        self.gradient_inputs: dict[Tap, Tensor] = {}
         self.calls: Counter[str] = Counter()
         self.stack: list[tuple[str, int, Callable[[], None]]] = []
-        self.drops: Counter[str] = Counter()
-        self.leaves = subject.leaves()
+        self.dropout_calls: Counter[str] = Counter()
+        self.leaves = model.leaves()
         self.last = "the start"
         # With tensors to inject, the run is left uncut but for those.
         self.inject: Mapping[Tap, Array] | None = None
-        self._labels = _labels(lead) if lead else {}
+        self._labels = _labels(teacher) if teacher else {}
 
     def enter(self, own: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        path = self.subject.modules.get(own)
+        path = self.model.modules.get(own)
         if path is None:
             return arguments
         call = self.calls[path]
@@ -132,7 +132,7 @@ class _Recorder:
         return dict(changed)
 
     def leave(self, own: str, result: Any) -> Any:
-        path = self.subject.modules.get(own)
+        path = self.model.modules.get(own)
         if path is None:
             return result
         _, call, restore = self.stack.pop()
@@ -141,10 +141,10 @@ class _Recorder:
         new = self._taps(result, path, call, "output", caller)
         return replaced(result, self.adapter.is_tensor, new)
 
-    def drop(self, shape: tuple[int, ...]) -> Array:
+    def dropout(self, shape: tuple[int, ...]) -> Array:
         path = self.stack[-1][0] if self.stack else ""
-        self.drops[path] += 1
-        return keyed(self.run.seed, "dropout", path, self.drops[path]).random(shape)
+        self.dropout_calls[path] += 1
+        return keyed(self.run.seed, "dropout", path, self.dropout_calls[path]).random(shape)
 
     def _taps(self, value: Any, path: str, call: int, port: Port, caller: str) -> Iterator[Tensor]:
         found = list(tensors(value, self.adapter.is_tensor))
@@ -168,34 +168,34 @@ class _Recorder:
         if self.inject is not None:
             value = self.inject.get(tap)
             return tensor if value is None else self.adapter.constant(self.run.given(value, ""))
-        if self.lead is not None and tap not in self.lead.passed:
+        if self.teacher is not None and tap not in self.teacher.passed:
             return tensor
         if is_float(arrived):
-            self.heads.append((tensor, cotangent(self._drawn(tap, arrived))))
+            self.weighted_outputs.append((tensor, cotangent(self._drawn(tap, arrived))))
         passed = self._passed(tap, arrived)
         if not is_float(passed):
             return self.adapter.constant(passed.copy())
-        self.sources[tap], passing = self.adapter.variable(passed)
+        self.gradient_inputs[tap], passing = self.adapter.variable(passed)
         return passing
 
     def _drawn(self, tap: Tap, arrived: Array) -> Array:
-        if self.lead is not None and tap in self.lead.drawn:
-            drawn = self.lead.drawn[tap]
+        if self.teacher is not None and tap in self.teacher.drawn:
+            drawn = self.teacher.drawn[tap]
             if drawn.size == arrived.size:
                 return drawn.reshape(arrived.shape)
         drawn = draw_cotangent(arrived.shape, self.run.seed, *tap)
-        if self.lead is None:
+        if self.teacher is None:
             self.trace.drawn[tap] = drawn
         return drawn
 
     def _passed(self, tap: Tap, arrived: Array) -> Array:
-        if self.lead is not None:
+        if self.teacher is not None:
             # Zero-dimensional tensors exist in one framework and not in the other.
-            value = self.run.given(self.lead.passed[tap], repr(tap))
+            value = self.run.given(self.teacher.passed[tap], repr(tap))
             own = arrived.shape if arrived.size == value.size == 1 else value.shape
             return value.reshape(own)
-        probed = self.run.probe and tap.path in self.leaves and tap.port == "input"
-        value = self.run.probe(arrived) if probed and is_float(arrived) else arrived  # type: ignore[misc]
+        probed = self.run.stress_input and tap.path in self.leaves and tap.port == "input"
+        value = self.run.stress_input(arrived) if probed and is_float(arrived) else arrived  # type: ignore[misc]
         passed = rounded(value)
         # Half the size, and no digit is lost: it has been rounded to float32's values.
         self.trace.passed[tap] = passed.astype(np.float32) if passed.dtype.kind == "f" else passed
@@ -207,31 +207,36 @@ class _Recorder:
             self.trace.arrived[Tap("", 0, "loss", "")] = self.adapter.to_numpy(loss)
             self.trace.caller[Tap("", 0, "loss", "")] = ""
             self.trace.between[Tap("", 0, "loss", "")] = self.last
-            self.heads.append((loss, np.ones(tuple(loss.shape), np.float32)))
+            self.weighted_outputs.append((loss, np.ones(tuple(loss.shape), np.float32)))
         own = self.adapter.parameters() | self.adapter.buffers()
-        parameters = {path: own[name] for path, name in self.subject.parameters.items()}
+        parameters = {path: own[name] for path, name in self.model.parameters.items()}
         _differentiate(
-            self.adapter, self.heads, self.sources, parameters, self.trace, self.run.precision
+            self.adapter,
+            self.weighted_outputs,
+            self.gradient_inputs,
+            parameters,
+            self.trace,
+            self.run.precision,
         )
-        for path, name in self.subject.buffers.items():
+        for path, name in self.model.buffers.items():
             self.trace.buffers[path] = self.adapter.to_numpy(own[name])
         # While the adapter can still give back what they hold.
-        self.sources.clear()
+        self.gradient_inputs.clear()
         return self.trace
 
 
 def _differentiate(
     adapter: Adapter,
-    heads: list[tuple[Tensor, Array]],
-    sources: Mapping[Tap, Tensor],
+    weighted_outputs: list[tuple[Tensor, Array]],
+    gradient_inputs: Mapping[Tap, Tensor],
     parameters: Mapping[str, Tensor],
     trace: Trace,
     precision: Precision,
 ) -> None:
     """Put the gradient by each source and parameter into the trace; zeros where none flows."""
     # What is wanted, where it goes, and under which name.
-    wanted: list[tuple[Tensor, Store[Any], Any]] = [
-        *((tensor, trace.gradients, tap) for tap, tensor in sources.items()),
+    wanted: list[tuple[Tensor, TensorSink[Any], Any]] = [
+        *((tensor, trace.gradients, tap) for tap, tensor in gradient_inputs.items()),
         *((tensor, trace.parameters, path) for path, tensor in parameters.items()),
     ]
 
@@ -239,110 +244,116 @@ def _differentiate(
         _, store, key = wanted[number]
         store[key] = gradient
 
-    adapter.vjp(heads, [tensor for tensor, _, _ in wanted], take)
+    adapter.vjp(weighted_outputs, [tensor for tensor, _, _ in wanted], take)
     for tensor, store, key in wanted:
         if key not in store:
             store[key] = np.zeros(tuple(tensor.shape), precision)
 
 
-def _labels(lead: Trace) -> dict[tuple[str, int, Port], list[str]]:
+def _labels(teacher: Trace) -> dict[tuple[str, int, Port], list[str]]:
     labels: dict[tuple[str, int, Port], list[str]] = {}
-    for tap in lead.passed or lead.caller:
+    for tap in teacher.passed or teacher.caller:
         labels.setdefault((tap.path, tap.call, tap.port), []).append(tap.label)
     return labels
 
 
-def cut_run(
-    subject: Subject, run: Run, lead: Trace | None = None, still: Trace | None = None
+def run_isolated(
+    model: BoundModel, run: Run, teacher: Trace | None = None, baseline: Trace | None = None
 ) -> Trace:
     """Run one side once, forward and backward, cut at every tap.
 
     Args:
-        subject: the side.
+        model: the side.
         run: how.
-        lead: the leading run's trace, whose values are forced; None makes this the leading run.
-        still: a trace from which distances are to be kept, and no tensors.
+        teacher: the leading run's trace, whose values are forced; None makes this the leading run.
+        baseline: a trace from which distances are to be kept, and no tensors.
 
     Raises:
         CannotCompare: the side raised.
     """
-    recorder = _Recorder(subject, run, lead, Trace() if still is None else still.ruler())
-    with subject.running(run.precision, training=run.training):
-        return recorder.finish(_called(subject, run, recorder))
+    recorder = _Recorder(
+        model, run, teacher, Trace() if baseline is None else baseline.distances_from_here()
+    )
+    with model.running(run.precision, training=run.training):
+        return recorder.finish(_called(model, run, recorder))
 
 
-def observed_run(subject: Subject, run: Run, lead: Trace, inject: Mapping[Tap, Array]) -> Trace:
+def run_with_injection(
+    model: BoundModel, run: Run, teacher: Trace, inject: Mapping[Tap, Array]
+) -> Trace:
     """Run one side forward, uncut, with the given values put in the place of its own at some taps.
 
     Raises:
         CannotCompare: the side raised.
     """
-    return _observed(subject, run, lead, inject, Trace())
+    return _observed(model, run, teacher, inject, Trace())
 
 
-def roll_call(subject: Subject, run: Run, lead: Trace | None = None) -> Trace:
+def list_calls(model: BoundModel, run: Run, teacher: Trace | None = None) -> Trace:
     """Run one side forward, uncut; in the trace is what it reached and who called it, no tensor.
 
     Args:
-        subject: the side.
+        model: the side.
         run: how.
-        lead: a trace whose names tensors are given.
+        teacher: a trace whose names tensors are given.
 
     Raises:
         CannotCompare: the side raised.
     """
-    return _observed(subject, run, lead, {}, Trace().ruler())
+    return _observed(model, run, teacher, {}, Trace().distances_from_here())
 
 
 def _observed(
-    subject: Subject, run: Run, lead: Trace | None, inject: Mapping[Tap, Array], trace: Trace
+    model: BoundModel, run: Run, teacher: Trace | None, inject: Mapping[Tap, Array], trace: Trace
 ) -> Trace:
-    recorder = _Recorder(subject, run, lead, trace)
+    recorder = _Recorder(model, run, teacher, trace)
     recorder.inject = inject
-    with subject.running(run.precision, training=run.training):
-        _called(subject, run, recorder)
+    with model.running(run.precision, training=run.training):
+        _called(model, run, recorder)
     return trace
 
 
-def _called(subject: Subject, run: Run, recorder: _Recorder) -> Any:
+def _called(model: BoundModel, run: Run, recorder: _Recorder) -> Any:
     """Load and call a side, recorded; return its outputs."""
-    _load(subject, run)
-    inputs = {name: subject.adapter.constant(_input(run, name)) for name in run.inputs}
+    _load(model, run)
+    inputs = {name: model.adapter.constant(_input(run, name)) for name in run.inputs}
     with (
-        subject.adapter.dropping(recorder.drop),
-        subject.adapter.watching(recorder.enter, recorder.leave),
+        model.adapter.dropout_from(recorder.dropout),
+        model.adapter.hooked(recorder.enter, recorder.leave),
     ):
-        return subject.adapter.call(inputs)
+        return model.adapter.call(inputs)
 
 
-def bare_run(subject: Subject, run: Run, still: Trace | None = None) -> Trace:
+def run_end_to_end(model: BoundModel, run: Run, baseline: Trace | None = None) -> Trace:
     """Run one side once as its user would, without taps; outputs, loss and gradients only.
 
     Args:
-        subject: the side.
+        model: the side.
         run: how.
-        still: a trace from which distances are to be kept, and no tensors.
+        baseline: a trace from which distances are to be kept, and no tensors.
 
     Raises:
         CannotCompare: the side raised.
     """
-    adapter, drops = subject.adapter, iter(range(10**9))
-    trace = Trace() if still is None else still.ruler()
-    with subject.running(run.precision, training=run.training):
-        _load(subject, run)
-        sources: dict[Tap, Tensor] = {}
-        inputs = dict(_bare_inputs(subject, run, sources))
-        with adapter.dropping(lambda s: keyed(run.seed, "bare dropout", next(drops)).random(s)):
+    adapter, dropout_calls = model.adapter, iter(range(10**9))
+    trace = Trace() if baseline is None else baseline.distances_from_here()
+    with model.running(run.precision, training=run.training):
+        _load(model, run)
+        gradient_inputs: dict[Tap, Tensor] = {}
+        inputs = dict(_bare_inputs(model, run, gradient_inputs))
+        with adapter.dropout_from(
+            lambda s: keyed(run.seed, "bare dropout", next(dropout_calls)).random(s)
+        ):
             outputs = adapter.call(inputs)
-        heads = _bare_heads(subject, run, outputs, trace)
+        weighted_outputs = _bare_heads(model, run, outputs, trace)
         own = adapter.parameters() | adapter.buffers()
-        parameters = {path: own[name] for path, name in subject.parameters.items()}
-        _differentiate(adapter, heads, sources, parameters, trace, run.precision)
+        parameters = {path: own[name] for path, name in model.parameters.items()}
+        _differentiate(adapter, weighted_outputs, gradient_inputs, parameters, trace, run.precision)
     return trace
 
 
-def _load(subject: Subject, run: Run) -> None:
-    subject.load(run.weights, run.precision, run.given)
+def _load(model: BoundModel, run: Run) -> None:
+    model.load(run.weights, run.precision, run.given)
 
 
 def _input(run: Run, name: str) -> Array:
@@ -350,30 +361,30 @@ def _input(run: Run, name: str) -> Array:
 
 
 def _bare_inputs(
-    subject: Subject, run: Run, sources: dict[Tap, Tensor]
+    model: BoundModel, run: Run, gradient_inputs: dict[Tap, Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
     for name in run.inputs:
         array = _input(run, name)
         if is_float(array):
-            sources[Tap("", 0, "input", name)], passing = subject.adapter.variable(array)
+            gradient_inputs[Tap("", 0, "input", name)], passing = model.adapter.variable(array)
             yield name, passing
         else:
-            yield name, subject.adapter.constant(array)
+            yield name, model.adapter.constant(array)
 
 
 def _bare_heads(
-    subject: Subject, run: Run, outputs: Any, trace: Trace
+    model: BoundModel, run: Run, outputs: Any, trace: Trace
 ) -> list[tuple[Tensor, Array]]:
-    adapter = subject.adapter
-    heads: list[tuple[Tensor, Array]] = []
+    adapter = model.adapter
+    weighted_outputs: list[tuple[Tensor, Array]] = []
     for label, tensor in tensors(outputs, adapter.is_tensor):
         tap = Tap("", 0, "output", label)
         trace.arrived[tap] = array = adapter.to_numpy(tensor)
         if run.loss is None and is_float(array):
             drawn = draw_cotangent(array.shape, run.seed, "bare", label)
-            heads.append((tensor, cotangent(drawn)))
+            weighted_outputs.append((tensor, cotangent(drawn)))
     if run.loss is not None:
         loss = run.loss(outputs)
         trace.arrived[Tap("", 0, "loss", "")] = adapter.to_numpy(loss)
-        heads.append((loss, np.ones(tuple(loss.shape), np.float32)))
-    return heads
+        weighted_outputs.append((loss, np.ones(tuple(loss.shape), np.float32)))
+    return weighted_outputs

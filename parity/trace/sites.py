@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from parity.report.finding import Phase
 from parity.trace.recorder import Tap, Trace
-from parity.trace.tensor_store import Store
+from parity.trace.tensor_store import TensorSink
 
 
-class Place(NamedTuple):
+class TensorSite(NamedTuple):
     """One tensor to be judged.
 
     Attributes:
@@ -30,41 +30,41 @@ class Place(NamedTuple):
     tap: Tap | None = None
 
 
-class Values(Mapping[Place, Any]):
+class Values(Mapping[TensorSite, Any]):
     """What a run left at every place, read from the trace when it is asked for.
 
     Arrays, or their distances where the trace keeps no more.
     """
 
-    def __init__(self, found: Mapping[Place, tuple[Store[Any], Any]]) -> None:
+    def __init__(self, found: Mapping[TensorSite, tuple[TensorSink[Any], Any]]) -> None:
         self._found = found
 
-    def __getitem__(self, place: Place) -> Any:
-        store, key = self._found[place]
+    def __getitem__(self, site: TensorSite) -> Any:
+        store, key = self._found[site]
         return store[key]
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[TensorSite]:
         return iter(self._found)
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def __contains__(self, place: object) -> bool:
-        return place in self._found
+    def __contains__(self, site: object) -> bool:
+        return site in self._found
 
-    def named(self, name: Callable[[Place], Place]) -> Values:
+    def named(self, name: Callable[[TensorSite], TensorSite]) -> Values:
         """Return the same at other places."""
-        return Values({name(place): where for place, where in self._found.items()})
+        return Values({name(site): where for site, where in self._found.items()})
 
 
-def places(trace: Trace) -> Values:
+def tensor_sites(trace: Trace) -> Values:
     """List a run's tensors in order of execution: forward, then backward from the end."""
-    found: dict[Place, tuple[Store[Any], Any]] = {
+    found: dict[TensorSite, tuple[TensorSink[Any], Any]] = {
         _forward(trace, tap): (trace.arrived, tap) for tap in trace.arrived
     }
     for path in trace.buffers:
         owner, _, name = path.rpartition(".")
-        found[Place("forward", owner, f"{name} after the run")] = trace.buffers, path
+        found[TensorSite("forward", owner, f"{name} after the run")] = trace.buffers, path
     owners: dict[str, list[str]] = {}
     for path in trace.parameters:
         owners.setdefault(path.rpartition(".")[0], []).append(path)
@@ -86,23 +86,25 @@ def tap_name(tap: Tap) -> str:
     return f"{tap.port}{label}{again}"
 
 
-def _forward(trace: Trace, tap: Tap) -> Place:
+def _forward(trace: Trace, tap: Tap) -> TensorSite:
     if tap.port == "loss":
-        return Place("loss", "", "loss", tap)
+        return TensorSite("loss", "", "loss", tap)
     if tap.port == "output" or tap.path == "":
-        return Place("forward", tap.path, tap_name(tap), tap)
-    return Place("forward", trace.caller[tap], f"{tap_name(tap)} of {tap.path}", tap)
+        return TensorSite("forward", tap.path, tap_name(tap), tap)
+    return TensorSite("forward", trace.caller[tap], f"{tap_name(tap)} of {tap.path}", tap)
 
 
-def _backward(trace: Trace, tap: Tap) -> Place:
+def _backward(trace: Trace, tap: Tap) -> TensorSite:
     if tap.port == "input" or tap.path == "":
-        return Place("backward", tap.path, f"gradient of {tap_name(tap)}", tap)
-    return Place("backward", trace.caller[tap], f"gradient of {tap_name(tap)} of {tap.path}", tap)
+        return TensorSite("backward", tap.path, f"gradient of {tap_name(tap)}", tap)
+    return TensorSite(
+        "backward", trace.caller[tap], f"gradient of {tap_name(tap)} of {tap.path}", tap
+    )
 
 
-def _parameters(trace: Trace, paths: list[str]) -> dict[Place, tuple[Store[Any], Any]]:
-    found: dict[Place, tuple[Store[Any], Any]] = {}
+def _parameters(trace: Trace, paths: list[str]) -> dict[TensorSite, tuple[TensorSink[Any], Any]]:
+    found: dict[TensorSite, tuple[TensorSink[Any], Any]] = {}
     for path in paths:
         owner, _, name = path.rpartition(".")
-        found[Place("backward", owner, f"gradient of {name}")] = trace.parameters, path
+        found[TensorSite("backward", owner, f"gradient of {name}")] = trace.parameters, path
     return found

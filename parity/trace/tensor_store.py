@@ -25,7 +25,7 @@ class _Written(NamedTuple):
     dtype: np.dtype[Any]
 
 
-class Store(Mapping[Key, Any], Generic[Key]):
+class TensorSink(Mapping[Key, Any], Generic[Key]):
     """Takes arrays in by key; what it gives out, in order of entry, is its own affair."""
 
     def __init__(self) -> None:
@@ -48,24 +48,24 @@ class Store(Mapping[Key, Any], Generic[Key]):
         return key in self._held
 
 
-class Ruler(Store[Key]):
+class DistanceStore(TensorSink[Key]):
     """Distances by key, of what is put in from what a shelf has there.
 
     Where the shelf has nothing, or something of another size, there is none. A run that is only
     asked how far it strays costs no memory in this way, and is read once.
     """
 
-    def __init__(self, shelf: Mapping[Key, Array]) -> None:
+    def __init__(self, store: Mapping[Key, Array]) -> None:
         super().__init__()
-        self._shelf = shelf
+        self._store = store
 
     def __setitem__(self, key: Key, array: Array) -> None:
-        still = self._shelf.get(key)
-        if still is not None and still.size == array.size:
-            self._held[key] = distance(array, still.reshape(array.shape))
+        baseline = self._store.get(key)
+        if baseline is not None and baseline.size == array.size:
+            self._held[key] = distance(array, baseline.reshape(array.shape))
 
 
-class Shelf(Store[Key]):
+class TensorStore(TensorSink[Key]):
     """Arrays by key, the large ones on disk, so that a trace may be larger than memory.
 
     What is taken out may be read and not written. The file has no name and goes with the object; it

@@ -16,21 +16,21 @@ from typing import Any, Protocol
 import numpy as np
 
 from parity.base.numerics import Array, Precision, is_float, rounded
-from parity.compare.allowlist import without_idle_entries
+from parity.compare.allowlist import require_used_entries
 from parity.compare.noise_profile import (
     Comparison,
+    Perturbation,
     Repeated,
     Runner,
-    Shift,
     Values,
     compare,
-    group_flow,
+    group_cancellation_scale,
 )
 from parity.diagnose.localise import finding_of
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding, Phase
 from parity.report.report import Report
-from parity.trace.sites import Place
+from parity.trace.sites import TensorSite
 from parity.verdict import HORIZON, PRECISION_RATIO, Judgement, Verdict
 
 State = Mapping[str, Array]
@@ -52,7 +52,7 @@ class Stepper(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class Trajectory:
     """Two things that step, meant to be the same.
 
     Attributes:
@@ -77,44 +77,47 @@ class Course:
     allow: Mapping[str, str] | None = None
 
 
-def check_course(course: Course, *, seed: int = 0) -> Report:
+Course = Trajectory  # its name in version 0.1
+
+
+def check_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
     """Compare a course step by step and running free.
 
     Raises:
         CannotCompare: a side cannot be built, or raises; or an entry of `allow` matches nothing.
     """
-    report = judge_course(course, seed=seed)
+    report = judge_trajectory(trajectory, seed=seed)
     allowed = [finding for finding in report.findings if finding.allowed]
-    matched = {"horizon" if f.probe == FREE_RUN else f.path for f in allowed}
-    return without_idle_entries(report, course.allow, matched)
+    matched = {"horizon" if f.stress_input == FREE_RUN else f.path for f in allowed}
+    return require_used_entries(report, trajectory.allow, matched)
 
 
-def judge_course(course: Course, *, seed: int = 0) -> Report:
-    """Do as `check_course`, whatever `allow` names.
+def judge_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
+    """Do as `check_trajectory`, whatever `allow` names.
 
     Raises:
         CannotCompare: a side cannot be built, or raises.
     """
     started = time.perf_counter()
-    sides, start = _ready(course)
-    findings, notes = _single_steps(course, sides, start, seed), []
-    if course.free:
-        findings += _free_run(course, sides, start, seed)
-    if course.free and course.phase == "sampling":
-        notes.append(_pixels(course, sides, start))
+    sides, start = _ready(trajectory)
+    findings, notes = _single_steps(trajectory, sides, start, seed), []
+    if trajectory.free:
+        findings += _free_run(trajectory, sides, start, seed)
+    if trajectory.free and trajectory.phase == "sampling":
+        notes.append(_pixels(trajectory, sides, start))
     return Report(
-        pair=course.name,
+        pair=trajectory.name,
         findings=tuple(findings),
         notes=notes,
         seconds=time.perf_counter() - started,
     )
 
 
-def _pixels(course: Course, sides: Sides, start: State) -> str:
+def _pixels(trajectory: Trajectory, sides: Steppers, start: State) -> str:
     """Say how the final images look after quantisation from [-1, 1] to 8 bits, both in float32."""
     images = []
     for role in ("reference", "candidate"):
-        values = _free_runner(course, sides, start, role).values("float32")
+        values = _free_runner(trajectory, sides, start, role).values("float32")
         last = np.asarray(values[list(values)[-1]], np.float64)
         images.append(np.clip(np.round((last + 1) * 127.5), 0, 255))
     gap = np.abs(images[0] - images[1])
@@ -124,10 +127,10 @@ def _pixels(course: Course, sides: Sides, start: State) -> str:
     )
 
 
-def _ready(course: Course) -> tuple[Sides, State]:
+def _ready(trajectory: Trajectory) -> tuple[Steppers, State]:
     """Build every side; return them with the reference's own start, of float32 values."""
     sides = {
-        (role, precision): _build(course, role, precision)
+        (role, precision): _build(trajectory, role, precision)
         for role in ("reference", "candidate")
         for precision in ("float64", "float32")
     }
@@ -135,91 +138,99 @@ def _ready(course: Course) -> tuple[Sides, State]:
     return sides, {name: rounded(value) for name, value in own.items()}
 
 
-def values_of_step(course: Course, probe: str, precision: Precision) -> tuple[Values, Values]:
+def values_of_step(
+    trajectory: Trajectory, stress_input: str, precision: Precision
+) -> tuple[Values, Values]:
     """Return what one step, or the free run, left: of the reference in float64, of the candidate.
 
     Args:
-        course: to run.
-        probe: `step N`, or `free run`.
+        trajectory: to run.
+        stress_input: `step N`, or `free run`.
         precision: of the candidate.
 
     Raises:
         CannotCompare: a side cannot be built, or raises.
     """
-    sides, state = _ready(course)
-    if probe == FREE_RUN:
+    sides, state = _ready(trajectory)
+    if stress_input == FREE_RUN:
         return (
-            _free_runner(course, sides, state, "reference").values("float64"),
-            _free_runner(course, sides, state, "candidate").values(precision),
+            _free_runner(trajectory, sides, state, "reference").values("float64"),
+            _free_runner(trajectory, sides, state, "candidate").values(precision),
         )
-    number = int(probe.removeprefix("step "))
+    number = int(stress_input.removeprefix("step "))
     for earlier in range(number):
-        lead = _stepped(course, sides, "reference", "float64", state, earlier, None)
-        state = {name: rounded(lead[name]) for name in state}
+        teacher = _stepped(trajectory, sides, "reference", "float64", state, earlier, None)
+        state = {name: rounded(teacher[name]) for name in state}
     return (
-        _runner(course, sides, "reference", state, number).values("float64"),
-        _runner(course, sides, "candidate", state, number).values(precision),
+        _runner(trajectory, sides, "reference", state, number).values("float64"),
+        _runner(trajectory, sides, "candidate", state, number).values(precision),
     )
 
 
-def _build(course: Course, role: str, precision: Any) -> Stepper:
+def _build(trajectory: Trajectory, role: str, precision: Any) -> Stepper:
     try:
-        stepper: Stepper = getattr(course, role)(precision)
+        stepper: Stepper = getattr(trajectory, role)(precision)
     except Exception as error:
         raise CannotCompare(
-            f"{course.name!r}: the {role} cannot be built in {precision}: {one_line(error)}"
+            f"{trajectory.name!r}: the {role} cannot be built in {precision}: {one_line(error)}"
         ) from error
     return stepper
 
 
-Sides = Mapping[tuple[str, str], Stepper]
+Steppers = Mapping[tuple[str, str], Stepper]
 
 
-def _single_steps(course: Course, sides: Sides, start: State, seed: int) -> list[Finding]:
-    worst: dict[Place, tuple[int, Judgement]] = {}
+def _single_steps(
+    trajectory: Trajectory, sides: Steppers, start: State, seed: int
+) -> list[Finding]:
+    worst: dict[TensorSite, tuple[int, Judgement]] = {}
     state = start
-    for number in range(course.steps):
-        lead = _stepped(course, sides, "reference", "float64", state, number, None)
-        values = _places(course, lead)
+    for number in range(trajectory.steps):
+        teacher = _stepped(trajectory, sides, "reference", "float64", state, number, None)
+        values = _places(trajectory, teacher)
         comparison = Comparison(
-            reference=_runner(course, sides, "reference", state, number, {"float64": values}),
-            candidate=_runner(course, sides, "candidate", state, number),
-            ordinary=True,
-            thorough=number == 0,
-            flow=group_flow(values) if course.phase == "optimizer" else lambda place: 0.0,
+            reference=_runner(trajectory, sides, "reference", state, number, {"float64": values}),
+            candidate=_runner(trajectory, sides, "candidate", state, number),
+            is_plain_input=True,
+            check_determinism=number == 0,
+            cancellation_scale=group_cancellation_scale(values)
+            if trajectory.phase == "optimizer"
+            else lambda site: 0.0,
         )
-        for place, judgement in compare(comparison, seed=seed).items():
-            if place not in worst or judgement.verdict.rank > worst[place][1].verdict.rank:
-                worst[place] = (number, judgement)
-        state = {name: rounded(lead[name]) for name in state}
+        for site, judgement in compare(comparison, seed=seed).items():
+            if site not in worst or judgement.verdict.rank > worst[site][1].verdict.rank:
+                worst[site] = (number, judgement)
+        state = {name: rounded(teacher[name]) for name in state}
     return [
-        finding_of(place, f"step {number}", judgement, course.allow or {})
-        for place, (number, judgement) in worst.items()
+        finding_of(site, f"step {number}", judgement, trajectory.allow or {})
+        for site, (number, judgement) in worst.items()
     ]
 
 
 def _runner(
-    course: Course,
-    sides: Sides,
+    trajectory: Trajectory,
+    sides: Steppers,
     role: str,
     state: State,
     number: int,
     kept: Mapping[Precision, Values] | None = None,
 ) -> Runner:
-    def run(precision: Precision, shift: Shift | None) -> Values:
-        return _places(course, _stepped(course, sides, role, precision, state, number, shift))
+    def run(precision: Precision, shift: Perturbation | None) -> Values:
+        return _places(
+            trajectory, _stepped(trajectory, sides, role, precision, state, number, shift)
+        )
 
     return Repeated(run, kept)
 
 
 def _stepped(
-    course: Course,
-    sides: Sides,
+    trajectory: Trajectory,
+    sides: Steppers,
     role: str,
     precision: Precision,
     state: State,
     number: int,
-    shift: Shift | None,
+    shift: Perturbation | None,
 ) -> dict[str, Array]:
     side = sides[role, precision]
     try:
@@ -229,76 +240,81 @@ def _stepped(
         return {**reported, **side.state()}
     except Exception as error:
         raise CannotCompare(
-            f"{course.name!r}: the {role} raised at step {number} in {precision}: {one_line(error)}"
+            f"{trajectory.name!r}: the {role} raised at step {number} in {precision}: "
+            f"{one_line(error)}"
         ) from error
 
 
-def _given(state: State, precision: Precision, shift: Shift | None) -> dict[str, Array]:
-    moved = {n: v if shift is None else shift(v, n) for n, v in state.items()}
-    return {n: v.astype(precision) if is_float(v) else v for n, v in moved.items()}
+def _given(state: State, precision: Precision, shift: Perturbation | None) -> dict[str, Array]:
+    perturbed = {n: v if shift is None else shift(v, n) for n, v in state.items()}
+    return {n: v.astype(precision) if is_float(v) else v for n, v in perturbed.items()}
 
 
-def _places(course: Course, values: State) -> dict[Place, Array]:
+def _places(trajectory: Trajectory, values: State) -> dict[TensorSite, Array]:
     found = {}
     for name, value in values.items():
         group, colon, path = name.partition(":")
         owner, _, tensor = path.rpartition(".")
         what = f"{group} of {tensor}" if colon else name
-        found[Place(course.phase, owner if colon else "", what)] = np.asarray(value)
+        found[TensorSite(trajectory.phase, owner if colon else "", what)] = np.asarray(value)
     return found
 
 
-def _free_runner(course: Course, sides: Sides, start: State, role: str) -> Runner:
-    phase: Phase = "loss" if course.phase == "optimizer" else course.phase
+def _free_runner(trajectory: Trajectory, sides: Steppers, start: State, role: str) -> Runner:
+    phase: Phase = "loss" if trajectory.phase == "optimizer" else trajectory.phase
 
-    def run(precision: Precision, shift: Shift | None) -> Values:
-        found: dict[Place, Array] = {}
+    def run(precision: Precision, shift: Perturbation | None) -> Values:
+        found: dict[TensorSite, Array] = {}
         side = sides[role, precision]
         side.load(_given(start, precision, shift))
-        for number in range(course.free):
+        for number in range(trajectory.free):
             for name, value in side.step(number).items():
-                place = Place(phase, "", f"{name} at step {number}, running free")
-                found[place] = np.asarray(value)
+                site = TensorSite(phase, "", f"{name} at step {number}, running free")
+                found[site] = np.asarray(value)
         return found
 
     return Repeated(run)
 
 
-def _free_run(course: Course, sides: Sides, start: State, seed: int) -> list[Finding]:
+def _free_run(trajectory: Trajectory, sides: Steppers, start: State, seed: int) -> list[Finding]:
     comparison = Comparison(
-        reference=_free_runner(course, sides, start, "reference"),
-        candidate=_free_runner(course, sides, start, "candidate"),
-        ordinary=True,
-        thorough=False,
-        flow=lambda place: 0.0,
+        reference=_free_runner(trajectory, sides, start, "reference"),
+        candidate=_free_runner(trajectory, sides, start, "candidate"),
+        is_plain_input=True,
+        check_determinism=False,
+        cancellation_scale=lambda site: 0.0,
     )
     judged = compare(comparison, seed=seed)
-    return _within_horizon(course, judged)
+    return _within_horizon(trajectory, judged)
 
 
-def _within_horizon(course: Course, judged: Mapping[Place, Judgement]) -> list[Finding]:
+def _within_horizon(
+    trajectory: Trajectory, judged: Mapping[TensorSite, Judgement]
+) -> list[Finding]:
     """Take back every verdict from the step on at which float32's noise has grown to `HORIZON`.
 
     In float64 it is smaller by far, but how much smaller is known only as long as it grows in
     proportion to what caused it.
     """
     findings, past = [], False
-    for place, judgement in judged.items():
+    for site, judgement in judged.items():
         in_float64 = judgement.verdict is Verdict.SEMANTIC_DIFFERENCE and not judgement.reason
         noise = judgement.noise / PRECISION_RATIO if in_float64 else judgement.noise
         past = past or noise > HORIZON
         reason = "past the horizon: rounding alone has grown to the size of the result"
-        finding = finding_of(place, FREE_RUN, judgement, {})
+        finding = finding_of(site, FREE_RUN, judgement, {})
         if past:
-            allowed = "horizon" in (course.allow or {})
-            reason += f"; allowed: {course.allow['horizon']}" if course.allow and allowed else ""
+            allowed = "horizon" in (trajectory.allow or {})
+            reason += (
+                f"; allowed: {trajectory.allow['horizon']}" if trajectory.allow and allowed else ""
+            )
             finding = Finding(
-                path="", phase=place.phase, verdict=Verdict.ABSTAIN, error=judgement.error,
-                noise=judgement.noise, tensor=place.tensor, probe=FREE_RUN, reason=reason,
+                path="", phase=site.phase, verdict=Verdict.ABSTAIN, error=judgement.error,
+                noise=judgement.noise, tensor=site.tensor, stress_input=FREE_RUN, reason=reason,
                 allowed=allowed,
             )  # fmt: skip
-        elif course.gain > 1:
-            finding = _with_gain(finding, course.gain)
+        elif trajectory.gain > 1:
+            finding = _with_gain(finding, trajectory.gain)
         findings.append(finding)
     return findings
 

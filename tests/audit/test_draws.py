@@ -64,7 +64,7 @@ def test_draws_are_many_and_differ_in_all_that_has_a_size() -> None:
         lambda c: c.run.unet.base_channels, lambda c: c.run.unet.channel_multipliers,
         lambda c: c.run.unet.norm_groups, lambda c: c.run.unet.norm_epsilon,
         lambda c: c.run.unet.dropout, lambda c: c.run.diffusion.T, lambda c: c.batch,
-        lambda c: c.run.train.betas, lambda c: c.run.train.ema_decay, lambda c: c.probe,
+        lambda c: c.run.train.betas, lambda c: c.run.train.ema_decay, lambda c: c.stress_input,
     ]  # fmt: skip
     assert min(len({repr(size(c)) for c in ALL}) for size in sizes) >= 3
     assert len({c.run.train.lr for c in ALL}) > COUNT / 2
@@ -76,7 +76,7 @@ def test_no_draw_is_one_that_pytorch_itself_cannot_run() -> None:
         assert numbers > c.run.unet.norm_groups  # else its GroupNorm refuses a single number
     steep = configuration(113)
     assert steep.run.diffusion.beta_end == 0.999
-    assert steep.course != "sampling"
+    assert steep.trajectory != "sampling"
 
 
 def test_every_draw_has_its_fault_and_they_are_of_many_kinds_on_both_sides() -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 import audit.exhaustive
 import parity.compare.modules
-from audit.correct_pairs import COSINE, SAMPLING, TRAINING, CourseBase, PairBase
+from audit.correct_pairs import COSINE, SAMPLING, TRAINING, PairBase, TrajectoryBase
 from audit.corrupted_candidates import table
 from audit.corruptions import SPOILINGS
 from audit.vacuity import (
@@ -31,18 +31,18 @@ from audit.vacuity import (
     places_record,
 )
 from audit.vacuity import record as vacuity_record
-from ddpm_study.pairs import courses, large_pairs, pairs
+from ddpm_study.pairs import large_pairs, pairs, trajectories
 from parity import Pair, Verdict
 from parity.test_schedule import TABLES
-from parity.trace.sites import Place
+from parity.trace.sites import TensorSite
 from parity.verdict import Judgement
 
 # Every kind of thing that is compared, at the smallest sizes.
 SMALL = [
     of_pair(next(pair for pair in pairs() if pair.name == "time embedding")),
     Check(COSINE, {name: table(name) for name in TABLES}),
-    *of_course(replace(TRAINING.course, free=1)),
-    *of_course(replace(SAMPLING.course, free=1)),
+    *of_course(replace(TRAINING.trajectory, free=1)),
+    *of_course(replace(SAMPLING.trajectory, free=1)),
 ]
 # A step is dear: two ways to spoil it here, all of them behind `slow`.
 AT_STEPS = ("one element wrong", "1 % off")
@@ -53,7 +53,7 @@ def cases(found: Iterable[Check], steps: Collection[str] = SPOILINGS) -> list[An
         pytest.param(check, quantity, spoiling, id=f"{check.base.name}: {quantity}, {spoiling}")
         for check in found
         for quantity in check.plants
-        for spoiling in (steps if isinstance(check.base, CourseBase) else SPOILINGS)
+        for spoiling in (steps if isinstance(check.base, TrajectoryBase) else SPOILINGS)
         if applies(quantity, spoiling)
     ]
 
@@ -75,7 +75,7 @@ def test_every_check_fails_on_a_spoiled_candidate(
 
 def test_everything_that_is_checked_is_spoiled() -> None:
     spoiled = {check.base.name for check in checks()}
-    own = {subject.name for subject in [*pairs(), *courses()]}
+    own = {subject.name for subject in [*pairs(), *trajectories()]}
     assert own < spoiled
     assert not {pair.name for pair in large_pairs()} & spoiled
     assert sum(name.startswith("schedule, ") for name in spoiled) == 4
@@ -116,7 +116,7 @@ class Jittor(jt.nn.Module):
 
 
 MUTE = Pair(
-    name="mute", reference=Torch, candidate=Jittor, probes=("plain",),
+    name="mute", reference=Torch, candidate=Jittor, stress_inputs=("plain",),
     inputs=lambda rng: {"x": rng.standard_normal((2, 3), np.float32)},
 )  # fmt: skip
 
@@ -130,30 +130,30 @@ def test_a_check_whose_outputs_are_ignored_is_reported() -> None:
 def test_a_place_that_is_not_looked_at_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     own = audit.exhaustive.compare
 
-    def lenient(comparison: Any, *, seed: int) -> dict[Place, Judgement]:
+    def lenient(comparison: Any, *, seed: int) -> dict[TensorSite, Judgement]:
         judged = own(comparison, seed=seed)
         return {
-            place: replace(found, verdict=Verdict.WITHIN_NOISE) if place.path == "linear" else found
-            for place, found in judged.items()
+            site: replace(found, verdict=Verdict.WITHIN_NOISE) if site.path == "linear" else found
+            for site, found in judged.items()
         }
 
     monkeypatch.setattr(audit.exhaustive, "compare", lenient)
     found = places_record("mute", PairBase(MUTE).judged)
     assert found["passed"]
     assert "linear, forward: output: zeroed" in found["blind"]
-    assert all(place.startswith("linear, ") for place in found["blind"])
+    assert all(site.startswith("linear, ") for site in found["blind"])
     assert parity.compare.modules.compare is own, (
         "what is put in the place of the judge is taken out again"
     )
 
 
 def test_an_entry_that_explains_nothing_is_reported() -> None:
-    whole = explained(Place("backward", "", "gradient of bias of a.key, end to end"))
-    moment = explained(Place("optimizer", "a.key", "exp_avg of bias"))
+    whole = explained(TensorSite("backward", "", "gradient of bias of a.key, end to end"))
+    moment = explained(TensorSite("optimizer", "a.key", "exp_avg of bias"))
     assert {whole, moment} == set(EXPLAINED)
-    assert not explained(Place("backward", "key", "gradient of bias"))
-    assert not explained(Place("optimizer", "a.key", "exp_avg of weight"))
-    assert not explained(Place("optimizer", "a.monkey", "exp_avg of bias"))
+    assert not explained(TensorSite("backward", "key", "gradient of bias"))
+    assert not explained(TensorSite("optimizer", "a.key", "exp_avg of weight"))
+    assert not explained(TensorSite("optimizer", "a.monkey", "exp_avg of bias"))
     assert idle([]) == []
     assert idle([{"set": "places", "explained": {whole: 3, moment: 1}}]) == []
     (line,) = idle([{"set": "places", "explained": {whole: 3}}])
@@ -163,4 +163,4 @@ def test_an_entry_that_explains_nothing_is_reported() -> None:
 def test_each_job_has_a_key_of_its_own() -> None:
     keys = [key for key, _ in jobs()]
     assert len(set(keys)) == len(keys)
-    assert sum(key.startswith("places/") for key in keys) == len(pairs()) + len(courses())
+    assert sum(key.startswith("places/") for key in keys) == len(pairs()) + len(trajectories())

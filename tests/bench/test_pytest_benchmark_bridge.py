@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench import peers, pytest_benchmark_bridge
-from bench.benchmarks import SUBJECTS, is_there
+from bench.benchmarks import BENCHMARKS, is_there
 from ddpm.config import preset
 from ddpm_study.timing import Timing
 from ddpm_study.timing.machine import SIZES, Product, fastest_product, operations, unet_operations
@@ -95,7 +95,7 @@ def test_the_record_says_how_many_threads_were_told(asked):
     seconds = {"torch": [0.5, 0.5], pytest_benchmark_bridge.PRODUCT: [0.1, 0.1]}
     timing = Timing(seconds, {"torch": 7}, {"torch": 3})
     facts = pytest_benchmark_bridge.facts(
-        SUBJECTS["training_step"], "torch", timing, "tiny", SMALL, threads=3
+        BENCHMARKS["training_step"], "torch", timing, "tiny", SMALL, threads=3
     )
     assert asked[0]["OMP_NUM_THREADS"] == facts["environment"]["threads"] == "3"
     assert facts["memory_growth"] == 3
@@ -105,14 +105,16 @@ def test_a_share_is_of_the_product_in_the_same_round(asked):
     """A machine that is ten times slower for a round makes both slower, and no share smaller."""
     seconds = {"torch": [0.5, 5.0, 0.5], pytest_benchmark_bridge.PRODUCT: [0.1, 1.0, 0.1]}
     timing = Timing(seconds, {"torch": 7})
-    facts = pytest_benchmark_bridge.facts(SUBJECTS["training_step"], "torch", timing, "tiny", SMALL)
+    facts = pytest_benchmark_bridge.facts(
+        BENCHMARKS["training_step"], "torch", timing, "tiny", SMALL
+    )
     share = facts["gemm_share"]
     expected = pytest.approx(facts["flops"] / 0.5 / (2 * 100**3 / 0.1))
     assert share["low"] == share["median"] == share["high"] == expected
 
 
 def test_a_product_takes_part_where_operations_are_counted(asked):
-    for name, subject in SUBJECTS.items():
+    for name, subject in BENCHMARKS.items():
         sides = pytest_benchmark_bridge.sides_of(subject, SMALL, 3)
         counted = name not in ("optimizer", "start", "judgement", "first_compile")
         assert (pytest_benchmark_bridge.PRODUCT in sides) is counted
@@ -129,7 +131,7 @@ def test_the_peer_has_the_same_layers(name):
 
 def test_every_contender_of_a_subject_has_a_process():
     config = preset("tiny")
-    for subject in SUBJECTS.values():
+    for subject in BENCHMARKS.values():
         sides = subject.sides(config, {})
         assert subject.base in sides
         assert set(sides) <= set(subject.contenders)

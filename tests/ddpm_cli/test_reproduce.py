@@ -8,14 +8,14 @@ from click.testing import CliRunner
 
 from ddpm.data.image_set import ImageSet
 from ddpm_cli import main
-from ddpm_study.time_estimate import Speed
+from ddpm_study.time_estimate import TimeEstimate
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        Speed, "measure", classmethod(lambda cls, config, threads: Speed(0.01, 0.001))
+        TimeEstimate, "measure", classmethod(lambda cls, config, threads: TimeEstimate(0.01, 0.001))
     )
     for name, shape in {
         "set": (64, 1, 28, 28),

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 
-from ddpm_study.agreement import Gap, largest_gap, pixel_agreement, relative_gap, steered
+from ddpm_study.agreement import (
+    Discrepancy,
+    largest_gap,
+    parameters_with_gradient,
+    pixel_agreement,
+    relative_gap,
+)
 
 
-def _sums(scale: float) -> Gap:
+def _sums(scale: float) -> Discrepancy:
     """Compare a forward and a backward sum of the same numbers, the second scaled."""
     numbers = np.random.default_rng(0).standard_normal(10_000)
     gaps = {}
@@ -14,7 +20,7 @@ def _sums(scale: float) -> Gap:
         forward = np.add.accumulate(numbers.astype(dtype))[-1:]
         backward = np.add.accumulate(numbers[::-1].astype(dtype))[-1:] * dtype(scale)
         gaps[dtype.__name__] = relative_gap(forward, backward)
-    return Gap("sum", **gaps)
+    return Discrepancy("sum", **gaps)
 
 
 def test_another_summation_order_is_rounding():
@@ -27,13 +33,13 @@ def test_another_function_is_not_rounding_however_near(fault):
 
 
 def test_nothing_passes_that_is_not_a_number():
-    assert not Gap("x", float32=float("nan"), float64=float("nan")).is_rounding
+    assert not Discrepancy("x", float32=float("nan"), float64=float("nan")).is_rounding
     assert np.isnan(relative_gap(np.array([1.0]), np.array([np.nan])))
     assert np.isnan(largest_gap({"a": np.ones(1)}, {"a": np.full(1, np.nan)}, ["a"]))
 
 
 def test_equal_runs_agree():
-    assert Gap("x", float32=0.0, float64=0.0).is_rounding
+    assert Discrepancy("x", float32=0.0, float64=0.0).is_rounding
 
 
 def test_shapes_and_names_must_match():
@@ -45,7 +51,7 @@ def test_shapes_and_names_must_match():
 
 def test_a_parameter_without_a_gradient_is_not_steered():
     moments = {"weight": np.array([1e-4, 1e-30]), "key.bias": np.array([1e-36])}
-    assert steered(moments) == ["weight"]
+    assert parameters_with_gradient(moments) == ["weight"]
 
 
 def test_pixels_are_counted():

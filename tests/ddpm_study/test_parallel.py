@@ -12,7 +12,7 @@ import pytest
 
 from ddpm.errors import InputError
 from ddpm_study import parallel as module
-from ddpm_study.parallel import side_by_side
+from ddpm_study.parallel import run_in_parallel
 from jittor_env.errors import JittorEnvError
 
 PATIENCE = 60
@@ -55,7 +55,7 @@ def wait_to_be_interrupted(folder):
 
 
 def test_results_come_in_the_order_of_the_jobs_from_other_processes(two_cores):
-    found = side_by_side([partial(say, number) for number in range(5)], 2)
+    found = run_in_parallel([partial(say, number) for number in range(5)], 2)
     assert [number for number, _, _ in found] == list(range(5))
     processes = {process for _, process, _ in found}
     assert len(processes) == 2
@@ -74,7 +74,7 @@ def test_lanes_share_what_the_user_allows(allowed, each, monkeypatch):
 
 def test_the_environment_is_left_as_it_was(two_cores, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    side_by_side([partial(say, 0), partial(say, 1)], 2)
+    run_in_parallel([partial(say, 0), partial(say, 1)], 2)
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert "TQDM_POSITION" not in os.environ
 
@@ -84,31 +84,31 @@ def test_jobs_run_at_the_same_time(two_cores, tmp_path):
         partial(wait_for_each_other, tmp_path, "a", "b"),
         partial(wait_for_each_other, tmp_path, "b", "a"),
     ]
-    assert side_by_side(jobs, 2) == [True, True]
+    assert run_in_parallel(jobs, 2) == [True, True]
 
 
 @pytest.mark.parametrize(("cores", "wanted"), [({0}, 3), ({0, 1}, 1), ({0, 1}, 0)])
 def test_a_single_lane_needs_no_other_process(cores, wanted, monkeypatch):
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: cores)
-    assert side_by_side([os.getpid] * 3, wanted) == [os.getpid()] * 3
+    assert run_in_parallel([os.getpid] * 3, wanted) == [os.getpid()] * 3
 
 
 def test_the_last_job_of_a_broken_run_has_the_threads_it_would_have_had(two_cores):
-    ((_, process, threads),) = side_by_side([partial(say, 0)], 2)
+    ((_, process, threads),) = run_in_parallel([partial(say, 0)], 2)
     assert (process == os.getpid(), threads) == (False, "1"), "its sums are over as many threads"
-    assert side_by_side([], 2) == []
+    assert run_in_parallel([], 2) == []
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_each_lane_has_a_line_for_its_bars_on_a_terminal(terminal, two_cores, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     jobs = [partial(os.getenv, "TQDM_POSITION")] * 2
-    assert side_by_side(jobs, 2) == (["0", "1"] if terminal else [None, None])
+    assert run_in_parallel(jobs, 2) == (["0", "1"] if terminal else [None, None])
 
 
 def test_when_one_fails_the_others_are_interrupted_and_its_error_is_raised(two_cores, tmp_path):
     with pytest.raises(InputError, match="is full"):
-        side_by_side([partial(fail, tmp_path), partial(wait_to_be_interrupted, tmp_path)], 2)
+        run_in_parallel([partial(fail, tmp_path), partial(wait_to_be_interrupted, tmp_path)], 2)
     names = sorted(path.name.partition("-")[0] for path in tmp_path.iterdir())
     assert names in (["begun", "ended"], []), "a job that has begun is told"
 
@@ -116,7 +116,7 @@ def test_when_one_fails_the_others_are_interrupted_and_its_error_is_raised(two_c
 def test_a_job_ended_from_outside_gets_one_line(two_cores, tmp_path):
     jobs = [partial(os._exit, 9), partial(wait_to_be_interrupted, tmp_path)]
     with pytest.raises(InputError, match="a process of this run was ended from outside"):
-        side_by_side(jobs, 2)
+        run_in_parallel(jobs, 2)
 
 
 def cannot_start():
@@ -125,7 +125,7 @@ def cannot_start():
 
 def test_the_error_of_a_framework_that_cannot_start_arrives_whole(two_cores):
     with pytest.raises(JittorEnvError) as caught:
-        side_by_side([cannot_start, os.getpid], 2)
+        run_in_parallel([cannot_start, os.getpid], 2)
     assert str(caught.value) == "no compiler; install g++"
     assert caught.value.remedy == "install g++"
 

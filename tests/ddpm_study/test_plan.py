@@ -11,9 +11,9 @@ from ddpm.data.image_set import ImageSet
 from ddpm.errors import InputError
 from ddpm_study import plan
 from ddpm_study.records import Record, RunFolder
-from ddpm_study.sizes import SCALES
+from ddpm_study.sizes import SIZES
 from ddpm_study.stage import Context, Stage
-from ddpm_study.time_estimate import Speed
+from ddpm_study.time_estimate import TimeEstimate
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def context(tmp_path, monkeypatch):
     images = np.zeros((64, 1, 28, 28), np.float32)
     prepared = ImageSet(images, np.zeros(64, np.int64), ("digit",))
     monkeypatch.setattr(
-        Speed, "measure", classmethod(lambda cls, config, threads: Speed(0.01, 0.001))
+        TimeEstimate, "measure", classmethod(lambda cls, config, threads: TimeEstimate(0.01, 0.001))
     )
     return Context(
-        RunFolder(tmp_path), "tiny", "mnist", prepared, preset("tiny"), SCALES["tiny"], "cpu"
+        RunFolder(tmp_path), "tiny", "mnist", prepared, preset("tiny"), SIZES["tiny"], "cpu"
     )
 
 
@@ -125,7 +125,7 @@ def test_a_group_is_announced_whole_and_done_side_by_side(context, monkeypatch):
         for job in jobs:
             job()
 
-    monkeypatch.setattr(plan, "side_by_side", noting)
+    monkeypatch.setattr(plan, "run_in_parallel", noting)
     running = plan.run(context, plan.make(context))
     announced = [(step.stage.name, list(log)) for step, _ in running]
     assert announced == [("a", []), ("b", ["a"]), ("c", ["a"]), ("d", ["a", "b", "c"])]
@@ -138,7 +138,7 @@ def test_what_is_left_of_a_group_has_the_threads_it_would_have_had(context, monk
     grouped([], monkeypatch)
     done(context, "a", "b", "d")
     monkeypatch.setattr(
-        plan, "side_by_side", lambda jobs, wanted: calls.append((len(jobs), wanted))
+        plan, "run_in_parallel", lambda jobs, wanted: calls.append((len(jobs), wanted))
     )
     assert [step.stage.name for step, _ in plan.run(context, plan.make(context))] == ["c"]
     assert calls == [(1, 2)]
@@ -154,8 +154,8 @@ def test_no_stage_of_a_group_needs_another():
 
 def test_a_gpu_is_for_one_process(context):
     on_gpu = replace(context, device="cuda")
-    assert {stage.lanes(on_gpu) for stage in plan.STAGES} == {1}
-    assert {stage.lanes(context) for stage in plan.STAGES} == {1, 2}
+    assert {stage.workers(on_gpu) for stage in plan.STAGES} == {1}
+    assert {stage.workers(context) for stage in plan.STAGES} == {1, 2}
 
 
 def test_to_do_a_stage_again_forgets_what_was_built_on_it(context, monkeypatch):

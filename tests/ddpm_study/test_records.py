@@ -9,11 +9,11 @@ import pytest
 
 from ddpm.config import preset
 from ddpm.errors import InputError
-from ddpm_study.records import Head, Record, RunFolder
+from ddpm_study.records import Record, RunFolder, RunManifest
 
 
 def head():
-    return Head("tiny", "mnist", "abc", preset("tiny").to_dict(), {"epochs": 2}, ["seeds"])
+    return RunManifest("tiny", "mnist", "abc", preset("tiny").to_dict(), {"epochs": 2}, ["seeds"])
 
 
 def record(**result):

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from ddpm.errors import InputError
-from ddpm_study.sizes import SCALES
+from ddpm_study.sizes import SIZES
 
 
 def test_what_is_not_named_stays():
-    tiny = SCALES["tiny"]
+    tiny = SIZES["tiny"]
     assert tiny.resized([]) == tiny
     assert tiny.resized(["rounds=3", "seeds=0"]) == replace(tiny, rounds=3, seeds=0)
 
@@ -27,4 +27,4 @@ def test_what_is_not_named_stays():
 )
 def test_what_is_no_size_is_one_line(size, line):
     with pytest.raises(InputError, match=line):
-        SCALES["tiny"].resized([size])
+        SIZES["tiny"].resized([size])

@@ -98,11 +98,13 @@ def derivative(
 ) -> float:
     """Return the derivative along a direction, by central differences of sixth order."""
 
-    def shifted(k: int) -> float:
+    def perturb_one_ulp(k: int) -> float:
         return function({name: at[name] + k * step * along[name] for name in at})
 
     weights = ((1, 45), (2, -9), (3, 1))
-    return math.fsum(w * (shifted(k) - shifted(-k)) for k, w in weights) / (60 * step)
+    return math.fsum(w * (perturb_one_ulp(k) - perturb_one_ulp(-k)) for k, w in weights) / (
+        60 * step
+    )
 
 
 def sinusoids(timesteps: np.ndarray, channels: int) -> np.ndarray:

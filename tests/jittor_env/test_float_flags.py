@@ -46,8 +46,8 @@ def test_torch_keeps_denormals_too(run):
 
 @pytest.mark.parametrize("unsafe", ["-Ofast", "-ffast-math"])
 def test_tamed_replaces_what_flushes_and_nothing_else(unsafe):
-    assert float_flags.tamed(f"-fPIC {unsafe} -lx") == f"-fPIC {float_flags.SAFE_FLAGS} -lx"
-    assert float_flags.tamed("-fPIC -O2") == "-fPIC -O2"
+    assert float_flags.configured(f"-fPIC {unsafe} -lx") == f"-fPIC {float_flags.SAFE_FLAGS} -lx"
+    assert float_flags.configured("-fPIC -O2") == "-fPIC -O2"
 
 
 def test_wide_restores_the_flag_after_an_error():

@@ -65,7 +65,7 @@ def block_inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
 def block_pair(candidate: Any = None, **options: Any) -> Pair:
     """Pair a correct block with another one, a faulty one for example."""
     settings: dict[str, Any] = {
-        "name": "block", "probes": ("plain",), "reference": Block, **options
+        "name": "block", "stress_inputs": ("plain",), "reference": Block, **options
     }  # fmt: skip
     return Pair(candidate=candidate or Block, inputs=block_inputs, **settings)
 

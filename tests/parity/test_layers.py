@@ -119,7 +119,8 @@ def pair(name: str, edit: Edit | None) -> Pair:
     make, draw, _ = LAYERS[name]
     return Pair(
         name=name, reference=lambda: built(make), candidate=lambda: built(make, edit),
-        inputs=lambda rng: {"x": draw(rng)}, training=True, probes=("plain",),
+        inputs=lambda rng: {"x": draw(rng)}, training=True,
+        stress_inputs=("plain",),
     )  # fmt: skip
 
 
@@ -240,7 +241,8 @@ def test_dropout_inside_fused_attention_has_the_masks_of_dropout_spelled_out(mas
             return self.dropout(scores.softmax(-1)) @ x
 
     attention = Pair(
-        name="attention", reference=Fused, candidate=Spelled, training=True, probes=("plain",),
+        name="attention", reference=Fused, candidate=Spelled, training=True,
+        stress_inputs=("plain",),
         inputs=lambda rng: {"x": rng.standard_normal((2, 3, 5, 4), np.float32)},
     )  # fmt: skip
     for training in (True, False):

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from parity import CannotCompare, Pair, Verdict, assert_parity, check
-from parity.base.stress_inputs import PROBES
+from parity.base.stress_inputs import STRESS_INPUTS
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_a_model_agrees_with_itself(training: bool, models: ModuleType) -> None:
-    report = check(models.block_pair(training=training, probes=tuple(PROBES)))
+    report = check(models.block_pair(training=training, stress_inputs=tuple(STRESS_INPUTS)))
     assert report.verdict is Verdict.IDENTICAL
     assert report.passed
     assert report.first_divergence is None
@@ -30,10 +30,10 @@ def test_a_clamp_at_float16s_largest_number_is_seen(models: ModuleType) -> None:
         block.conv.forward = lambda input: forward(input).clamp(-65504, 65504)
         return block
 
-    report = check(models.block_pair(clamped, probes=tuple(PROBES)))
+    report = check(models.block_pair(clamped, stress_inputs=tuple(STRESS_INPUTS)))
     first = report.first_divergence
     assert first is not None
-    assert (first.path, first.probe) == ("conv", "beyond float16")
+    assert (first.path, first.stress_input) == ("conv", "beyond float16")
 
 
 def test_every_phase_of_a_model_is_judged(models: ModuleType) -> None:
@@ -210,7 +210,7 @@ def test_initial_weights_may_be_asked_to_be_the_same_numbers(models: ModuleType)
         return block
 
     settings: dict[str, Any] = {
-        "name": "block", "probes": ("plain",), "reference": lambda: seeded(0),
+        "name": "block", "stress_inputs": ("plain",), "reference": lambda: seeded(0),
         "inputs": models.block_inputs,
     }  # fmt: skip
     assert check(Pair(candidate=lambda: seeded(1), init=True, **settings)).passed
@@ -235,7 +235,8 @@ def test_a_fault_of_a_model_that_returns_nothing_is_one() -> None:
             self.linear(x)
 
     pair = Pair(
-        name="mute", reference=lambda: Mute(1), candidate=lambda: Mute(1.1), probes=("plain",),
+        name="mute", reference=lambda: Mute(1), candidate=lambda: Mute(1.1),
+        stress_inputs=("plain",),
         inputs=lambda rng: {"x": rng.standard_normal((2, 3), np.float32)},
     )  # fmt: skip
     first = check(pair).first_divergence
@@ -291,7 +292,7 @@ def test_what_cannot_be_compared_is_said_in_one_line(
         "reference": models.Block,
         "candidate": models.Block,
         "inputs": models.block_inputs,
-        "probes": ("plain",),
+        "stress_inputs": ("plain",),
         **options,
     }
     with pytest.raises(CannotCompare) as caught:
@@ -322,7 +323,7 @@ def test_modules_may_be_divided_otherwise_and_faults_stay_faults(
         reference=lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)),
         candidate=lambda: nn.Sequential(_Fused(activation), nn.Identity(), nn.Linear(4, 2)),
         inputs=lambda rng: {"input": rng.standard_normal((5, 3), np.float32)},
-        probes=("plain",),
+        stress_inputs=("plain",),
     )
     report = check(pair)
     assert report.passed is passes

@@ -51,7 +51,7 @@ def test_a_float32_error_that_no_rounding_explains_is_another_function() -> None
     found = judge(measured(candidate_error=wrong, candidate_rounding=wrong))
     assert found.verdict is Verdict.SEMANTIC_DIFFERENCE
     assert "in float32 only" in found.reason
-    probed = judge(measured(candidate_error=wrong, candidate_rounding=wrong), ordinary=False)
+    probed = judge(measured(candidate_error=wrong, candidate_rounding=wrong), is_plain_input=False)
     assert probed.verdict is Verdict.NUMERICALLY_WEAKER
 
 
@@ -66,7 +66,7 @@ def test_a_vanishing_gradient_is_judged_on_what_flows_beside_it() -> None:
         "candidate_spread": 0.0,
     }
     assert judge(measured(**tiny)).verdict is Verdict.SEMANTIC_DIFFERENCE
-    assert judge(measured(**tiny, flow=1.0)).verdict is Verdict.WITHIN_NOISE
+    assert judge(measured(**tiny, cancellation_scale=1.0)).verdict is Verdict.WITHIN_NOISE
 
 
 @pytest.mark.parametrize("field", ["semantic", "candidate_error", "reference_error"])

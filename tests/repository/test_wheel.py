@@ -42,10 +42,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("-m", "pip", "wheel", "-q", *offline, "-w", folder, source)
     (wheel,) = folder.glob("*.whl")
     run("-m", "pip", "install", "-q", *offline, "--target", folder / "site", wheel)
-    carried = zipfile.ZipFile(wheel).namelist()
-    missing = [n for n in tracked if n.split("/")[0] in ROOMS and n not in carried]
+    bundled = zipfile.ZipFile(wheel).namelist()
+    missing = [n for n in tracked if n.split("/")[0] in ROOMS and n not in bundled]
     assert not missing
-    assert {n.split("/")[0] for n in carried if not n.split("/")[0].endswith(".dist-info")} == {
+    assert {n.split("/")[0] for n in bundled if not n.split("/")[0].endswith(".dist-info")} == {
         *ROOMS
     }
     return folder / "site"

@@ -3,9 +3,9 @@
 from parity.atlas.entry import Entry, positive, real, unit, weight
 
 
-def _pointwise(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
+def _pointwise(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
     return Entry(
-        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, mend=mend,
+        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, workaround=workaround,
         note=note,
     )  # fmt: skip
 
@@ -17,9 +17,14 @@ def _same(name: str, inputs: str = "real") -> Entry:
     )  # fmt: skip
 
 
-def _along(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
+def _along(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
     return Entry(
-        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, mend=mend, note=note
+        name=name,
+        torch=torch,
+        jittor=jittor,
+        inputs={"x": real(3, 4)},
+        workaround=workaround,
+        note=note,
     )
 
 
@@ -90,7 +95,7 @@ ENTRIES = (
         jittor="jt.nn.softmax(x)",
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
-        mend="jt.nn.softmax(x, dim=1)",
+        workaround="jt.nn.softmax(x, dim=1)",
         note="Jittor normalises over the whole tensor, PyTorch over a dimension that it guesses.",
     ),
     _same("exp"),
@@ -143,7 +148,7 @@ ENTRIES = (
     Entry(
         name="floor division",
         note="Floats are divided as whole numbers: a divisor below 1 is 0 then.",
-        mend="jt.floor(x / 0.75)",
+        workaround="jt.floor(x / 0.75)",
         torch="x // 0.75",
         jittor="x // 0.75",
         inputs={"x": real(3, 4)},

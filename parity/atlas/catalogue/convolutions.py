@@ -6,15 +6,17 @@ _CASES = ("ordinary", "large offset", "nan", "one row")
 
 
 def _conv(
-    name: str, torch: str, jittor: str, w: Draw, *shape: int, mend: str = "", note: str = ""
+    name: str, torch: str, jittor: str, w: Draw, *shape: int, workaround: str = "", note: str = ""
 ) -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor, inputs={"x": real(*shape), "w": w}, cases=_CASES,
-        mend=mend, note=note,
+        workaround=workaround, note=note,
     )  # fmt: skip
 
 
-def _cell(name: str, torch: str, jittor: str, gates: int, note: str = "", mend: str = "") -> Entry:
+def _cell(
+    name: str, torch: str, jittor: str, gates: int, note: str = "", workaround: str = ""
+) -> Entry:
     def whole(source: str, library: str) -> str:
         fill = "p.data = v.detach()" if library == "torch" else "p.assign(v.detach())"
         return (
@@ -30,7 +32,7 @@ def _cell(name: str, torch: str, jittor: str, gates: int, note: str = "", mend: 
         inputs={"x": real(4, 5, 3) if "Cell" not in name else real(5, 3),
                 "u": weight(2 * gates, 3), "w": weight(2 * gates, 2), "b": weight(2 * gates)},
         cases=("ordinary", "large magnitude"), note=note,
-        mend=mend and whole(jittor_options, "jt") + mend,
+        workaround=workaround and whole(jittor_options, "jt") + workaround,
     )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ ENTRIES = (
         2,
         4,
         5,
-        mend="jt.nn.conv2d(x, w, padding=1)",
+        workaround="jt.nn.conv2d(x, w, padding=1)",
         note="Jittor takes numbers only.",
     ),
     _conv(
@@ -145,7 +147,7 @@ ENTRIES = (
         jittor="jt.nn.conv2d(x, w)",
         inputs={"x": real(2, 4, 5), "w": weight(3, 2, 3, 3)},
         cases=("ordinary",),
-        mend="jt.nn.conv2d(x.unsqueeze(0), w).squeeze(0)",
+        workaround="jt.nn.conv2d(x.unsqueeze(0), w).squeeze(0)",
     ),
     Entry(
         name="conv2d of too few channels",

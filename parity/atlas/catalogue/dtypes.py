@@ -3,10 +3,10 @@
 from parity.atlas.entry import Entry
 
 
-def _rule(name: str, torch: str, jittor: str = "", mend: str = "", note: str = "") -> Entry:
+def _rule(name: str, torch: str, jittor: str = "", workaround: str = "", note: str = "") -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor or torch.replace("torch.", "jt."), kind="rule",
-        mend=mend, note=note,
+        workaround=workaround, note=note,
     )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ ENTRIES = (
         "torch.tensor([1]).dtype",
         "jt.array([1]).dtype",
         note="Ask for `int64` and set `jt.flags.auto_convert_64_to_32 = 0` where it matters.",
-        mend="jt.flags.auto_convert_64_to_32 = 0\nd = jt.array([1], dtype='int64').dtype\n"
+        workaround="jt.flags.auto_convert_64_to_32 = 0\nd = jt.array([1], dtype='int64').dtype\n"
         "jt.flags.auto_convert_64_to_32 = 1\nd",
     ),
     _rule("default float", "torch.tensor([1.0]).dtype", "jt.array([1.0]).dtype"),

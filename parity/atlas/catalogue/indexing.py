@@ -5,8 +5,10 @@ from parity.atlas.entry import Entry, index, real, weight
 _CASES = ("ordinary", "nan")
 
 
-def _rule(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
-    return Entry(name=name, torch=torch, jittor=jittor, kind="rule", mend=mend, note=note)
+def _rule(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
+    return Entry(
+        name=name, torch=torch, jittor=jittor, kind="rule", workaround=workaround, note=note
+    )
 
 
 _I = {"x": real(4, 3), "i": index(5, below=4)}
@@ -39,7 +41,7 @@ ENTRIES = (
         jittor="x[i - 4]",
         inputs=_I,
         cases=_CASES,
-        mend="n = x.shape[0]\nj = i - 4\nx[jt.ternary(j < 0, j + n, j)]",
+        workaround="n = x.shape[0]\nj = i - 4\nx[jt.ternary(j < 0, j + n, j)]",
         note="Read rightly, and its gradient is lost.",
     ),
     Entry(name="mask", torch="x[x > 0]", jittor="x[x > 0]", inputs={"x": real(4, 3)}, cases=_CASES),
@@ -105,7 +107,7 @@ ENTRIES = (
         jittor="y = x.clone()\ny.index_add_(0, jt.array([1, 1]), w)\ny",
         inputs={"x": real(4, 3), "w": weight(2, 3)},
         cases=_CASES,
-        mend="y = x.scatter(0, jt.array([[1, 1, 1], [1, 1, 1]]), w, reduce='add')\ny",
+        workaround="y = x.scatter(0, jt.array([[1, 1, 1], [1, 1, 1]]), w, reduce='add')\ny",
         note="Of equal indices one is added, not both.",
     ),
     Entry(

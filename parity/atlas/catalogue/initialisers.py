@@ -3,12 +3,14 @@
 from parity.atlas.entry import Entry
 
 
-def _drawn(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
-    return Entry(name=name, torch=torch, jittor=jittor, kind="random", mend=mend, note=note)
+def _drawn(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
+    return Entry(
+        name=name, torch=torch, jittor=jittor, kind="random", workaround=workaround, note=note
+    )
 
 
 def _init(
-    name: str, arguments: str = "", jittor: str = "", note: str = "", mend: str = ""
+    name: str, arguments: str = "", jittor: str = "", note: str = "", workaround: str = ""
 ) -> Entry:
     other = jittor or name
     return _drawn(
@@ -16,7 +18,7 @@ def _init(
         f"w = torch.empty(128, 64, 3, 3)\n"
         f"torch.nn.init.{name}(w{', ' * bool(arguments)}{arguments})",
         f"w = jt.zeros((128, 64, 3, 3))\njt.init.{other}(w{', ' * bool(arguments)}{arguments})\nw",
-        note=note, mend=mend,
+        note=note, workaround=workaround,
     )  # fmt: skip
 
 

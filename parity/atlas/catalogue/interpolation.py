@@ -5,11 +5,11 @@ from parity.atlas.entry import Entry, real
 _CASES = ("ordinary", "constant", "large offset")
 
 
-def _resize(name: str, arguments: str, *shape: int, mend: str = "", note: str = "") -> Entry:
+def _resize(name: str, arguments: str, *shape: int, workaround: str = "", note: str = "") -> Entry:
     return Entry(
         name=name, torch=f"F.interpolate(x, {arguments})",
         jittor=f"jt.nn.interpolate(x, {arguments})", inputs={"x": real(*shape)}, cases=_CASES,
-        mend=mend, note=note,
+        workaround=workaround, note=note,
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ ENTRIES = (
         1,
         3,
         4,
-        mend="jt.nn.interpolate(x, size=(6, 8), mode='nearest')",
+        workaround="jt.nn.interpolate(x, size=(6, 8), mode='nearest')",
         note="Bilinear in Jittor, nearest in PyTorch: always say which.",
     ),
     Entry(

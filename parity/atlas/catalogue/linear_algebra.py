@@ -5,8 +5,10 @@ from parity.atlas.entry import Draw, Entry, real, weight
 _CASES = ("ordinary", "zeros", "large offset", "large magnitude", "infinity", "nan", "empty")
 
 
-def _of(name: str, torch: str, jittor: str, mend: str = "", **inputs: Draw) -> Entry:
-    return Entry(name=name, torch=torch, jittor=jittor, inputs=inputs, cases=_CASES, mend=mend)
+def _of(name: str, torch: str, jittor: str, workaround: str = "", **inputs: Draw) -> Entry:
+    return Entry(
+        name=name, torch=torch, jittor=jittor, inputs=inputs, cases=_CASES, workaround=workaround
+    )
 
 
 def _square(name: str, torch: str, jittor: str, gradient: bool = True, note: str = "") -> Entry:
@@ -116,7 +118,7 @@ ENTRIES = (
         "jt.attention.scaled_dot_product_attention(x, k, v, attn_mask=m)",
         inputs=_QKV,
         cases=("ordinary", "large magnitude"),
-        mend="m = (jt.tril(jt.ones((3, 5))) - 1) * 1e9\n"
+        workaround="m = (jt.tril(jt.ones((3, 5))) - 1) * 1e9\n"
         "jt.attention.scaled_dot_product_attention(x, k, v, attn_mask=m.cast(x.dtype))",
         note="A mask of booleans is never read: give one of numbers that are added.",
     ),

@@ -12,12 +12,12 @@ def _loss(
     torch: str,
     jittor: str,
     inputs: Mapping[str, Draw] | None = None,
-    mend: str = "",
+    workaround: str = "",
     note: str = "",
 ) -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor, cases=_CASES,
-        inputs=inputs or {"x": real(6), "y": weight(6)}, mend=mend, note=note,
+        inputs=inputs or {"x": real(6), "y": weight(6)}, workaround=workaround, note=note,
     )  # fmt: skip
 
 
@@ -34,14 +34,14 @@ ENTRIES = (
         "mse_loss, none",
         "F.mse_loss(x, y, reduction='none')",
         "jt.nn.mse_loss(x, y, reduction='none')",
-        mend="(x - y).sqr()",
+        workaround="(x - y).sqr()",
     ),
     _loss("l1_loss", "F.l1_loss(x, y)", "jt.nn.l1_loss(x, y)"),
     _loss(
         "l1_loss, sum",
         "F.l1_loss(x, y, reduction='sum')",
         "jt.nn.l1_loss(x, y, reduction='sum')",
-        mend="(x - y).abs().sum()",
+        workaround="(x - y).abs().sum()",
         note="`l1_loss` knows the mean only.",
     ),
     _loss(
@@ -96,7 +96,7 @@ ENTRIES = (
         jittor="jt.nn.cross_entropy_loss(x, jt.nn.softmax(y, dim=1))",
         inputs={"x": real(3, 4), "y": weight(3, 4)},
         cases=("ordinary",),
-        mend="-(jt.nn.softmax(y, dim=1) * jt.nn.log_softmax(x, dim=1)).sum(1).mean()",
+        workaround="-(jt.nn.softmax(y, dim=1) * jt.nn.log_softmax(x, dim=1)).sum(1).mean()",
     ),
     Entry(
         name="cross_entropy of images",
@@ -111,7 +111,7 @@ ENTRIES = (
         jittor="jt.nn.cross_entropy_loss(x, t)",
         inputs={"x": real(2, 3, 4), "t": index(2, 4, below=3)},
         cases=("ordinary",),
-        mend="jt.nn.cross_entropy_loss(x.transpose(0, 2, 1).reshape(-1, x.shape[1]), "
+        workaround="jt.nn.cross_entropy_loss(x.transpose(0, 2, 1).reshape(-1, x.shape[1]), "
         "t.reshape(-1))",
         note="Only four dimensions are turned so that classes come last.",
     ),
@@ -126,7 +126,7 @@ ENTRIES = (
         "F.nll_loss(torch.log_softmax(x, 1), t, ignore_index=0)",
         "jt.nn.nll_loss(jt.nn.log_softmax(x, dim=1), t, ignore_index=0)",
         inputs=_CLASSES,
-        mend="kept = (t != 0).cast(x.dtype)\n"
+        workaround="kept = (t != 0).cast(x.dtype)\n"
         "(jt.nn.cross_entropy_loss(x, t, reduction='none') * kept).sum() / kept.sum()",
         note="Jittor asks `ignore_index > 0`, so class 0 is never ignored.",
     ),

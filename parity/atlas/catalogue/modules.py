@@ -3,10 +3,10 @@
 from parity.atlas.entry import Entry
 
 
-def _rule(name: str, torch: str, jittor: str = "", mend: str = "", note: str = "") -> Entry:
+def _rule(name: str, torch: str, jittor: str = "", workaround: str = "", note: str = "") -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor or torch.replace("torch.", "jt."), kind="rule",
-        mend=mend, note=note,
+        workaround=workaround, note=note,
     )  # fmt: skip
 
 

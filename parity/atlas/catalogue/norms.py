@@ -32,7 +32,7 @@ ENTRIES = (
         jittor="jt.nn.layer_norm(x, (6,))",
         inputs={"x": real(4, 6)},
         cases=_CASES,
-        mend=_two_pass("1"),
+        workaround=_two_pass("1"),
         note=_ONE_PASS,
     ),
     Entry(
@@ -49,7 +49,7 @@ ENTRIES = (
         jittor="jt.nn.group_norm(x, 2)",
         inputs={"x": real(2, 4, 2, 3)},
         cases=_CASES,
-        mend=_two_pass("2", "x.reshape(x.shape[0], 2, -1)", ".reshape(x.shape)"),
+        workaround=_two_pass("2", "x.reshape(x.shape[0], 2, -1)", ".reshape(x.shape)"),
         note=_ONE_PASS,
     ),
     Entry(
@@ -58,7 +58,7 @@ ENTRIES = (
         jittor="jt.nn.group_norm(x, 2)",
         inputs={"x": real(2, 4, 3)},
         cases=("ordinary",),
-        mend="m = jt.nn.GroupNorm(2, 4)\nm(x)",
+        workaround="m = jt.nn.GroupNorm(2, 4)\nm(x)",
         note="The function flattens what has no four dimensions; the module does not.",
     ),
     Entry(
@@ -67,7 +67,7 @@ ENTRIES = (
         jittor="jt.nn.instance_norm(x)",
         inputs={"x": real(2, 3, 2, 3)},
         cases=_CASES,
-        mend=_two_pass("(2, 3)"),
+        workaround=_two_pass("(2, 3)"),
         note=_ONE_PASS,
     ),
     Entry(
@@ -76,7 +76,7 @@ ENTRIES = (
         jittor="m = jt.nn.BatchNorm(3)\nm.train()\nm(x)",
         inputs={"x": real(4, 3, 2, 2)},
         cases=_CASES,
-        mend=_BATCH,
+        workaround=_BATCH,
         note=_ONE_PASS,
     ),
     Entry(
@@ -101,7 +101,7 @@ ENTRIES = (
         inputs={"x": real(4, 3, 2, 2)},
         cases=("ordinary",),
         gradient=False,
-        mend="""m = jt.nn.BatchNorm(3)
+        workaround="""m = jt.nn.BatchNorm(3)
 m.train()
 m(x)
 n = x.numel() // x.shape[1]
@@ -144,7 +144,7 @@ n = x.numel() // x.shape[1]
         jittor="jt.norm(x)",
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
-        mend="jt.norm(x.reshape(-1), 2, dim=0)",
+        workaround="jt.norm(x.reshape(-1), 2, dim=0)",
         note="Jittor takes the norm of the last dimension unless told.",
     ),
 )

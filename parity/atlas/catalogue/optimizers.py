@@ -21,12 +21,12 @@ def _jittor(make: str, steps: int) -> str:
 
 
 def _after(
-    name: str, torch: str, jittor: str, steps: int = 10, mend: str = "", note: str = ""
+    name: str, torch: str, jittor: str, steps: int = 10, workaround: str = "", note: str = ""
 ) -> Entry:
     return Entry(
         name=name, torch=_torch(torch, steps), jittor=_jittor(jittor, steps),
         inputs={"x": real(10, 3), "w": weight(3)}, cases=_CASES, gradient=False,
-        mend=mend and _jittor(mend, steps), note=note,
+        workaround=workaround and _jittor(workaround, steps), note=note,
     )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ ENTRIES = (
         "Adam([p], 1e-3)",
         "Adam([p], 1e-3)",
         1,
-        mend="AdamW([p], 1e-3, weight_decay=0)",
+        workaround="AdamW([p], 1e-3, weight_decay=0)",
         note=_HAT,
     ),
     _after(
@@ -67,21 +67,21 @@ ENTRIES = (
         "Adam([p], 1e-3)",
         "Adam([p], 1e-3)",
         2,
-        mend="AdamW([p], 1e-3, weight_decay=0)",
+        workaround="AdamW([p], 1e-3, weight_decay=0)",
         note=_HAT,
     ),
     _after(
         "Adam, defaults, ten steps",
         "Adam([p], 1e-3)",
         "Adam([p], 1e-3)",
-        mend="AdamW([p], 1e-3, weight_decay=0)",
+        workaround="AdamW([p], 1e-3, weight_decay=0)",
         note=_HAT,
     ),
     _after(
         "Adam, matched epsilon 1e-3",
         "Adam([p], 1e-3, eps=1e-3)",
         "Adam([p], 1e-3, eps=1e-3)",
-        mend="AdamW([p], 1e-3, eps=1e-3, weight_decay=0)",
+        workaround="AdamW([p], 1e-3, eps=1e-3, weight_decay=0)",
         note=f"The form differs, whatever the arguments. {_HAT}",
     ),
     _after(
@@ -94,7 +94,7 @@ ENTRIES = (
         "AdamW, defaults",
         "AdamW([p], 1e-3)",
         "AdamW([p], 1e-3)",
-        mend="AdamW([p], 1e-3, weight_decay=0.01)",
+        workaround="AdamW([p], 1e-3, weight_decay=0.01)",
         note="Jittor decays by 0 unless told, PyTorch by 0.01: the defaults differ.",
     ),
     _after(
@@ -115,7 +115,7 @@ ENTRIES = (
         torch="p = torch.nn.Parameter(torch.zeros(1))\ntorch.optim.Adam([p]).param_groups[0]['lr']",
         jittor="p = jt.zeros(1)\njt.optim.Adam([p]).lr",
         note="Jittor has none: say it.",
-        mend="p = jt.zeros(1)\njt.optim.Adam([p], 0.001).lr",
+        workaround="p = jt.zeros(1)\njt.optim.Adam([p], 0.001).lr",
     ),
     Entry(
         name="parameters without a gradient",
@@ -135,7 +135,7 @@ ENTRIES = (
         "p.sum().backward()\no.step()\np.sum().backward()\no.step()\np.tolist()",
         jittor="p = jt.zeros(1)\no = jt.optim.SGD([p], 1.0)\no.step(p.sum())\no.step(p.sum())\n"
         "p.tolist()",
-        mend="p = jt.zeros(1)\no = jt.optim.SGD([p], 1.0)\no.backward(p.sum())\no.step()\n"
+        workaround="p = jt.zeros(1)\no = jt.optim.SGD([p], 1.0)\no.backward(p.sum())\no.step()\n"
         "o.backward(p.sum() * 2)\no.step()\np.tolist()",
         note="Without `zero_grad()` PyTorch adds the second gradient to the first; "
         "`Optimizer.step(loss)` of Jittor starts anew.",

@@ -5,10 +5,10 @@ from parity.atlas.entry import Entry, real
 _CASES = ("ordinary", "nan", "one row")
 
 
-def _pad(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
+def _pad(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor, inputs={"x": real(1, 2, 3, 4)}, cases=_CASES,
-        mend=mend, note=note,
+        workaround=workaround, note=note,
     )  # fmt: skip
 
 

@@ -5,9 +5,12 @@ from parity.atlas.entry import Entry, real
 _CASES = ("ordinary", "ties", "saturated below", "infinity", "nan", "one row")
 
 
-def _pool(name: str, torch: str, jittor: str, *shape: int, mend: str = "", note: str = "") -> Entry:
+def _pool(
+    name: str, torch: str, jittor: str, *shape: int, workaround: str = "", note: str = ""
+) -> Entry:
     return Entry(
-        name=name, torch=torch, jittor=jittor, inputs={"x": real(*shape)}, cases=_CASES, mend=mend,
+        name=name, torch=torch, jittor=jittor, inputs={"x": real(*shape)}, cases=_CASES,
+        workaround=workaround,
         note=note,
     )  # fmt: skip
 
@@ -87,7 +90,7 @@ ENTRIES = (
         2,
         5,
         4,
-        mend="one = x * 0 + 1\njt.nn.avg_pool2d(x, 3, stride=2, padding=1) / "
+        workaround="one = x * 0 + 1\njt.nn.avg_pool2d(x, 3, stride=2, padding=1) / "
         "jt.nn.avg_pool2d(one, 3, stride=2, padding=1).detach()",
     ),
     _pool(
@@ -129,7 +132,7 @@ ENTRIES = (
         1,
         4,
         5,
-        mend="""H, W = x.shape[-2:]
+        workaround="""H, W = x.shape[-2:]
 rows = [x[:, :, H * i // 3 : -(-H * (i + 1) // 3)] for i in range(3)]
 columns = [slice(W * j // 3, -(-W * (j + 1) // 3)) for j in range(3)]
 cells = [[r[:, :, :, c].mean((2, 3)) for c in columns] for r in rows]

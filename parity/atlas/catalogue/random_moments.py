@@ -3,8 +3,10 @@
 from parity.atlas.entry import Entry
 
 
-def _drawn(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
-    return Entry(name=name, torch=torch, jittor=jittor, kind="random", mend=mend, note=note)
+def _drawn(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
+    return Entry(
+        name=name, torch=torch, jittor=jittor, kind="random", workaround=workaround, note=note
+    )
 
 
 _N = "20000"
@@ -56,7 +58,7 @@ ENTRIES = (
         "Geometric",
         f"torch.distributions.Geometric(torch.tensor([0.3])).sample(({_N},))",
         f"jt.distributions.Geometric(jt.array([0.3])).sample(({_N}, 1)).float()",
-        mend=f"u = jt.rand({_N}, 1)\njt.floor(jt.log(u) / np.log(0.7))",
+        workaround=f"u = jt.rand({_N}, 1)\njt.floor(jt.log(u) / np.log(0.7))",
         note="`Geometric(p)` keeps `prob` and samples from `probs`, which is not there.",
     ),
     Entry(

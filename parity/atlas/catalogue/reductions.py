@@ -12,10 +12,10 @@ _ROOT = "v = {}\njt.ternary(v > 0, jt.sqrt(jt.maximum(v, 1e-38)), v * 0)"
 
 
 def _reduced(
-    name: str, torch: str, jittor: str, mend: str = "", note: str = "", gradient: bool = True
+    name: str, torch: str, jittor: str, workaround: str = "", note: str = "", gradient: bool = True
 ) -> Entry:
     return Entry(
-        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, mend=mend,
+        name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, workaround=workaround,
         cases=_CASES[:-1] if name.startswith(("var", "std")) else _CASES,  # no variance of nothing
         note=note, gradient=gradient,
     )  # fmt: skip
@@ -49,7 +49,7 @@ ENTRIES = (
         jittor="(x * 1e-4).std()",
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
-        mend=_ROOT.format("(x * 1e-4).var(unbiased=True)"),
+        workaround=_ROOT.format("(x * 1e-4).var(unbiased=True)"),
         note="Never below 1e-3, and then without a gradient: the variance is held at 1e-6.",
     ),
     _reduced("std along", "x.std(1)", "x.std(1)", _ROOT.format("x.var(1, unbiased=True)")),
@@ -68,7 +68,7 @@ ENTRIES = (
         jittor="jt.nn.logsumexp(x * 100, 1)",
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
-        mend="y = x * 100\nm = y.max(1, keepdims=True).detach()\n"
+        workaround="y = x * 100\nm = y.max(1, keepdims=True).detach()\n"
         "((y - m).exp().sum(1, keepdims=True).log() + m).squeeze(1)",
         note="The largest is not taken off first: beyond 88 it is infinite.",
     ),
@@ -144,7 +144,9 @@ ENTRIES = (
         inputs={"x": real(4)},
         cases=("ordinary",),
         gradient=False,
-        mend="(x.reshape(-1, 1) * 0 + 0.1).expand(-1, 250000).reshape(1000, 1000).sum(1).sum()",
+        workaround=(
+            "(x.reshape(-1, 1) * 0 + 0.1).expand(-1, 250000).reshape(1000, 1000).sum(1).sum()"
+        ),
         note="Jittor adds one after the other, PyTorch in pairs.",
     ),
     Entry(
@@ -166,7 +168,7 @@ ENTRIES = (
     Entry(
         name="unique",
         note="PyTorch sorts.",
-        mend="jt.sort(jt.unique(x))[0]",
+        workaround="jt.sort(jt.unique(x))[0]",
         torch="torch.unique(x)",
         jittor="jt.unique(x)",
         inputs={"x": real(3, 4)},

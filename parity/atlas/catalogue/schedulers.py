@@ -22,12 +22,12 @@ _LATE = "The first step of the schedule is step 0 again, so that every rate come
 
 
 def _rates(
-    name: str, torch: str, jittor: str = "", loss: str = "", mend: str = "", note: str = ""
+    name: str, torch: str, jittor: str = "", loss: str = "", workaround: str = "", note: str = ""
 ) -> Entry:
     return Entry(
         name=name, torch=_TORCH.format(torch, loss),
         jittor=_JITTOR.format(jittor or f"jt.lr_scheduler.{torch}", loss),
-        gradient=False, mend=mend, note=note,
+        gradient=False, workaround=workaround, note=note,
     )  # fmt: skip
 
 
@@ -37,30 +37,30 @@ def _primed(jittor: str) -> str:
 
 _LOSS = "max(0.5, 1 - 0.1 * step)"
 ENTRIES = (
-    _rates("StepLR", "StepLR(o, 10, 0.5)", mend=_primed("StepLR(o, 10, 0.5)")),
+    _rates("StepLR", "StepLR(o, 10, 0.5)", workaround=_primed("StepLR(o, 10, 0.5)")),
     _rates(
         "MultiStepLR",
         "MultiStepLR(o, [5, 20], 0.1)",
         note=_LATE,
-        mend=_primed("MultiStepLR(o, [5, 20], 0.1)"),
+        workaround=_primed("MultiStepLR(o, [5, 20], 0.1)"),
     ),
     _rates(
         "ExponentialLR",
         "ExponentialLR(o, 0.9)",
         note=_LATE,
-        mend=_primed("ExponentialLR(o, 0.9)"),
+        workaround=_primed("ExponentialLR(o, 0.9)"),
     ),
     _rates(
         "CosineAnnealingLR",
         "CosineAnnealingLR(o, 20)",
         note=_LATE,
-        mend=_primed("CosineAnnealingLR(o, 20)"),
+        workaround=_primed("CosineAnnealingLR(o, 20)"),
     ),
     _rates(
         "CosineAnnealingLR with a floor",
         "CosineAnnealingLR(o, 50, 1e-3)",
         note=_LATE,
-        mend=_primed("CosineAnnealingLR(o, 50, 1e-3)"),
+        workaround=_primed("CosineAnnealingLR(o, 50, 1e-3)"),
     ),
     _rates(
         "LambdaLR",
@@ -85,6 +85,8 @@ ENTRIES = (
         "s = torch.optim.lr_scheduler.StepLR(o, 2)\ns.get_last_lr()",
         jittor="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n"
         "s.get_last_lr()",
-        mend="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n[s.get_lr()]",
+        workaround=(
+            "o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n[s.get_lr()]"
+        ),
     ),
 )

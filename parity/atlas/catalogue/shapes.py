@@ -3,15 +3,17 @@
 from parity.atlas.entry import Entry, real, weight
 
 
-def _shaped(name: str, torch: str, jittor: str = "", mend: str = "", note: str = "") -> Entry:
+def _shaped(name: str, torch: str, jittor: str = "", workaround: str = "", note: str = "") -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor or torch, inputs={"x": real(2, 3, 4)},
-        cases=("ordinary", "nan", "one row"), mend=mend, note=note,
+        cases=("ordinary", "nan", "one row"), workaround=workaround, note=note,
     )  # fmt: skip
 
 
-def _rule(name: str, torch: str, jittor: str, mend: str = "", note: str = "") -> Entry:
-    return Entry(name=name, torch=torch, jittor=jittor, kind="rule", mend=mend, note=note)
+def _rule(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
+    return Entry(
+        name=name, torch=torch, jittor=jittor, kind="rule", workaround=workaround, note=note
+    )
 
 
 ENTRIES = (

@@ -47,7 +47,7 @@ def test_one_named_file_finds_its_labels(tmp_path, packed):
 
 
 def test_the_carried_digits_are_five_hundred_of_each_class():
-    got = mnist.carried()
+    got = mnist.bundled()
     assert got.images.shape == (5000, 1, 28, 28)
     assert got.images.dtype == np.uint8
     assert np.bincount(got.labels).tolist() == [500] * 10

@@ -12,8 +12,8 @@ import pytest
 from ddpm.config import preset
 from ddpm.runlog import RunLog
 from ddpm.session import SamplingOutcome
-from ddpm_study.records import Head, Record, RunFolder
-from ddpm_study.sizes import SCALES
+from ddpm_study.records import Record, RunFolder, RunManifest
+from ddpm_study.sizes import SIZES
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.verdict import Verdict
@@ -82,9 +82,9 @@ def make_run(
 ) -> Path:
     """Write a run; `fault` makes both the harness and the probe find one."""
     folder = RunFolder(path)
-    scale = asdict(SCALES["tiny"])
+    scale = asdict(SIZES["tiny"])
     config = preset("tiny").to_dict()
-    folder.write_head(Head("tiny", "mnist", "abc", config, scale, list(skipped)))
+    folder.write_head(RunManifest("tiny", "mnist", "abc", config, scale, list(skipped)))
     harness_report(fault=fault).save(path / "parity.json")
     results: dict[str, dict[str, Any]] = {
         "prepare": {"images": 100},

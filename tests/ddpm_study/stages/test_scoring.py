@@ -6,7 +6,7 @@ import pytest
 from ddpm.config import preset
 from ddpm.data.image_set import ImageSet
 from ddpm_study.records import RunFolder
-from ddpm_study.sizes import SCALES
+from ddpm_study.sizes import SIZES
 from ddpm_study.stage import Context
 from ddpm_study.stages import scoring
 
@@ -41,7 +41,7 @@ def test_what_no_extractor_can_see_is_said_with_the_reason_of_each(tmp_path, mon
     monkeypatch.delenv("DDPM_INCEPTION_WEIGHTS", raising=False)
     patches = ImageSet(np.zeros((4, 3, 32, 32), np.float32), np.zeros(4, np.int64), ("patch",))
     context = Context(
-        RunFolder(tmp_path), "tiny", "patches", patches, preset("tiny"), SCALES["tiny"]
+        RunFolder(tmp_path), "tiny", "patches", patches, preset("tiny"), SIZES["tiny"]
     )
     found = scoring.score_all(context)
     assert found["rows"] == []

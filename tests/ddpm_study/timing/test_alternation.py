@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from ddpm_study.timing import MeasuringError, Ratio, Side, alternation
+from ddpm_study.timing import MeasuringError, Ratio, TimedProcess, alternation
 from ddpm_study.timing.alternation import alternate
 
 
@@ -41,7 +41,7 @@ def made(monkeypatch):
 
 def test_sides_take_turns_and_none_is_always_first(made):
     made.seconds = {"a": iter([9, 1, 2, 3]), "b": iter([9, 2, 4, 9])}
-    timing = alternate({"a": Side("x"), "b": Side("x")}, rounds=3, warmup=1)
+    timing = alternate({"a": TimedProcess("x"), "b": TimedProcess("x")}, rounds=3, warmup=1)
     assert made.log[:8] == ["b", "a", "a", "b", "b", "a", "a", "b"]
     assert sorted(made.log[8:]) == ["a closed", "b closed"]
     assert timing.seconds == {"a": [1, 2, 3], "b": [2, 4, 9]}
@@ -52,7 +52,7 @@ def test_sides_take_turns_and_none_is_always_first(made):
 
 def test_memory_grows_from_the_first_counted_round(made):
     made.seconds, made.peaks = {"a": itertools.repeat(1)}, iter([5, 60, 70, 95])
-    timing = alternate({"a": Side("x")}, rounds=3, warmup=1)
+    timing = alternate({"a": TimedProcess("x")}, rounds=3, warmup=1)
     assert timing.memory_growth == {"a": 35}
     assert timing.peak_memory == {"a": 95}
 
@@ -104,7 +104,7 @@ HERE = "tests.ddpm_study.timing.test_alternation:works"
 
 
 def test_a_process_of_its_own_is_measured():
-    timing = alternate({"a": Side("counts", {}, HERE)}, rounds=2, warmup=0)
+    timing = alternate({"a": TimedProcess("counts", {}, HERE)}, rounds=2, warmup=0)
     assert len(timing.seconds["a"]) == 2
     assert all(0 < seconds < 1 for seconds in timing.seconds["a"])
     assert timing.peak_memory["a"] > 2**20
@@ -120,4 +120,4 @@ def test_a_process_of_its_own_is_measured():
 )
 def test_a_side_that_fails_is_one_line(subject, line):
     with pytest.raises(MeasuringError, match=line):
-        alternate({"a": Side(subject, {}, HERE)}, rounds=1, warmup=0)
+        alternate({"a": TimedProcess(subject, {}, HERE)}, rounds=1, warmup=0)

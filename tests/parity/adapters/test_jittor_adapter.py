@@ -23,11 +23,11 @@ class Torch(nn.Module):
         self.embed = nn.Embedding(7, 6)
         self.norm = nn.LayerNorm(6)
         self.up = nn.Linear(6, 5)
-        self.drop = nn.Dropout(0.4)
+        self.dropout = nn.Dropout(0.4)
 
     def forward(self, tokens: torch.Tensor, x: torch.Tensor) -> dict[str, torch.Tensor]:
         h = self.norm(self.embed(tokens) * 0.2 + x)
-        h = self.drop(torch.tanh(self.up(h)))
+        h = self.dropout(torch.tanh(self.up(h)))
         return {"out": h.mean(1), "tied": h[:, 0] @ self.up.weight}
 
 
@@ -37,7 +37,7 @@ class Jittor(jt.nn.Module):  # type: ignore[name-defined]
         self.embed = jt.nn.Embedding(7, 6)
         self.norm = jt.nn.LayerNorm(6, eps=1e-6 if fault == "epsilon" else 1e-5)
         self.up = jt.nn.Linear(6, 5)
-        self.drop = jt.nn.Dropout(0.4)
+        self.dropout = jt.nn.Dropout(0.4)
 
     def execute(self, tokens: Any, x: Any) -> dict[str, Any]:
         scale = 0.2 * (1 + 1e-7) if self.fault == "scale" else 0.2
@@ -45,7 +45,7 @@ class Jittor(jt.nn.Module):  # type: ignore[name-defined]
         h = self.up(h)
         if self.fault == "cut":
             h = h.detach()
-        h = self.drop(jt.tanh(h))
+        h = self.dropout(jt.tanh(h))
         return {"out": h.mean(1), "tied": jt.matmul(h[:, 0], self.up.weight)}
 
 
@@ -57,7 +57,7 @@ def inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def pair(fault: str = "", **options: Any) -> Pair:
-    settings: dict[str, Any] = {"probes": ("plain",), **options}
+    settings: dict[str, Any] = {"stress_inputs": ("plain",), **options}
     return Pair(
         name="small", reference=Torch, candidate=lambda: Jittor(fault), inputs=inputs, **settings
     )

@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from parity.adapters.protocol import adapt
-from parity.atlas.sides import Side, torch_side
+from parity.atlas.sides import Backend, torch_side
 
 
 @pytest.fixture(scope="session")
-def reference() -> Side:
+def reference() -> Backend:
     return torch_side()
 
 
 @pytest.fixture(scope="session")
-def candidate() -> Side:
+def candidate() -> Backend:
     """PyTorch again, in the candidate's place: what is planted in its source is the only fault."""
     names = {"torch": torch, "F": torch.nn.functional}
-    return Side("torch", adapt(torch.nn.Identity()), names)
+    return Backend("torch", adapt(torch.nn.Identity()), names)

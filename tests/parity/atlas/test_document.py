@@ -29,13 +29,13 @@ def line(**changes: object) -> Line:
         "group": "g", "name": "relu", "torch": "a | b", "jittor": "c", "note": "A note.",
         "verdict": "ERROR", "cases": 3, "findings": [FINDING],
         "shown": {"torch": side, "jittor": side},
-        "mend": {"source": "better(x)", "verdict": "IDENTICAL", "mends": ["nan"],
+        "mend": {"source": "better(x)", "verdict": "IDENTICAL", "workarounds": ["nan"],
                  "leaves": ["empty"], "breaks": []},
     }  # fmt: skip
     return Line(**{**values, **changes})  # type: ignore[arg-type]
 
 
-SAME = line(name="exp", verdict="IDENTICAL", findings=[], shown={}, mend={})
+SAME = line(name="exp", verdict="IDENTICAL", findings=[], shown={}, workaround={})
 
 
 def test_the_page_tells_place_size_program_and_mend() -> None:
@@ -51,18 +51,26 @@ def test_the_page_tells_place_size_program_and_mend() -> None:
 @pytest.mark.parametrize(
     "mend",
     [
-        {"source": "better(x)", "verdict": "ERROR", "mends": [], "leaves": ["a"], "breaks": []},
+        {
+            "source": "better(x)",
+            "verdict": "ERROR",
+            "workarounds": [],
+            "leaves": ["a"],
+            "breaks": [],
+        },
         {
             "source": "better(x)",
             "verdict": "IDENTICAL",
-            "mends": ["a"],
+            "workarounds": ["a"],
             "leaves": [],
             "breaks": ["b"],
         },
     ],
 )
-def test_a_mend_that_mends_nothing_is_not_printed(mend: dict[str, object]) -> None:
-    assert "better" not in document.page(Atlas(versions=VERSIONS, lines=[line(mend=mend)]))
+def test_a_mend_that_mends_nothing_is_not_printed(workaround: dict[str, object]) -> None:
+    assert "better" not in document.page(
+        Atlas(versions=VERSIONS, lines=[line(workaround=workaround)])
+    )
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -92,13 +100,13 @@ def test_the_committed_data_lists_the_catalogue_and_holds_for_the_installed_jitt
 
 
 def test_every_mend_mends_something_and_breaks_nothing() -> None:
-    mends = {(o.group, o.name): o.mend for o in read(DATA).lines if o.mend}
-    sources = {(g, e.name): e.mend for g, es in GROUPS.items() for e in es}
-    for key, mend in mends.items():
-        assert mend["source"] == sources[key], key
-        assert Verdict[mend["verdict"]].passes(strict=True), key
-        assert mend["mends"], key
-        assert not mend["breaks"], key
+    workarounds = {(o.group, o.name): o.workaround for o in read(DATA).lines if o.workaround}
+    sources = {(g, e.name): e.workaround for g, es in GROUPS.items() for e in es}
+    for key, workaround in workarounds.items():
+        assert workaround["source"] == sources[key], key
+        assert Verdict[workaround["verdict"]].passes(strict=True), key
+        assert workaround["workarounds"], key
+        assert not workaround["breaks"], key
 
 
 def test_nothing_that_differs_is_without_a_program() -> None:

@@ -7,7 +7,7 @@ import pytest
 from parity.atlas.cases import ORDINARY, draw
 from parity.atlas.entry import Entry, real
 from parity.atlas.judge import Finding, judge_numeric, judge_random, judge_rule
-from parity.atlas.sides import Side
+from parity.atlas.sides import Backend
 from parity.verdict import Verdict
 
 ONE_PASS = """m = x.mean(1, keepdim=True)
@@ -19,7 +19,7 @@ v = (x - m).square().mean(1, keepdim=True)
 
 
 def found(
-    reference: Side, candidate: Side, torch: str, other: str, case: str = ORDINARY,
+    reference: Backend, candidate: Backend, torch: str, other: str, case: str = ORDINARY,
 ) -> dict[str, Finding]:  # fmt: skip
     entry = Entry(name="planted", torch=torch, jittor=other, inputs={"x": real(3, 6)})
     findings = judge_numeric(entry, other, case, draw(entry, case), reference, candidate)
@@ -60,12 +60,12 @@ def found(
     ],
 )
 def test_a_planted_difference_gets_its_word(
-    torch: str, other: str, case: str, verdict: Verdict, reference: Side, candidate: Side
+    torch: str, other: str, case: str, verdict: Verdict, reference: Backend, candidate: Backend
 ) -> None:
     assert found(reference, candidate, torch, other, case)["output"].verdict is verdict
 
 
-def test_a_gradient_alone_may_differ(reference: Side, candidate: Side) -> None:
+def test_a_gradient_alone_may_differ(reference: Backend, candidate: Backend) -> None:
     findings = found(reference, candidate, "x.abs()", "x * torch.sign(x).detach()")
     assert {f.verdict for f in findings.values()} == {Verdict.IDENTICAL}
     findings = found(reference, candidate, "x * x", "x * x.detach()")
@@ -73,13 +73,15 @@ def test_a_gradient_alone_may_differ(reference: Side, candidate: Side) -> None:
     assert findings["gradient of x"].verdict is Verdict.SEMANTIC_DIFFERENCE
 
 
-def test_who_receives_the_gradient_of_equals_is_seen(reference: Side, candidate: Side) -> None:
+def test_who_receives_the_gradient_of_equals_is_seen(
+    reference: Backend, candidate: Backend
+) -> None:
     findings = found(reference, candidate, "x.max(1)[0]", "x.amax(1)", "ties")
     assert findings["output"].verdict is Verdict.IDENTICAL
     assert findings["gradient of x"].verdict is Verdict.SEMANTIC_DIFFERENCE
 
 
-def test_exceptions_are_outcomes(reference: Side, candidate: Side) -> None:
+def test_exceptions_are_outcomes(reference: Backend, candidate: Backend) -> None:
     both = found(reference, candidate, "x @ x", "x.reshape(5)")["output"]
     assert both.verdict is Verdict.IDENTICAL
     assert "both raise" in both.reason
@@ -90,7 +92,7 @@ def test_exceptions_are_outcomes(reference: Side, candidate: Side) -> None:
     assert other.reason.startswith("Jittor raises AttributeError")
 
 
-def test_the_reason_names_the_first_wrong_number(reference: Side, candidate: Side) -> None:
+def test_the_reason_names_the_first_wrong_number(reference: Backend, candidate: Backend) -> None:
     finding = found(reference, candidate, "F.relu(x)", "x.nan_to_num().clamp(min=0)", "nan")
     assert finding["output"].reason == "0 where PyTorch has nan"
 
@@ -105,7 +107,7 @@ def test_the_reason_names_the_first_wrong_number(reference: Side, candidate: Sid
     ],
 )
 def test_rules_are_compared_by_equality(
-    torch: str, other: str, verdict: Verdict, reference: Side, candidate: Side
+    torch: str, other: str, verdict: Verdict, reference: Backend, candidate: Backend
 ) -> None:
     entry = Entry(name="planted", torch=torch, jittor=other, kind="rule")
     assert judge_rule(entry, other, reference, candidate)[0].verdict is verdict
@@ -124,7 +126,7 @@ def test_rules_are_compared_by_equality(
     ],
 )  # fmt: skip
 def test_samples_are_compared_by_distribution(
-    other: str, verdict: Verdict, reference: Side, candidate: Side
+    other: str, verdict: Verdict, reference: Backend, candidate: Backend
 ) -> None:
     entry = Entry(name="planted", torch="torch.randn(20000)", jittor=other, kind="random")
     assert judge_random(entry, other, reference, candidate)[0].verdict is verdict

@@ -6,12 +6,12 @@ from parity.atlas.cases import draw
 from parity.atlas.entry import Entry, real
 from parity.atlas.program import PREAMBLE, printed, program
 from parity.atlas.shrink import shrunk
-from parity.atlas.sides import Side
+from parity.atlas.sides import Backend
 
 RELU = Entry(name="relu", torch="F.relu(x)", jittor="jt.nn.relu(x)", inputs={"x": real(2, 3)})
 
 
-def test_a_program_is_made_of_the_source_that_was_judged(reference: Side) -> None:
+def test_a_program_is_made_of_the_source_that_was_judged(reference: Backend) -> None:
     inputs = {"x": np.array([[-1.5, np.inf]])}
     text = program(RELU, "torch", RELU.torch, inputs=inputs, place="output")
     assert text.splitlines()[:2] == ["x = torch.tensor([[-1.5, np.inf]])", "result = F.relu(x)"]
@@ -20,14 +20,14 @@ def test_a_program_is_made_of_the_source_that_was_judged(reference: Side) -> Non
     assert other.splitlines()[:2] == ["x = jt.array([[-1.5, np.inf]])", "result = jt.nn.relu(x)"]
 
 
-def test_a_gradients_program_weighs_as_the_judge_does(reference: Side) -> None:
+def test_a_gradients_program_weighs_as_the_judge_does(reference: Backend) -> None:
     inputs = {"x": np.array([2.0, -1.0, 3.0])}
     text = program(RELU, "torch", RELU.torch, inputs=inputs, place="gradient of x")
     judged = reference.run(RELU.torch, inputs, "float32", gradient=True).values["gradient of x"]
     assert printed(text, reference) == str(judged)
 
 
-def test_a_program_says_how_it_ends(reference: Side) -> None:
+def test_a_program_says_how_it_ends(reference: Backend) -> None:
     entry = Entry(name="out", torch="torch.ones(2)[5]", jittor="", kind="rule")
     text = program(entry, "torch", entry.torch, inputs={}, place="value")
     assert printed(text, reference).startswith("IndexError: index 5 is out of bounds")

@@ -10,7 +10,7 @@ import pytest
 
 from parity.atlas.cases import draw
 from parity.atlas.catalogue import find
-from parity.atlas.sides import Side
+from parity.atlas.sides import Backend
 from parity.verdict import K
 
 EXACT: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
@@ -30,7 +30,7 @@ EXACT: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
 
 @pytest.mark.parametrize("case", ["ordinary", "tiny magnitude"])
 @pytest.mark.parametrize("name", EXACT)
-def test_the_reference_is_as_exact_as_float64(name: str, case: str, reference: Side) -> None:
+def test_the_reference_is_as_exact_as_float64(name: str, case: str, reference: Backend) -> None:
     entry = find("activations", name)
     inputs = draw(entry, case)
     found = reference.run(entry.torch, inputs, "float64", gradient=False).values["output"]

@@ -14,10 +14,10 @@ from torch import nn
 from parity import Pair, Verdict, check
 from parity.adapters.torch_adapter import TorchAdapter
 from parity.base.numerics import distance
-from parity.compare.operation_noise import WIDER, moved, operation_spread
-from parity.trace.sites import Place
+from parity.compare.operation_noise import WIDER, operation_spread, perturbed
+from parity.trace.sites import TensorSite
 
-PLACE = Place("forward", "", "output")
+PLACE = TensorSite("forward", "", "output")
 
 
 class Waves(nn.Module):
@@ -58,7 +58,7 @@ def test_a_table_made_from_integers_in_another_way_is_the_same_function() -> Non
 
 
 def test_it_takes_the_moves_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(TorchAdapter, "moving")
+    monkeypatch.delattr(TorchAdapter, "perturbing_operations")
     assert check(pair(powers)).verdict is Verdict.SEMANTIC_DIFFERENCE
 
 
@@ -75,7 +75,9 @@ def test_a_fault_of_the_table_stays_one(frequency: Any) -> None:
 
 def spread_of(function: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]) -> float | None:
     x = np.linspace(1, 2, 1000)
-    found = operation_spread(lambda move: {PLACE: distance(function(move(x)), function(x))}, seed=0)
+    found = operation_spread(
+        lambda perturb: {PLACE: distance(function(perturb(x)), function(x))}, seed=0
+    )
     return found.get(PLACE)
 
 
@@ -92,31 +94,31 @@ def test_a_jump_is_none() -> None:
 
 
 def test_nothing_is_known_where_the_framework_cannot_say() -> None:
-    assert operation_spread(lambda move: None, seed=0) == {}
+    assert operation_spread(lambda perturb: None, seed=0) == {}
 
 
 def test_moves_differ_from_call_to_call_and_have_their_size() -> None:
-    x, move = np.ones(1000) * 1.5, moved(0, 0, WIDER)
-    first, second = move(x), move(x)
+    x, perturb = np.ones(1000) * 1.5, perturbed(0, 0, WIDER)
+    first, second = perturb(x), perturb(x)
     assert set(np.unique(np.abs(first - x))) == {WIDER * 2.0**-52}
     assert (first != second).any()
-    assert (moved(0, 0, WIDER)(x) == first).all()
+    assert (perturbed(0, 0, WIDER)(x) == first).all()
 
 
 def test_what_is_not_finite_stays() -> None:
     odd = np.array([np.inf, -np.inf, np.nan, 0.0])
-    np.testing.assert_array_equal(moved(0, 0, WIDER)(odd), odd)
+    np.testing.assert_array_equal(perturbed(0, 0, WIDER)(odd), odd)
 
 
 def test_torch_moves_results_on_the_way_back_as_well_and_no_view() -> None:
     x = torch.full((5,), 1.5, dtype=torch.float64, requires_grad=True)
     seen = []
 
-    def move(array: Any) -> Any:
+    def perturb(array: Any) -> Any:
         seen.append(array.copy())
         return np.asarray(array + 1)
 
-    with TorchAdapter(nn.Identity()).moving(move):
+    with TorchAdapter(nn.Identity()).perturbing_operations(perturb):
         y = (x * 2).reshape(5, 1).t()
         (gradient,) = torch.autograd.grad(y.sum(), x)
     assert y.tolist() == [[4.0] * 5]

@@ -11,11 +11,11 @@ import torch
 
 from parity import CannotCompare, Finding, Pair, check
 from parity.diagnose.reproducer import replay, script
-from parity.trajectories.trajectory import Course, check_course
+from parity.trajectories.trajectory import Trajectory, check_trajectory
 
 
-def place(finding: Finding) -> dict[str, str]:
-    names = ("path", "phase", "tensor", "probe")
+def site(finding: Finding) -> dict[str, str]:
+    names = ("path", "phase", "tensor", "stress_input")
     return {name: getattr(finding, name) for name in names}
 
 
@@ -30,7 +30,7 @@ def test_the_distance_is_the_one_that_was_reported(fault: str, models: ModuleTyp
     failing = [f for f in report.findings if not f.passes() and np.isfinite(f.error)]
     assert failing
     for finding in failing[:3] + failing[-1:]:
-        reference, candidate = replay(pair, **place(finding))
+        reference, candidate = replay(pair, **site(finding))
         error = np.abs(candidate - reference).max() / np.abs(reference).max()
         assert error == pytest.approx(finding.error, rel=1e-12)
 
@@ -44,7 +44,7 @@ def test_an_initial_value_is_shown(models: ModuleType) -> None:
     pair = models.block_pair(wide, init=True)
     first = check(pair).first_divergence
     assert first is not None
-    reference, candidate = replay(pair, **place(first))
+    reference, candidate = replay(pair, **site(first))
     assert (candidate == 1).all()
     assert reference.shape == candidate.shape
 
@@ -68,7 +68,7 @@ class _Counter:
 
 
 def test_a_step_of_a_course_is_taken_from_the_same_state() -> None:
-    course = Course(
+    trajectory = Trajectory(
         name="counter",
         phase="optimizer",
         reference=lambda precision: _Counter(precision, 0.0),
@@ -76,10 +76,10 @@ def test_a_step_of_a_course_is_taken_from_the_same_state() -> None:
         steps=6,
         free=6,
     )
-    failing = [f for f in check_course(course).findings if not f.passes()]
-    assert {f.probe for f in failing} == {"step 3", "free run"}
+    failing = [f for f in check_trajectory(trajectory).findings if not f.passes()]
+    assert {f.stress_input for f in failing} == {"step 3", "free run"}
     for finding in failing:
-        reference, candidate = replay(course, **place(finding))
+        reference, candidate = replay(trajectory, **site(finding))
         error = np.abs(candidate - reference).max() / np.abs(reference).max()
         assert error == pytest.approx(finding.error, rel=1e-12)
 

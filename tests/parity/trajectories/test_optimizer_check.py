@@ -55,7 +55,8 @@ def compared(ours: Make, theirs: Make, candidate: Any = JittorNet, **options: An
     settings: dict[str, Any] = {"loss": lambda y: (y * y).sum(), **options}
     return check(
         Pair(
-            name="net", reference=seeded, candidate=candidate, inputs=inputs, probes=("plain",),
+            name="net", reference=seeded, candidate=candidate, inputs=inputs,
+            stress_inputs=("plain",),
             optimizer=optimizer, **settings,
         )
     )  # fmt: skip
@@ -116,7 +117,7 @@ def test_jittors_optimizers_that_are_another_function_do_not(
 ) -> None:
     first = compared(lambda p: ours(p, lr=lr), lambda p: theirs(p, lr=lr)).first_divergence
     assert first is not None
-    assert (first.phase, first.probe) == ("optimizer", "step 0")
+    assert (first.phase, first.stress_input) == ("optimizer", "step 0")
     assert first.verdict.name == "SEMANTIC_DIFFERENCE"
 
 
@@ -164,14 +165,16 @@ def test_a_wrong_optimizer_is_found_at_the_step_where_it_starts(
     first = report.first_divergence
     assert first is not None
     assert first.phase == "optimizer"
-    probes = {f.probe for f in report.findings if f.phase == "optimizer" and not f.passes()}
-    assert min(probes) == step
+    stress_inputs = {
+        f.stress_input for f in report.findings if f.phase == "optimizer" and not f.passes()
+    }
+    assert min(stress_inputs) == step
 
 
 def test_a_correct_optimizer_agrees_at_every_step() -> None:
     report = compared(adam(), adam(), candidate=TorchNet)
     assert report.verdict.name in ("IDENTICAL", "WITHIN_NOISE"), str(report)
-    free = [f for f in report.findings if f.probe == "free run"]
+    free = [f for f in report.findings if f.stress_input == "free run"]
     assert [f.tensor for f in free] == [f"loss at step {n}, running free" for n in range(20)]
 
 
@@ -182,27 +185,33 @@ def test_without_a_loss_the_steps_alone_are_judged() -> None:
 
 def test_an_optimizer_that_is_missing_is_said() -> None:
     pair = Pair(
-        name="net", reference=seeded, candidate=JittorNet, inputs=inputs, probes=("plain",),
+        name="net", reference=seeded, candidate=JittorNet, inputs=inputs,
+            stress_inputs=("plain",),
         optimizer={"torch": adam()},
     )  # fmt: skip
     with pytest.raises(CannotCompare, match="`optimizer` names torch, but not jittor"):
         check(pair)
 
 
-@pytest.mark.parametrize("probe", ["step 0", "free run"])
-def test_a_step_of_a_pairs_optimizer_can_be_replayed(probe: str) -> None:
+@pytest.mark.parametrize("stress_input", ["step 0", "free run"])
+def test_a_step_of_a_pairs_optimizer_can_be_replayed(stress_input: str) -> None:
     optimizer = {
         "torch": lambda p: torch.optim.AdamW(p, lr=0.1),
         "jittor": lambda p: jt.optim.AdamW(p, lr=0.1),
     }
     pair = Pair(
-        name="net", reference=seeded, candidate=JittorNet, inputs=inputs, probes=("plain",),
+        name="net", reference=seeded, candidate=JittorNet, inputs=inputs,
+            stress_inputs=("plain",),
         loss=lambda y: (y * y).sum(), optimizer=optimizer,
     )  # fmt: skip
-    failing = [f for f in check(pair).findings if not f.passes() and f.probe == probe]
+    failing = [f for f in check(pair).findings if not f.passes() and f.stress_input == stress_input]
     found = failing[0]
     reference, candidate = replay(
-        pair, path=found.path, phase=found.phase, tensor=found.tensor, probe=found.probe
+        pair,
+        path=found.path,
+        phase=found.phase,
+        tensor=found.tensor,
+        stress_input=found.stress_input,
     )
     error = np.abs(candidate - reference).max() / np.abs(reference).max()
     assert error == pytest.approx(found.error, rel=1e-9)

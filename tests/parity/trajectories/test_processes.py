@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddpm_study.pairs import SHARED, Training, process_course
-from parity import CannotCompare, Course, Verdict
+from ddpm_study.pairs import SHARED, Training, process_trajectory
+from parity import CannotCompare, Trajectory, Verdict
 from parity.trajectories.processes import in_processes
-from parity.trajectories.trajectory import check_course
+from parity.trajectories.trajectory import check_trajectory
 
 
 def left() -> list[BaseProcess]:
@@ -154,9 +154,9 @@ def faulty(plant: Callable[[], None], precision: Any) -> Training:
     return Training("torch", SHARED, precision, batch=3)
 
 
-def course(plant: Callable[[], None]) -> Course:
-    own = process_course(2)
-    return Course(
+def trajectory(plant: Callable[[], None]) -> Trajectory:
+    own = process_trajectory(2)
+    return Trajectory(
         name="planted",
         phase="optimizer",
         reference=own.reference,
@@ -174,7 +174,7 @@ def course(plant: Callable[[], None]) -> Course:
     ],
 )
 def test_faults_of_training_in_processes_are_caught(plant: Callable[[], None]) -> None:
-    report = check_course(course(plant))
+    report = check_trajectory(trajectory(plant))
     assert not report.passed
     assert report.verdict is Verdict.SEMANTIC_DIFFERENCE
 
@@ -182,7 +182,7 @@ def test_faults_of_training_in_processes_are_caught(plant: Callable[[], None]) -
 @pytest.mark.slow
 def test_processes_that_go_their_own_ways_are_refused() -> None:
     with pytest.raises(CannotCompare, match="not equal to the bit in 'exp_avg:"):
-        check_course(course(_no_mean_at_all))
+        check_trajectory(trajectory(_no_mean_at_all))
 
 
 @pytest.mark.parametrize("size", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3, 4))])

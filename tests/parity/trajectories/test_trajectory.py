@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import CannotCompare, Course, Verdict
-from parity.trajectories.trajectory import check_course
+from parity import CannotCompare, Trajectory, Verdict
+from parity.trajectories.trajectory import check_trajectory
 
 TARGET = np.random.default_rng(0).standard_normal(12)
 
@@ -52,9 +52,9 @@ class Adam:
         return {"loss": np.asarray((gap**4).sum(), self.dtype)}
 
 
-def course(fault: str = "", *, lr: float = 1e-2, **options: Any) -> Course:
+def trajectory(fault: str = "", *, lr: float = 1e-2, **options: Any) -> Trajectory:
     settings: dict[str, Any] = {"steps": 6, "free": 30, **options}
-    return Course(
+    return Trajectory(
         name="adam",
         phase="optimizer",
         reference=partial(Adam, lr=lr),
@@ -65,13 +65,13 @@ def course(fault: str = "", *, lr: float = 1e-2, **options: Any) -> Course:
 
 @pytest.mark.parametrize("lr", [1e-4, 1e-2, 1.0])
 def test_an_optimizer_agrees_with_itself_at_every_learning_rate(lr: float) -> None:
-    assert check_course(course(lr=lr, free=0)).verdict is Verdict.IDENTICAL
+    assert check_trajectory(trajectory(lr=lr, free=0)).verdict is Verdict.IDENTICAL
 
 
 @pytest.mark.parametrize("lr", [1e-4, 1e-2, 1.0])
 @pytest.mark.parametrize("fault", ["epsilon hat", "gradient scale"])
 def test_one_step_shows_what_a_loss_curve_hides(fault: str, lr: float) -> None:
-    first = check_course(course(fault, lr=lr, free=0)).first_divergence
+    first = check_trajectory(trajectory(fault, lr=lr, free=0)).first_divergence
     assert first is not None
     assert (first.path, first.phase) == ("layer", "optimizer")
     assert first.verdict is Verdict.SEMANTIC_DIFFERENCE
@@ -120,8 +120,8 @@ class SinglePixel:
 def test_what_is_zero_beside_something_is_judged_by_that(
     reference: tuple[float, float], candidate: tuple[float, float], passes: bool
 ) -> None:
-    report = check_course(
-        Course(
+    report = check_trajectory(
+        Trajectory(
             name="single pixel",
             phase="optimizer",
             reference=lambda precision: SinglePixel(precision, *reference),
@@ -136,10 +136,10 @@ def test_what_is_zero_beside_something_is_judged_by_that(
 
 
 def test_a_free_run_is_judged_step_by_step() -> None:
-    report = check_course(course("epsilon hat", steps=0))
+    report = check_trajectory(trajectory("epsilon hat", steps=0))
     assert report.first_divergence is not None
     assert report.first_divergence.phase == "loss"
-    assert check_course(course(steps=0)).passed
+    assert check_trajectory(trajectory(steps=0)).passed
     assert len(report.findings) == 30
 
 
@@ -171,24 +171,24 @@ def test_past_the_horizon_there_is_no_verdict() -> None:
         "steps": 2,
         "free": 40,
     }
-    report = check_course(Course(**settings))
+    report = check_trajectory(Trajectory(**settings))
     words = [f.verdict for f in report.findings if "free" in f.tensor]
     horizon = words.index(Verdict.ABSTAIN)
     assert 8 < horizon < 30
     assert set(words[horizon:]) == {Verdict.ABSTAIN}
     assert all(word.passes() for word in words[:horizon])
     assert not report.passed
-    assert check_course(Course(**settings, allow={"horizon": "it is chaotic"})).passed
+    assert check_trajectory(Trajectory(**settings, allow={"horizon": "it is chaotic"})).passed
 
 
 def test_a_course_that_stays_within_its_horizon_may_not_be_excused() -> None:
     with pytest.raises(CannotCompare, match="allow names 'horizon', where nothing abstained"):
-        check_course(course(free=5, allow={"horizon": "it is chaotic"}))
+        check_trajectory(trajectory(free=5, allow={"horizon": "it is chaotic"}))
 
 
 def test_a_side_that_raises_is_named_with_its_step() -> None:
     with pytest.raises(CannotCompare, match="the candidate raised at step 3 in float32: Runtime"):
-        check_course(course("raises"))
+        check_trajectory(trajectory("raises"))
 
 
 class Walk:
@@ -217,9 +217,9 @@ class Walk:
     ],
 )
 def test_final_images_are_compared_in_pixels(off: float, text: str) -> None:
-    walk = Course(
+    walk = Trajectory(
         name="walk", phase="sampling", reference=Walk, candidate=partial(Walk, off=off),
         steps=1, free=4,
     )  # fmt: skip
-    (note,) = check_course(walk).notes
+    (note,) = check_trajectory(walk).notes
     assert text in note
