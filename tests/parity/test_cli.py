@@ -19,7 +19,7 @@ def inputs(rng):
 
 def pair(name, candidate):
     return Pair(name=name, reference=lambda: nn.Sequential(nn.Linear(3, 3), nn.Tanh()),
-                candidate=candidate, inputs=inputs, probes=("plain",))
+                candidate=candidate, inputs=inputs, stress_inputs=("plain",))
 
 good = pair("good", lambda: nn.Sequential(nn.Linear(3, 3), nn.Tanh()))
 bad = pair("bad", lambda: nn.Sequential(nn.Linear(3, 3), nn.Sigmoid()))

@@ -19,7 +19,7 @@ def pair(activation):
         reference=lambda: nn.Sequential(nn.Linear(3, 3), nn.Tanh()),
         candidate=lambda: nn.Sequential(nn.Linear(3, 3), activation()),
         inputs=lambda rng: {"input": rng.standard_normal((4, 3), np.float32)},
-        probes=("plain",),
+        stress_inputs=("plain",),
     )
 
 same, other = pair(nn.Tanh), pair(nn.Sigmoid)
