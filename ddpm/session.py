@@ -28,8 +28,8 @@ from ddpm.errors import InputError
 from ddpm.loss_curve import path_for as loss_curve_path
 from ddpm.loss_curve import save_loss_curve
 from ddpm.runlog import RunLog, read_losses
-from ddpm.safe_files import replacing
 from ddpm.shards import shard
+from safe_files import replacing
 
 Images = np.ndarray
 Chain = Callable[[Sequence[int]], Iterator[tuple[int, Images]]]
@@ -170,7 +170,7 @@ class SamplingOutcome:
         """Write it whole, as an .npz of `images` and `frame_T` … `frame_0`.
 
         Raises:
-            InputError: the path cannot be written.
+            CannotWrite: the path cannot be written.
         """
         frames: dict[str, Any] = {f"frame_{t}": x for t, x in self.frames.items()}
         with replacing(path) as temporary, temporary.open("wb") as file:
@@ -214,7 +214,8 @@ def sample(
             it, so that a run broken off goes on where it was. It must belong to this run alone.
 
     Raises:
-        InputError: a part cannot be written or read.
+        InputError: a part cannot be read.
+        CannotWrite: a part cannot be written.
     """
     options, T = config.sample, config.diffusion.T
     kept = {round(t) for t in np.linspace(T, 0, min(frame_count, T + 1))}

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from parity.base.numerics import Array, Precision
-from parity.base.safe_files import write_text
 from parity.base.stress_inputs import STRESS_INPUTS
 from parity.compare.noise_profile import Values
 from parity.errors import CannotCompare
@@ -22,6 +21,7 @@ from parity.trace.sites import TensorSite, tensor_sites
 from parity.trajectories.optimizer_check import trajectories
 from parity.trajectories.trajectory import FREE_RUN, Trajectory, values_of_step
 from parity.verdict import K
+from safe_files import write_text
 
 _SCRIPT = '''"""{headline}
 
@@ -129,7 +129,7 @@ def write_script(report: Report, source: str, *, seed: int, path: Path) -> bool:
         Whether there was anything to show.
 
     Raises:
-        CannotCompare: the file cannot be written.
+        CannotWrite: the file cannot be written.
     """
     first = report.first_divergence
     if first is None:

@@ -10,11 +10,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from parity.base.safe_files import write_text
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.verdict import Verdict
+from safe_files import CannotWrite, write_text
 
 SCHEMA = "parity-report/1"
 
@@ -86,7 +86,11 @@ def write(report: Report, path: Path) -> None:
     Raises:
         CannotCompare: the file cannot be written.
     """
-    write_text(path, json.dumps(to_dict(report), indent=1, allow_nan=False) + "\n")
+    text = json.dumps(to_dict(report), indent=1, allow_nan=False) + "\n"
+    try:
+        write_text(path, text)
+    except CannotWrite as error:
+        raise CannotCompare(str(error)) from error
 
 
 def read(path: Path) -> Report:

@@ -101,9 +101,9 @@ def test_a_crash_during_the_write_leaves_the_old_checkpoint(tmp_path, listing, m
     assert listing(tmp_path) == {"c.safetensors"}
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path, refuses):
+def test_a_place_that_cannot_be_written_is_refused(tmp_path, refuses_to_write):
     (tmp_path / "file").write_text("in the way")
-    with refuses(tmp_path / "file", "cannot be written"):
+    with refuses_to_write(tmp_path / "file", "cannot be written"):
         make().save(tmp_path / "file" / "c.safetensors")
 
 
