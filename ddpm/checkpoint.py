@@ -133,15 +133,6 @@ def path_for(folder: Path | str, dataset: str, epoch: int) -> Path:
     return Path(folder) / f"ddpm_{dataset}_epoch{epoch}.safetensors"
 
 
-def latest(folder: Path | str, dataset: str) -> Path | None:
-    """Return the checkpoint of the highest epoch in a folder, or None if there is none."""
-    pattern = re.compile(rf"ddpm_{re.escape(dataset)}_epoch(\d+)\.safetensors")
-    found = [
-        (int(m[1]), path) for path in Path(folder).glob("*") if (m := pattern.fullmatch(path.name))
-    ]
-    return max(found)[1] if found else None
-
-
 def _values(metadata: dict[str, str]) -> dict[str, Any]:
     """Return the fields that are no tensors."""
     values: dict[str, Any] = {"config": RunConfig.from_dict(json.loads(metadata["config"]))}
