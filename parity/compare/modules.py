@@ -9,6 +9,7 @@ from typing import Any
 from parity.base.numerics import Array, Precision
 from parity.base.stress_inputs import STRESS_INPUTS
 from parity.compare.noise_profile import (
+    Compare,
     Comparison,
     Perturbation,
     Values,
@@ -41,6 +42,7 @@ class PairRunner:
         inputs: by keyword.
         weights: by reference path, float32 values.
         seed: of cotangents, dropout and shifts.
+        compare: judges two runs.
     """
 
     pair: Pair
@@ -49,6 +51,7 @@ class PairRunner:
     inputs: Mapping[str, Array]
     weights: Mapping[str, Array]
     seed: int
+    compare: Compare = compare
 
     def run(
         self,
@@ -87,7 +90,7 @@ class PairRunner:
             ),
             cross_framework=self._cross_framework(),
         )
-        return compare(comparison, seed=self.seed)
+        return self.compare(comparison, seed=self.seed)
 
     def _follower(
         self, model: BoundModel, teacher: Trace, kept: Mapping[Precision, Trace] | None = None
@@ -114,7 +117,7 @@ class PairRunner:
             ),
             cross_framework=self._cross_framework(),
         )
-        return compare(comparison, seed=self.seed)
+        return self.compare(comparison, seed=self.seed)
 
     def _cross_framework(self) -> bool:
         return self.reference.adapter.framework != self.candidate.adapter.framework

@@ -106,6 +106,13 @@ class Comparison:
     cross_framework: bool = False
 
 
+class Compare(Protocol):
+    """A function that judges a comparison, `compare` or one that wraps it."""
+
+    def __call__(self, comparison: Comparison, *, seed: int) -> dict[TensorSite, Judgement]:
+        """Judge every tensor of a comparison."""
+
+
 def one_ulp(precision: Precision, seed: int, number: int) -> Perturbation:
     """Return the `number`-th random one-ulp shift of whatever flows in."""
     return lambda array, name: perturb_one_ulp(array, precision, name, seed, "ulp", number)

@@ -18,6 +18,7 @@ import numpy as np
 from parity.base.numerics import Array, Precision, is_float, rounded
 from parity.compare.allowlist import require_used_entries
 from parity.compare.noise_profile import (
+    Compare,
     Comparison,
     Perturbation,
     Repeated,
@@ -92,17 +93,19 @@ def check_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
     return require_used_entries(report, trajectory.allow, matched)
 
 
-def judge_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
-    """Do as `check_trajectory`, whatever `allow` names.
+def judge_trajectory(
+    trajectory: Trajectory, *, seed: int = 0, compare: Compare = compare
+) -> Report:
+    """Do as `check_trajectory`, whatever `allow` names; `compare` judges two runs.
 
     Raises:
         CannotCompare: a side cannot be built, or raises.
     """
     started = time.perf_counter()
     sides, start = _ready(trajectory)
-    findings, notes = _single_steps(trajectory, sides, start, seed), []
+    findings, notes = _single_steps(trajectory, sides, start, seed, compare), []
     if trajectory.free:
-        findings += _free_run(trajectory, sides, start, seed)
+        findings += _free_run(trajectory, sides, start, seed, compare)
     if trajectory.free and trajectory.phase == "sampling":
         notes.append(_pixels(trajectory, sides, start))
     return Report(
@@ -181,7 +184,7 @@ Steppers = Mapping[tuple[str, str], Stepper]
 
 
 def _single_steps(
-    trajectory: Trajectory, sides: Steppers, start: State, seed: int
+    trajectory: Trajectory, sides: Steppers, start: State, seed: int, compare: Compare
 ) -> list[Finding]:
     worst: dict[TensorSite, tuple[int, Judgement]] = {}
     state = start
@@ -276,7 +279,9 @@ def _free_runner(trajectory: Trajectory, sides: Steppers, start: State, role: st
     return Repeated(run)
 
 
-def _free_run(trajectory: Trajectory, sides: Steppers, start: State, seed: int) -> list[Finding]:
+def _free_run(
+    trajectory: Trajectory, sides: Steppers, start: State, seed: int, compare: Compare
+) -> list[Finding]:
     comparison = Comparison(
         reference=_free_runner(trajectory, sides, start, "reference"),
         candidate=_free_runner(trajectory, sides, start, "candidate"),
