@@ -12,7 +12,6 @@ from click.testing import CliRunner
 
 from audit.__main__ import main
 from audit.draws import evaluate
-from audit.draws.__main__ import main as check_one
 from audit.draws.configuration import COUNT, Configuration, configuration
 from audit.draws.faults import fault
 from audit.draws.models import subjects
@@ -64,14 +63,6 @@ def printed(monkeypatch: pytest.MonkeyPatch, folder: Path, record: dict[str, Any
     assert len(audit["false_positives"]) + len(audit["missed"]) == 1
     assert audit["drawn"]["configurations"] + audit["drawn"]["mutants"] == 1
     return result.output
-
-
-def test_one_number_can_be_checked_again_alone() -> None:
-    drawn = with_a_fault_of_the_schedule()
-    result = CliRunner().invoke(check_one, [str(drawn.number), "--mutant"])
-    assert result.exit_code == 1, result.output
-    assert fault(drawn).mutant.text in result.output
-    assert "SEMANTIC_DIFFERENCE" in result.output
 
 
 @pytest.mark.parametrize("number", [113, 128, 156])
