@@ -23,12 +23,14 @@ def replace_call(module: Any, function: Call) -> None:
 
     The original signature is kept, for the names of a module's parameters label its inputs.
     """
-
-    def replacement(*arguments: Any) -> Any:
-        return function(*arguments)
-
     name = _call_name(module)
-    vars(replacement)["__signature__"] = inspect.signature(getattr(module, name))
+    signature = inspect.signature(getattr(module, name))
+
+    def replacement(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        return function(*bound.args, **bound.kwargs)
+
+    vars(replacement)["__signature__"] = signature
     setattr(module, name, replacement)
 
 
