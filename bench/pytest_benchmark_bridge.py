@@ -14,7 +14,7 @@ from typing import Any
 from bench.benchmarks import Benchmark
 from bench.peers import operations_of_lucidrains
 from ddpm.config import RunConfig
-from ddpm_study.environment import environment, version
+from ddpm_study.run.environment import environment, version
 from ddpm_study.timing import TimedProcess, Timing
 from ddpm_study.timing.machine import Product, fastest_product, unet_operations
 

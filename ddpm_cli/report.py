@@ -10,9 +10,9 @@ import click
 
 from ddpm.safe_files import write_text
 from ddpm_study.page import tables
+from ddpm_study.page.finished_run import AUDIT, Run, read_audit
 from ddpm_study.page.page import write_page
-from ddpm_study.page.run import AUDIT, Run, read_audit
-from ddpm_study.records import RunFolder
+from ddpm_study.run.records import RunFolder
 
 AGREE, DIFFER = 0, 1
 

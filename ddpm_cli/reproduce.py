@@ -15,11 +15,11 @@ from ddpm.data import image_set
 from ddpm.errors import InputError
 from ddpm_cli.options import device_option
 from ddpm_cli.train import configure
-from ddpm_study import plan
-from ddpm_study.plan import Step
-from ddpm_study.records import RunFolder, RunManifest
-from ddpm_study.sizes import NAMES, SIZES, Sizes
-from ddpm_study.stage import Context
+from ddpm_study.run import plan
+from ddpm_study.run.plan import Step
+from ddpm_study.run.records import RunFolder, RunManifest
+from ddpm_study.run.sizes import NAMES, SIZES, Sizes
+from ddpm_study.run.stage import Context
 
 
 @click.command()

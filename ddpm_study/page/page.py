@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 from ddpm.safe_files import write_text
-from ddpm_study.page.run import Run
+from ddpm_study.page.finished_run import Run
 from ddpm_study.page.sections import sections
 
 _TEMPLATE = Path(__file__).with_name("template")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ddpm_study.page import image_grids
 from ddpm_study.page.figure_style import Picture, picture
-from ddpm_study.page.run import Run
+from ddpm_study.page.finished_run import Run
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ddpm_study.page import charts, tables
 from ddpm_study.page.figure_style import Picture, picture
-from ddpm_study.page.run import Run
+from ddpm_study.page.finished_run import Run
 from ddpm_study.page.sample_pictures import sample_pictures
 
 ABSENT = "This stage was left out. To do it: ddpm reproduce --out {path} --only {stage}"

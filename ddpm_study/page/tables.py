@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ddpm_study.page.run import Run
+from ddpm_study.page.finished_run import Run
 from implementations import TITLES
 from parity.report.text import amount, where
 

@@ -15,8 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ddpm.runlog import read_losses
-from ddpm_study.parallel import run_in_parallel
-from ddpm_study.stage import Context
+from ddpm_study.run.parallel import run_in_parallel
+from ddpm_study.run.stage import Context
 from implementations import FRAMEWORKS, TITLES, trainer
 from parity.base.rng import perturb_one_ulp
 from parity.verdict import HORIZON

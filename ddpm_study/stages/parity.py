@@ -11,7 +11,7 @@ import numpy as np
 from ddpm.config import DiffusionConfig
 from ddpm_study.exact_schedule import conditioning, exact_tables
 from ddpm_study.pairs import unet_pair
-from ddpm_study.stage import Context
+from ddpm_study.run.stage import Context
 from implementations import FRAMEWORKS
 from parity import check
 from parity.compare.tables import ulps

@@ -16,7 +16,7 @@ from ddpm import session
 from ddpm.checkpoint import Checkpoint
 from ddpm.session import Trainer
 from ddpm_study.agreement import Discrepancy, largest_gap, parameters_with_gradient, relative_gap
-from ddpm_study.stage import Context
+from ddpm_study.run.stage import Context
 from ddpm_study.stages.sampling import agreement_of_images
 from implementations import FRAMEWORKS, TITLES, chain, trainer
 

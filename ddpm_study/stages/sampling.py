@@ -13,7 +13,7 @@ from ddpm import images, session
 from ddpm.checkpoint import Checkpoint
 from ddpm.session import SamplingOutcome
 from ddpm_study.agreement import pixel_agreement, relative_gap
-from ddpm_study.stage import Context
+from ddpm_study.run.stage import Context
 from implementations import FRAMEWORKS, TITLES, chain
 
 STRIP = 8  # samples whose way is shown

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from ddpm.checkpoint import Checkpoint
-from ddpm_study.parallel import run_in_parallel
-from ddpm_study.stage import Context
+from ddpm_study.run.parallel import run_in_parallel
+from ddpm_study.run.stage import Context
 from ddpm_study.stages.sampling import draw, samples_path
 from ddpm_study.stages.training import train
 

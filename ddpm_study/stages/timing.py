@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ddpm_study.stage import Context
+from ddpm_study.run.stage import Context
 from ddpm_study.timing import TimedProcess, alternate
 from implementations import FRAMEWORKS
 

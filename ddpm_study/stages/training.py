@@ -10,7 +10,7 @@ import click
 from ddpm import session
 from ddpm.checkpoint import Checkpoint, path_for
 from ddpm.runlog import read_epochs, read_losses
-from ddpm_study.stage import Context
+from ddpm_study.run.stage import Context
 from implementations import TITLES, trainer
 
 TAIL = 50  # steps over which the last loss is averaged

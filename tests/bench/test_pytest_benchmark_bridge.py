@@ -140,7 +140,7 @@ def test_every_contender_of_a_subject_has_a_process():
 CONFTEST = """
 import pytest
 from bench.pytest_benchmark_bridge import CLOCK, record
-from bench.benchmarks import SUBJECTS
+from bench.benchmarks import BENCHMARKS
 from ddpm.config import preset
 from ddpm_study.timing import Timing
 """
@@ -152,7 +152,7 @@ TEST = (
 def test_time(benchmark, side):
     seconds = {"torch": [1.0, 2.0, 4.0], "jittor": [2.0, 4.0, 8.0]}
     timing = Timing(seconds, {"torch": 7, "jittor": 9})
-    record(benchmark, SUBJECTS["optimizer"], side, timing, "tiny", preset("tiny"))
+    record(benchmark, BENCHMARKS["optimizer"], side, timing, "tiny", preset("tiny"))
 """
 )
 

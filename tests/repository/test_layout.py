@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
 KNOW_DDPM = {"test_parity.py", "test_schedule.py"}  # in parity
 BY_CHOICE = {
     "implementations/__init__.py",
-    "ddpm_study/time_estimate.py",
+    "ddpm_study/run/time_estimate.py",
     "ddpm_cli/convert.py",
 }  # inside a function, when asked for
 FRAMEWORKS = {

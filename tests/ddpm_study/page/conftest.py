@@ -12,8 +12,8 @@ import pytest
 from ddpm.config import preset
 from ddpm.runlog import RunLog
 from ddpm.session import SamplingOutcome
-from ddpm_study.records import Record, RunFolder, RunManifest
-from ddpm_study.sizes import SIZES
+from ddpm_study.run.records import Record, RunFolder, RunManifest
+from ddpm_study.run.sizes import SIZES
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.verdict import Verdict

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 from ddpm.errors import InputError
 from ddpm_cli import main
+from ddpm_study.page.finished_run import Run
 from ddpm_study.page.page import write_page
-from ddpm_study.page.run import Run
-from ddpm_study.records import RunFolder
+from ddpm_study.run.records import RunFolder
 
 from .conftest import gap, make_run, score
 

@@ -1,7 +1,7 @@
 """The text says what the records say."""
 
 from ddpm_study.page import tables
-from ddpm_study.page.run import Run
+from ddpm_study.page.finished_run import Run
 
 from .conftest import make_run
 

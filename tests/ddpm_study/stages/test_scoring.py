@@ -5,9 +5,9 @@ import pytest
 
 from ddpm.config import preset
 from ddpm.data.image_set import ImageSet
-from ddpm_study.records import RunFolder
-from ddpm_study.sizes import SIZES
-from ddpm_study.stage import Context
+from ddpm_study.run.records import RunFolder
+from ddpm_study.run.sizes import SIZES
+from ddpm_study.run.stage import Context
 from ddpm_study.stages import scoring
 
 

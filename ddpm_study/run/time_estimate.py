@@ -13,7 +13,7 @@ import numpy as np
 from ddpm.config import RunConfig
 
 if TYPE_CHECKING:
-    from ddpm_study.stage import Context
+    from ddpm_study.run.stage import Context
 
 IMAGES = 4
 # Measured on two cores: a training step against forward passes of its batch, Jittor and PyTorch

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from ddpm.errors import InputError
-from ddpm_study.environment import environment
-from ddpm_study.parallel import run_in_parallel, threads, workers
-from ddpm_study.records import Record
-from ddpm_study.stage import Context, Stage
+from ddpm_study.run.environment import environment
+from ddpm_study.run.parallel import run_in_parallel, threads, workers
+from ddpm_study.run.records import Record
+from ddpm_study.run.stage import Context, Stage
+from ddpm_study.run.time_estimate import TimeEstimate
 from ddpm_study.stages import (
     ensemble,
     parity,
@@ -28,7 +29,6 @@ from ddpm_study.stages import (
     timing,
     training,
 )
-from ddpm_study.time_estimate import TimeEstimate
 from implementations import TITLES
 
 

@@ -32,7 +32,7 @@ class RunManifest:
         dataset: the name of the set.
         images: digest of the set's pixels.
         config: every option that decides its numbers.
-        scale: how much of everything, as `ddpm_study.sizes.Sizes` says.
+        scale: how much of everything, as `ddpm_study.run.sizes.Sizes` says.
         skipped: names of stages that were left out on purpose.
     """
 

@@ -9,7 +9,7 @@ import pytest
 
 from ddpm.config import preset
 from ddpm.errors import InputError
-from ddpm_study.records import Record, RunFolder, RunManifest
+from ddpm_study.run.records import Record, RunFolder, RunManifest
 
 
 def head():
@@ -71,7 +71,7 @@ def test_a_record_that_cannot_be_used_is_named(tmp_path, text, line):
 HOLD = """
 import sys
 from pathlib import Path
-from ddpm_study.records import RunFolder
+from ddpm_study.run.records import RunFolder
 with RunFolder(Path(sys.argv[1])).alone():
     print("alone", flush=True)
     sys.stdin.read()

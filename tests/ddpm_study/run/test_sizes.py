@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ddpm.errors import InputError
-from ddpm_study.sizes import SIZES
+from ddpm_study.run.sizes import SIZES
 
 
 def test_what_is_not_named_stays():

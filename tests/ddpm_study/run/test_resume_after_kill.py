@@ -15,8 +15,8 @@ import pytest
 
 from ddpm.checkpoint import Checkpoint
 from ddpm.data.image_set import ImageSet, prepare
-from ddpm_study.plan import NAMES
-from ddpm_study.records import RunFolder
+from ddpm_study.run.plan import NAMES
+from ddpm_study.run.records import RunFolder
 
 # Runs at the start of every process of a run: kills the group of the first of them at the n-th
 # call, in one process, of a function whose arguments contain a word.

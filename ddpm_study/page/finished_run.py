@@ -13,8 +13,8 @@ import numpy as np
 from ddpm.errors import InputError
 from ddpm.runlog import read_losses
 from ddpm.session import SamplingOutcome
-from ddpm_study.plan import NAMES
-from ddpm_study.records import Record, RunFolder, RunManifest
+from ddpm_study.run.plan import NAMES
+from ddpm_study.run.records import Record, RunFolder, RunManifest
 from parity.errors import CannotCompare
 from parity.report.finding import Finding
 from parity.report.json import read as read_report

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ddpm.errors import InputError
-from ddpm_study import parallel as module
-from ddpm_study.parallel import run_in_parallel
+from ddpm_study.run import parallel as module
+from ddpm_study.run.parallel import run_in_parallel
 from jittor_env.errors import JittorEnvError
 
 PATIENCE = 60
@@ -135,11 +135,11 @@ import sys
 from functools import partial
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from reproduction import side_by_side as module
-from test_side_by_side import wait_to_be_interrupted
+from ddpm_study.run import parallel as module
+from test_parallel import wait_to_be_interrupted
 module.os.sched_getaffinity = lambda _: {{0, 1}}
 try:
-    module.side_by_side([partial(wait_to_be_interrupted, Path({folder!r}))] * 2, 2)
+    module.run_in_parallel([partial(wait_to_be_interrupted, Path({folder!r}))] * 2, 2)
 except KeyboardInterrupt:
     sys.exit(130)
 """

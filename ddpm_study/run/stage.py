@@ -13,9 +13,9 @@ import numpy as np
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
 from ddpm.data import image_set
-from ddpm_study.records import RunFolder, RunManifest
-from ddpm_study.sizes import Sizes
-from ddpm_study.time_estimate import TimeEstimate
+from ddpm_study.run.records import RunFolder, RunManifest
+from ddpm_study.run.sizes import Sizes
+from ddpm_study.run.time_estimate import TimeEstimate
 
 
 @dataclass(frozen=True)
