@@ -18,9 +18,7 @@ from ddpm_study.metrics.precision_recall import precision_recall
 
 Interval = tuple[float, float]
 MANY_FEATURES = 512
-ENOUGH = (
-    10_000  # from so many images on, the bias of their number is small beside usual differences
-)
+ENOUGH = 10_000  # from so many images on, the bias of their finite number is small
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
-"""A run as the page needs it: the records, and the arrays that they name, read once."""
+"""A finished run as the page needs it: its records, and the files that they name."""
 
 from __future__ import annotations
 
+import enum
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,32 +14,44 @@ import numpy as np
 from ddpm.errors import InputError
 from ddpm.runlog import read_losses
 from ddpm.session import SamplingOutcome
-from ddpm_study.run.plan import NAMES
 from ddpm_study.run.records import Record, RunFolder, RunManifest
 from parity.errors import CannotCompare
-from parity.report.finding import Finding
 from parity.report.json import read as read_report
 from parity.report.report import Report
 
 AUDIT = "audit.json"
 
 
+class Outcome(enum.Enum):
+    """The outcome of a run."""
+
+    AGREE = "rounding explains every difference"
+    DIFFER = "rounding does not explain every difference"
+    TOO_FEW_COMPARED = "rounding explains every difference, but too few weights were compared"
+    NOT_COMPARED = "the stages that decide were left out"
+
+    @property
+    def fails(self) -> bool:
+        """Whether `ddpm reproduce` ends with status 1."""
+        return self in (Outcome.DIFFER, Outcome.TOO_FEW_COMPARED)
+
+
 @dataclass(frozen=True)
-class Run:
-    """A run that is finished as far as its plan goes.
+class FinishedRun:
+    """A run whose stages are all done or skipped.
 
     Attributes:
         path: its folder.
-        head: what it is about.
-        records: stage -> its record; a stage that was skipped has none.
+        manifest: its identity.
+        records: stage -> its record; a skipped stage has none.
     """
 
     path: Path
-    head: RunManifest
+    manifest: RunManifest
     records: dict[str, Record]
 
     @classmethod
-    def load(cls, path: Path) -> Run:
+    def load(cls, path: Path) -> FinishedRun:
         """Read a run.
 
         Raises:
@@ -46,42 +59,52 @@ class Run:
                 not skipped has none.
         """
         folder = RunFolder(path)
-        head = folder.head()
-        if head is None:
+        manifest = folder.manifest()
+        if manifest is None:
             raise InputError(f"{path} holds no run; make one with ddpm reproduce --out {path}")
-        found = {name: folder.record(name) for name in NAMES}
-        records = {name: record for name, record in found.items() if record is not None}
-        missing = [name for name in NAMES if name not in records and name not in head.skipped]
+        optional = {name: folder.record(name) for name in manifest.stages}
+        records = {name: record for name, record in optional.items() if record is not None}
+        missing = [n for n in manifest.stages if n not in records and n not in manifest.skipped]
         if missing:
             raise InputError(
                 f"{path} has no record of the stage {missing[0]!r}; run ddpm reproduce --out {path}"
-                f" --only {missing[0]}, or the whole with --skip {missing[0]}"
+                f" --only {missing[0]}, or the whole run with --skip {missing[0]}"
             )
-        return cls(path, head, records)
+        return cls(path, manifest, records)
 
     def result(self, stage: str) -> dict[str, Any] | None:
-        """Return what a stage found, or None where it was skipped."""
+        """Return a stage's result, or None where it was skipped."""
         record = self.records.get(stage)
         return None if record is None else record.result
 
     @cached_property
-    def report(self) -> Report | None:
+    def unet_report(self) -> Report | None:
         """The harness's report on the whole U-Net."""
-        result = self.result("parity")
+        return self._report("parity")
+
+    @cached_property
+    def schedule_report(self) -> Report | None:
+        """The harness's report on the noise schedule."""
+        return self._report("schedule")
+
+    def _report(self, stage: str) -> Report | None:
+        result = self.result(stage)
         if result is None:
             return None
         try:
             return read_report(self.path / result["report"])
         except CannotCompare as error:
-            raise InputError(f"{error}; run the stage parity again") from None
+            raise InputError(f"{error}; run the stage {stage} again") from None
 
     @cached_property
     def losses(self) -> dict[str, np.ndarray]:
-        """Side -> the loss of every step, of the sides that were trained."""
-        found = {side: self.result(f"train-{side}") for side in ("torch", "jittor")}
+        """Framework -> the loss of every step, of the frameworks that were trained."""
+        results = {
+            framework: self.result(f"train-{framework}") for framework in ("torch", "jittor")
+        }
         return {
-            side: read_losses(self.path / result["log"])[1]
-            for side, result in found.items()
+            framework: read_losses(self.path / result["log"])[1]
+            for framework, result in results.items()
             if result is not None
         }
 
@@ -92,33 +115,27 @@ class Run:
 
     @cached_property
     def audit(self) -> dict[str, Any] | None:
-        """The scores of the gate's own audit, where they were laid into the folder."""
+        """The scores of the harness's audit, if the folder holds them."""
         path = self.path / AUDIT
         return read_audit(path) if path.exists() else None
 
     @property
-    def failures(self) -> list[str]:
-        """What does not agree, in words; empty where all that was compared agrees."""
-        found = []
-        if self.report is not None and not self.report.passed:
-            found.append(f"the harness says {self.report.verdict.name}: {_place(self.report)}")
-        probe = self.result("probe")
-        if probe is not None:
-            found += [
-                f"the gap of {gap['quantity']} does not shrink in float64"
-                for gap in probe["gaps"]
-                if not gap["is_rounding"]
-            ]
-        return found
-
-    @property
-    def compared(self) -> bool:
-        """Whether anything was compared that decides."""
-        return self.report is not None or self.result("probe") is not None
+    def outcome(self) -> Outcome:
+        """Whether the two frameworks agree, by the stages parity, schedule and precision."""
+        precision = self.result("precision")
+        reports = [r for r in (self.unet_report, self.schedule_report) if r is not None]
+        discrepancies = [] if precision is None else precision["discrepancies"]
+        if not all(r.passed for r in reports) or not all(d["is_rounding"] for d in discrepancies):
+            return Outcome.DIFFER
+        if precision is not None and not precision["agree"]:
+            return Outcome.TOO_FEW_COMPARED
+        if self.unet_report is None and precision is None:
+            return Outcome.NOT_COMPARED
+        return Outcome.AGREE
 
 
 def read_audit(path: Path) -> dict[str, Any]:
-    """Return what `python -m audit` wrote.
+    """Return the record that `python -m audit` wrote.
 
     Raises:
         InputError: it cannot be read, or is no such record.
@@ -136,8 +153,3 @@ def read_audit(path: Path) -> dict[str, Any]:
             f"{path} is no record of an audit; make one with python -m audit --out {path}"
         )
     return dict(values)
-
-
-def _place(report: Report) -> str:
-    first: Finding | None = report.first_divergence
-    return "nothing was compared" if first is None else f"{first.phase} of {first.path or 'model'}"

@@ -1,4 +1,4 @@
-"""Images of both frameworks side by side, and their difference magnified until it can be seen."""
+"""Images of both frameworks side by side, and their difference, magnified to be visible."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def grids(torch: np.ndarray, jittor: np.ndarray) -> Figure:
 def strips(torch: Frames, jittor: Frames, *, rows: int = 4) -> Figure:
     """Show both denoising strips, from noise to image, and their difference below."""
     timesteps = sorted(torch, reverse=True)
-    ours, theirs = (
+    torch_rows, jittor_rows = (
         np.stack([frames[t][:rows] for t in timesteps], axis=1) for frames in (torch, jittor)
     )
-    difference, factor = magnified(ours - theirs)
-    rows = len(ours)
+    difference, factor = magnified(torch_rows - jittor_rows)
+    rows = len(torch_rows)
     figure = Figure(figsize=(9, 0.95 * rows * 3 + 1), layout="constrained")
     titles = ("PyTorch", "Jittor", f"difference × {factor:.0e}")
     for axes, title, part in zip(
-        figure.subplots(3, 1), titles, (ours, theirs, difference), strict=True
+        figure.subplots(3, 1), titles, (torch_rows, jittor_rows, difference), strict=True
     ):
         flat = part.reshape(-1, *part.shape[2:])
         _show(axes, images.grid(flat, columns=len(timesteps), scale=3), title)

@@ -1,4 +1,4 @@
-"""Independent jobs done side by side, each by a process of its own on its share of the cores."""
+"""Independent jobs in parallel processes, each on its share of the cores."""
 
 from __future__ import annotations
 
@@ -22,52 +22,54 @@ from parity.trajectories.processes import inheriting
 T = TypeVar("T")
 
 
-def workers(wanted: int) -> int:
-    """Return how many processes at a time there are for so many jobs."""
+def worker_count(wanted: int) -> int:
+    """Return the number of workers for so many jobs: one for each core at most."""
     return max(1, min(len(os.sched_getaffinity(0)), wanted))
 
 
 def threads(wanted: int) -> int:
-    """Return the threads of each: its share of the cores, or of what OMP_NUM_THREADS allows."""
+    """Return the threads of each worker: its share of OMP_NUM_THREADS, or else of the cores."""
     allowed = os.environ.get("OMP_NUM_THREADS", "")
-    in_all = int(allowed) if allowed.isdigit() else len(os.sched_getaffinity(0))
-    return max(1, in_all // workers(wanted))
+    total = int(allowed) if allowed.isdigit() else len(os.sched_getaffinity(0))
+    return max(1, total // worker_count(wanted))
 
 
 def run_in_parallel(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
-    """Do jobs, several at a time; return what they return, in their order.
+    """Run jobs, several at a time; return their results in the order of the jobs.
 
-    Small models leave half of their cores idle: on two cores, two trainings of one thread each end
-    in 0.6 of the time that they take with two threads one after the other.
+    Small models leave half of the cores idle: on two cores, two trainings with one thread each take
+    0.6 of the time of the same two with two threads, one after the other.
 
-    Each lane is a process, whose job is interrupted as this one is, or when another job fails, and
-    which ends with this one however that ends. Where there is a single lane, all is done here.
+    Each worker is a process. Its job is interrupted when this process is, or when another job
+    fails, and it ends with this process however that ends. With a single worker, the jobs run in
+    this process.
 
     Args:
-        jobs: pickled, with what they are partial to.
-        wanted: how many lanes if there are as many cores; not fewer where only some jobs are left
-            of a run that was broken off, for a sum over other threads is another sum.
+        jobs: picklable functions.
+        wanted: number of workers if there are as many cores. Pass the same number when only some
+            jobs of an interrupted run are left: it decides the threads of each, and sums over
+            another number of threads round differently.
 
     Raises:
-        InputError: a process was ended from outside.
-        Exception: what a job raised, once the others have stopped.
+        InputError: a worker was killed from outside.
+        Exception: the exception of a job, once the others have stopped.
     """
-    count = workers(wanted)
+    count = worker_count(wanted)
     if count < 2:
         return [job() for job in jobs]
     context = multiprocessing.get_context("spawn")
     lock, stopped = context.RLock(), context.Event()
     with ExitStack() as stack:
-        pools, numbers = [], []
+        pools, started = [], []
         for i in range(min(count, len(jobs))):
-            pool = stack.enter_context(ProcessPoolExecutor(1, context, _begin, (lock, stopped)))
-            with inheriting(_told(i, threads(wanted))):
-                numbers.append(pool.submit(os.getpid))
+            pool = stack.enter_context(ProcessPoolExecutor(1, context, _start, (lock, stopped)))
+            with inheriting(_environment(i, threads(wanted))):
+                started.append(pool.submit(os.getpid))
             pools.append(pool)
-        processes = [number.result() for number in numbers]
-        done = [pools[i % len(pools)].submit(_do, job) for i, job in enumerate(jobs)]
+        processes = [pid.result() for pid in started]
+        results = [pools[i % len(pools)].submit(_run, job) for i, job in enumerate(jobs)]
         try:
-            return [found.result() for found in done]
+            return [result.result() for result in results]
         except BaseException as error:
             stopped.set()
             for process in processes:
@@ -76,26 +78,26 @@ def run_in_parallel(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
             if isinstance(error, BrokenProcessPool):
                 raise InputError(
                     "a process of this run was ended from outside, as systems do where memory runs"
-                    " out; the same command goes on from there"
+                    " out; run the same command again to go on from there"
                 ) from None
             raise
         finally:
             if sys.stderr.isatty():
-                sys.stderr.write("\r\x1b[J")  # what bars of other lines have left below
+                sys.stderr.write("\r\x1b[J")  # clear the other workers' progress bars below
                 sys.stderr.flush()
 
 
-def _told(lane: int, share: int) -> dict[str, str]:
-    """Return what a process reads when it starts: its threads, and the line of its bars."""
-    told = {"OMP_NUM_THREADS": str(share)}
-    return {**told, "TQDM_POSITION": str(lane)} if sys.stderr.isatty() else told
+def _environment(worker: int, share: int) -> dict[str, str]:
+    """Return the variables of a worker: its threads, and the line of its progress bars."""
+    variables = {"OMP_NUM_THREADS": str(share)}
+    return {**variables, "TQDM_POSITION": str(worker)} if sys.stderr.isatty() else variables
 
 
 _stopped: Event | None = None
 
 
-def _begin(lock: Any, stopped: Event) -> None:
-    """Leave the terminal's signals to the parent, and do not outlive it."""
+def _start(lock: Any, stopped: Event) -> None:
+    """Leave the terminal's signals to the parent, and end when the parent ends."""
     global _stopped
     _stopped = stopped
     tqdm.set_lock(lock)
@@ -111,10 +113,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do(job: Callable[[], T]) -> T:
+def _run(job: Callable[[], T]) -> T:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        if _stopped is not None and _stopped.is_set():  # told before there was a job to interrupt
+        # The interrupt may have come before this job began, while SIGINT was ignored.
+        if _stopped is not None and _stopped.is_set():
             raise KeyboardInterrupt
         return job()
     finally:

@@ -1,28 +1,28 @@
-"""The stages in their order, which of them a run does, and the doing."""
+"""The stages of a run in order, the choice of stages, and their execution."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from itertools import groupby
-from typing import Any
-
-import numpy as np
 
 from ddpm.errors import InputError
+from ddpm_study.run import stage_seconds
 from ddpm_study.run.environment import environment
-from ddpm_study.run.parallel import run_in_parallel, threads, workers
-from ddpm_study.run.records import Record
+from ddpm_study.run.parallel import run_in_parallel, threads, worker_count
+from ddpm_study.run.records import Record, RunManifest
 from ddpm_study.run.stage import Context, Stage
 from ddpm_study.run.time_estimate import TimeEstimate
 from ddpm_study.stages import (
     ensemble,
     parity,
     precision,
+    preparing,
     sampling,
     scoring,
     seeds,
@@ -32,81 +32,68 @@ from ddpm_study.stages import (
 from implementations import TITLES
 
 
-def _prepare(context: Context) -> dict[str, Any]:
-    prepared = context.prepared
-    if not context.data_path.exists():
-        prepared.save(context.data_path)
-    counts = np.bincount(prepared.labels, minlength=len(prepared.classes))
-    return {
-        "path": str(context.data_path.relative_to(context.folder.path)),
-        "images": len(prepared.images),
-        "shape": list(prepared.images.shape[1:]),
-        "classes": dict(zip(prepared.classes, counts.tolist(), strict=True)),
-    }
-
-
-def _sample(context: Context, framework: str, weights: str) -> dict[str, Any]:
-    """Sample one side from the weights that a side trained."""
-    place = framework if framework == weights else f"{framework}-from-{weights}"
-    return sampling.draw(context, place, framework, context.final(f"train-{weights}"))
-
-
-def _sides(context: Context) -> int:
-    """Return the lanes of what each framework does by itself."""
+def _worker_per_framework(context: Context) -> int:
     return context.workers(len(TITLES))
 
 
-_DRAWN = ("sample-torch", "sample-jittor", "sample-same")
+_SAMPLED = ("sample-torch", "sample-jittor", "sample-same")
 STAGES = (
-    Stage("prepare", "keep the training set", (), _prepare, lambda c, s: 1, ()),
+    Stage("prepare", "keep the training set", (), preparing.keep_set, lambda c, s: 1, ()),
     Stage(
         "parity", "compare both U-Nets layer by layer, forward and backward", (),
-        parity.judge, lambda c, s: s.judgement, ("parity.json",),
+        parity.compare_unets, stage_seconds.comparison, (parity.UNET_REPORT,),
     ),
     Stage(
-        "schedule", "compare both schedules with exact arithmetic", (),
-        parity.judge_schedule, lambda c, s: 2 + c.config.diffusion.T / 300, (),
+        "schedule", "compare both noise schedules with exact arithmetic", (),
+        parity.compare_schedules, lambda c, s: 2 + c.config.diffusion.T / 300,
+        (parity.SCHEDULE_REPORT,),
     ),
     *(
         Stage(
             f"train-{f}", f"train {title}", ("prepare",),
-            partial(training.train, framework=f), lambda c, s: s.training(c),
-            (f"{f}/logs", f"{f}/checkpoints"), _sides, "train",
+            partial(training.train, framework=f), stage_seconds.training,
+            (f"{f}/logs", f"{f}/checkpoints"), _worker_per_framework, "train",
         )
         for f, title in TITLES.items()
     ),
     Stage(
-        "ensemble", "train again from weights moved by one ulp", ("train-torch", "train-jittor"),
-        ensemble.train_ensemble, lambda c, s: s.ensemble(c), (), _sides,
+        "ensemble", "train again from weights perturbed by one ulp",
+        ("train-torch", "train-jittor"), ensemble.train_ensemble, stage_seconds.ensemble, (),
+        _worker_per_framework,
     ),
     *(
         Stage(
             f"sample-{f}", f"sample {title} from its own weights", (f"train-{f}",),
-            partial(_sample, framework=f, weights=f), lambda c, s: s.sampling(c),
-            (f"{f}/samples.npz", f"{f}/samples", f"{f}/parts"), _sides, "sample",
+            partial(sampling.sample, framework=f, weights=f), stage_seconds.sampling,
+            (f"{f}/samples.npz", f"{f}/samples", f"{f}/parts"), _worker_per_framework, "sample",
         )
         for f, title in TITLES.items()
     ),
     Stage(
         "sample-same", "sample Jittor from PyTorch's weights", ("train-torch",),
-        partial(_sample, framework="jittor", weights="torch"), lambda c, s: s.sampling(c),
+        partial(sampling.sample, framework="jittor", weights="torch"), stage_seconds.sampling,
         ("jittor-from-torch",),
     ),
-    Stage("pixels", "compare the images pixel by pixel", _DRAWN, sampling.compare,
-          lambda c, s: 1, ()),
     Stage(
-        "probe", "a few steps and images in float32 and float64", ("prepare", "train-torch"),
-        precision.probe, lambda c, s: s.probe(c), (),
+        "pixels", "compare the images pixel by pixel", _SAMPLED, sampling.compare,
+        lambda c, s: 1, (),
+    ),
+    Stage(
+        "precision", "some training steps and images in float32 and float64",
+        ("prepare", "train-torch"), precision.compare_precisions, stage_seconds.precision, (),
     ),
     Stage(
         "seeds", "train and sample PyTorch from other seeds", ("prepare",),
-        seeds.train_and_sample, lambda c, s: c.scale.seeds * (s.training(c) + s.sampling(c)),
-        ("torch-seed-*",), seeds.workers,
+        seeds.train_and_sample, stage_seconds.seeds, ("torch-seed-*",), seeds.workers,
     ),
-    Stage("scores", "score the images", ("prepare", *_DRAWN), scoring.score_all,
-          lambda c, s: s.scoring(c), ()),
-    Stage("timing", "time both, step by step in turn", (), timing.measure,
-          lambda c, s: s.timing(c), ()),
+    Stage(
+        "scores", "score the images", ("prepare", *_SAMPLED), scoring.score_all,
+        stage_seconds.scoring, (),
+    ),
+    Stage(
+        "timing", "time both frameworks, step by step in turn", (), timing.measure,
+        stage_seconds.timing, (),
+    ),
 )  # fmt: skip
 NAMES = tuple(stage.name for stage in STAGES)
 
@@ -116,14 +103,27 @@ class Step:
     """A stage in a plan.
 
     Attributes:
-        stage: what to do.
+        stage: the stage.
         done: whether it is done already.
-        seconds: how long it will take, roughly; 0 if done.
+        seconds: rough duration; 0 if done.
     """
 
     stage: Stage
     done: bool
     seconds: float
+
+
+def manifest(context: Context, skipped: Iterable[str]) -> RunManifest:
+    """Return the manifest of a run."""
+    return RunManifest(
+        preset=context.preset,
+        dataset=context.name,
+        images=hashlib.sha256(context.images.tobytes()).hexdigest()[:16],
+        config=context.config.to_dict(),
+        scale=asdict(context.scale),
+        stages=list(NAMES),
+        skipped=sorted(skipped),
+    )
 
 
 def make(context: Context, *, only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[Step]:
@@ -135,8 +135,8 @@ def make(context: Context, *, only: Iterable[str] = (), skip: Iterable[str] = ()
         skip: names of stages to leave out.
 
     Raises:
-        InputError: a name is no stage's, or a chosen stage needs one that is neither chosen before
-            it nor done.
+        InputError: there is no stage of such a name, or a chosen stage needs one that is neither
+            chosen before it nor done.
     """
     only, skip = tuple(only), tuple(skip)
     for name in (*only, *skip):
@@ -164,15 +164,15 @@ def make(context: Context, *, only: Iterable[str] = (), skip: Iterable[str] = ()
 
 
 def _speed(context: Context, wanted: int) -> TimeEstimate:
-    """Return how fast the lanes of a stage are together."""
-    return TimeEstimate.measure(context.config, threads(wanted)).shared_by(workers(wanted))
+    """Return the joint speed of a stage's workers."""
+    return TimeEstimate.measure(context.config, threads(wanted)).shared_by(worker_count(wanted))
 
 
 def run(context: Context, steps: Iterable[Step]) -> Iterator[tuple[Step, float]]:
-    """Do what is not done; before each stage yield it and the seconds left from there on.
+    """Run the stages that are not done; yield each with the seconds left, before it starts.
 
-    Stages of a group are all yielded before the first of them begins. What is left is corrected by
-    how the stages so far compare with what was expected of them.
+    All stages of a group are yielded before the first of them starts. The seconds left are scaled
+    by how the stages so far compare with their estimates.
     """
     todo = [step for step in steps if not step.done]
     spent = expected = 0.0
@@ -181,36 +181,36 @@ def run(context: Context, steps: Iterable[Step]) -> Iterator[tuple[Step, float]]
         pace = spent / expected if expected > 30 else 1.0
         left = pace * sum(other.seconds for other in todo[todo.index(together[0]) :])
         yield from ((step, left) for step in together)
-        begun = time.perf_counter()
-        jobs = [partial(_do, context, step.stage.name) for step in together]
+        start = time.perf_counter()
+        jobs = [partial(_run_stage, context, step.stage.name) for step in together]
         run_in_parallel(jobs, together[0].stage.workers(context) if together[0].stage.group else 1)
-        spent += time.perf_counter() - begun
+        spent += time.perf_counter() - start
         expected += sum(step.seconds for step in together)
 
 
-def _do(context: Context, name: str) -> None:
-    """Do a stage and write its record."""
+def _run_stage(context: Context, name: str) -> None:
+    """Run a stage and write its record."""
     stage = next(stage for stage in STAGES if stage.name == name)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     result = stage.run(context)
     context.folder.write_record(
         Record(
             stage=name,
             finished=datetime.now().astimezone().isoformat(timespec="seconds"),
-            seconds=round(time.perf_counter() - begun, 3),
+            seconds=round(time.perf_counter() - start, 3),
             environment=environment(),
             result=result,
         )
     )
 
 
-def forget(context: Context, names: Iterable[str]) -> None:
-    """Remove what stages left, and what those left that were built on it."""
-    gone: set[str] = set()
+def discard(context: Context, names: Iterable[str]) -> None:
+    """Remove the records and outputs of stages and of all stages that need them."""
+    names, discarded = set(names), set[str]()
     for stage in STAGES:
-        if stage.name in names or gone.intersection(stage.needs):
-            gone.add(stage.name)
-            context.folder.forget(stage.name)
+        if stage.name in names or discarded.intersection(stage.needs):
+            discarded.add(stage.name)
+            context.folder.remove_record(stage.name)
             for pattern in stage.outputs:
                 for path in context.folder.path.glob(pattern):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,10 +1,9 @@
-"""What a stage is, and what it is given."""
+"""A stage of the study, and the context that every stage receives."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,22 @@ import numpy as np
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
 from ddpm.data import image_set
-from ddpm_study.run.records import RunFolder, RunManifest
+from ddpm_study.run.records import RunFolder
 from ddpm_study.run.sizes import Sizes
 from ddpm_study.run.time_estimate import TimeEstimate
 
 
 @dataclass(frozen=True)
 class Context:
-    """What every stage is given.
+    """The input of every stage.
 
     Attributes:
-        folder: where the run lies.
-        preset: the name that the run was started by.
+        folder: of the run.
+        preset: name of the preset.
         dataset: `mnist`, `cifar10`, or a folder of class folders.
         prepared: the training set.
         config: every option that decides the run's numbers.
-        scale: how much of everything.
+        scale: sizes of the run.
         device: `cpu` or `cuda`.
     """
 
@@ -42,12 +41,12 @@ class Context:
 
     @property
     def name(self) -> str:
-        """The name that files of the set are called by."""
+        """The set's name in file names."""
         return image_set.dataset_name(self.dataset)
 
     @property
     def data_path(self) -> Path:
-        """Where the prepared set lies."""
+        """The path of the prepared set in the run's folder."""
         return image_set.default_path(self.dataset, self.folder.path / "data")
 
     @property
@@ -56,43 +55,33 @@ class Context:
         return self.prepared.images
 
     def workers(self, wanted: int) -> int:
-        """Return how many processes may share the work; a GPU is for one."""
+        """Return how many processes may share the work; a GPU is used by one at a time."""
         return wanted if self.device == "cpu" else 1
 
-    def head(self, skipped: Iterable[str]) -> RunManifest:
-        """Return what is to be known of the run before anything is done."""
-        return RunManifest(
-            preset=self.preset,
-            dataset=self.name,
-            images=hashlib.sha256(self.images.tobytes()).hexdigest()[:16],
-            config=self.config.to_dict(),
-            scale=asdict(self.scale),
-            skipped=sorted(skipped),
-        )
-
-    def final(self, stage: str) -> Checkpoint:
+    def last_checkpoint(self, stage: str) -> Checkpoint:
         """Return the last checkpoint of a training stage.
 
         Raises:
-            InputError: the stage is not done, or the file is gone.
+            InputError: the stage is not done, or the file is missing.
         """
         return Checkpoint.load(self.folder.path / self.folder.result(stage)["checkpoint"])
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of the comparison.
+    """One part of the study.
 
     Attributes:
-        name: what `--only` and `--skip` call it.
-        title: what it does, for the plan.
+        name: the name that `--only` and `--skip` take.
+        title: description in the plan.
         needs: stages whose records it reads.
-        run: does it, going on where it was broken off, and returns what is worth recording.
-        seconds: (context, speed) -> how long it will take, roughly.
-        outputs: what it leaves in the run's folder beside its record, as glob patterns.
-        lanes: how many processes at a time do it, if there are as many cores.
-        group: neighbours of one group are done side by side, in the lanes that each names; none
-            needs another.
+        run: does the stage, resuming where an earlier attempt ended; returns the record's result.
+        seconds: (context, speed) -> rough duration.
+        outputs: files and folders that it writes into the run's folder beside its record, as glob
+            patterns.
+        workers: (context) -> how many processes share the stage, if there are as many cores.
+        group: consecutive stages with the same group run in parallel, in as many workers as each
+            states; none of them needs another.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A side that is measured: a process of its own that does one unit of work when asked."""
+"""A process that is timed: it does one work item when asked."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class TimedProcess:
-    """What one process does.
+    """The work of one timed process.
 
     Attributes:
-        subject: what is timed, such as `training_step`.
+        benchmark: what is timed, such as `training_step`.
         options: plain JSON values for the workload, such as `framework` and `config`.
-        workload: `module:function`, which takes the subject and the options and returns a function
-            that does one unit of work and waits until it is done.
+        workload: `module:function`, which takes the benchmark and the options and returns a
+            function that does one work item and waits until it is done.
         environment: variables added to the process's own.
     """
 
-    subject: str
+    benchmark: str
     options: Mapping[str, Any] = field(default_factory=dict)
     workload: str = "ddpm_study.timing.workloads:make"
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Worker:
-    """The process of a side. Use as a context manager, or `close` it."""
+    """A running timed process. Use as a context manager, or `close` it."""
 
-    def __init__(self, name: str, side: TimedProcess) -> None:
+    def __init__(self, name: str, process: TimedProcess) -> None:
         self.name = name
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
@@ -47,9 +47,13 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **side.environment, "PYTHONPATH": path},
+            env={**os.environ, **process.environment, "PYTHONPATH": path},
         )
-        setup = {"workload": side.workload, "subject": side.subject, "options": dict(side.options)}
+        setup = {
+            "workload": process.workload,
+            "benchmark": process.benchmark,
+            "options": dict(process.options),
+        }
         try:
             self._ask(setup)
         except MeasuringError:
@@ -57,10 +61,10 @@ class Worker:
             raise
 
     def measure(self) -> tuple[float, int]:
-        """Do one unit; return its seconds, and the process's peak memory so far in bytes.
+        """Do one work item; return its seconds, and the process's peak memory so far in bytes.
 
         Raises:
-            MeasuringError: the unit raised, or the process died.
+            MeasuringError: the work raised, or the process died.
         """
         answer = self._ask({"run": True})
         return answer["seconds"], answer["peak_memory"]
@@ -87,7 +91,7 @@ class Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with suppress(BrokenPipeError):
-            self._process.stdin.close()  # the worker ends when nobody can ask it any more
+            self._process.stdin.close()  # the worker ends when its input does
         self._process.stdout.close()
         try:
             self._process.wait(timeout=10)

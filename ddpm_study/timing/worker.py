@@ -19,17 +19,17 @@ from ddpm.session import peak_memory
 
 
 def main() -> None:
-    """Set up what the first line says, then do a unit for every further line."""
+    """Set up what the first line says, then do a work item for every further line."""
     # Libraries print where they like: answers go to a copy of stdout, and stdout to stderr.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     try:
-        unit = _set_up(json.loads(sys.stdin.readline()))
+        item = _set_up(json.loads(sys.stdin.readline()))
         _answer(answers, {"ready": True})
         for _ in sys.stdin:
-            begun = time.perf_counter()
-            unit()
-            seconds = time.perf_counter() - begun
+            start = time.perf_counter()
+            item()
+            seconds = time.perf_counter() - start
             _answer(answers, {"seconds": seconds, "peak_memory": peak_memory()})
     except Exception as error:
         text = " ".join(str(error).split()) or type(error).__name__
@@ -39,8 +39,8 @@ def main() -> None:
 def _set_up(question: dict[str, Any]) -> Callable[[], None]:
     module, _, name = question["workload"].partition(":")
     make = getattr(import_module(module), name)
-    unit: Callable[[], None] = make(question["subject"], question["options"])
-    return unit
+    item: Callable[[], None] = make(question["benchmark"], question["options"])
+    return item
 
 
 def _answer(answers: IO[str], values: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ def test_results_come_in_the_order_of_the_jobs_from_other_processes(two_cores):
 
 
 @pytest.mark.parametrize(("allowed", "each"), [("1", 1), ("6", 3), (None, 4), ("all", 4)])
-def test_lanes_share_what_the_user_allows(allowed, each, monkeypatch):
+def test_workers_share_what_the_user_allows(allowed, each, monkeypatch):
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if allowed is not None:
@@ -88,7 +88,7 @@ def test_jobs_run_at_the_same_time(two_cores, tmp_path):
 
 
 @pytest.mark.parametrize(("cores", "wanted"), [({0}, 3), ({0, 1}, 1), ({0, 1}, 0)])
-def test_a_single_lane_needs_no_other_process(cores, wanted, monkeypatch):
+def test_a_single_worker_needs_no_other_process(cores, wanted, monkeypatch):
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: cores)
     assert run_in_parallel([os.getpid] * 3, wanted) == [os.getpid()] * 3
 
@@ -100,7 +100,7 @@ def test_the_last_job_of_a_broken_run_has_the_threads_it_would_have_had(two_core
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_each_lane_has_a_line_for_its_bars_on_a_terminal(terminal, two_cores, monkeypatch):
+def test_each_worker_has_a_line_for_its_bars_on_a_terminal(terminal, two_cores, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     jobs = [partial(os.getenv, "TQDM_POSITION")] * 2
     assert run_in_parallel(jobs, 2) == (["0", "1"] if terminal else [None, None])

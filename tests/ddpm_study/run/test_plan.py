@@ -163,6 +163,6 @@ def test_to_do_a_stage_again_forgets_what_was_built_on_it(context, monkeypatch):
     done(context, "a", "b", "c")
     for name in "abc":
         (context.folder.path / f"{name}.txt").write_text(name)
-    plan.forget(context, ["a"])
+    plan.discard(context, ["a"])
     assert names(plan.make(context)) == ["a", "c"]
     assert [path.name for path in context.folder.path.glob("*.txt")] == ["b.txt"]
