@@ -51,7 +51,7 @@ def _divergence(axes: Axes, findings: Sequence[Finding]) -> None:
             axes.scatter(positions[chosen], errors[chosen], s=8, color=colour, label=label,
                          zorder=3)  # fmt: skip
     axes.set(yscale="log", ylim=(1e-10, 100 * _CEILING))
-    axes.legend(loc="lower right", ncols=4, fontsize=8)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, fontsize=8)
 
 
 def schedule(tables: Sequence[Mapping[str, Any]]) -> Figure:

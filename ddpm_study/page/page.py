@@ -52,12 +52,14 @@ def page(run: FinishedRun, pictures: Path, *, against: FinishedRun | None = None
 def _verdict(run: FinishedRun) -> dict[str, str]:
     """Return the CSS class, the first words and the sentence of the verdict."""
     report = run.unet_report
-    word = "" if report is None else f" (the harness's verdict: {report.verdict.name})"
+    layers = (
+        "" if report is None else f" Layer by layer: {report.verdict.name}, {report.verdict.value}."
+    )
     kind, first, text = {
         Outcome.AGREE: (
             "good",
             "They agree.",
-            f"Float32 rounding explains every difference between the two{word}.",
+            f"Both compute the same function, and differ by rounding only.{layers}",
         ),
         Outcome.DIFFER: ("bad", "They differ.", "Rounding does not explain:"),
         Outcome.TOO_FEW_COMPARED: (

@@ -153,8 +153,12 @@ def _schedule(run: FinishedRun, folder: Path) -> Section:
         title,
         [
             "The tables of both frameworks against exact arithmetic with 60 digits, in units in the"
-            f" last place (ulps) of float64. Verdict: {report.verdict.name},"
-            f" {report.verdict.value}."
+            f" last place (ulps) of float64. Verdict: {report.verdict.name}; "
+            + (
+                "no error is larger than the rounding of the table's operations explains."
+                if report.passed
+                else "an error is larger than the rounding of its table's operations explains."
+            )
         ],
         [
             picture(

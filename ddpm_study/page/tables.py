@@ -110,9 +110,9 @@ def pixels(run: FinishedRun) -> pd.DataFrame | None:
             "sampled from": name,
             "images": f"{result['images']:,}",
             "equal 8-bit pixels": f"{result['equal']:.4%}",
-            "pixels within 1 of 255": f"{result['within_one']:.4%}",
+            "within 1 of 255": f"{result['within_one']:.4%}",
             "largest difference": f"{result['largest']} of 255",
-            "relative difference before quantisation": number(result["relative_difference"]),
+            "relative difference": number(result["relative_difference"]),
         }
         for name, result in rows
     )

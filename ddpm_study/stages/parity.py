@@ -42,9 +42,11 @@ def compare_schedules(context: Context) -> dict[str, Any]:
         exact = exact_tables(config)
         for name in exact:
             explained = conditioning(exact, name, config.schedule)
-            sides = {f: _table(f, name, config) for f in FRAMEWORKS}
-            findings.append(judge_table(name, *sides.values(), exact[name], explained))
-            errors = {f: ulps(table, exact[name]) for f, table in sides.items()}
+            reference, candidate = (_table(f, name, config) for f in FRAMEWORKS)
+            findings.append(judge_table(name, reference, candidate, exact[name], explained))
+            errors = dict(
+                zip(FRAMEWORKS, (ulps(t, exact[name]) for t in (reference, candidate)), strict=True)
+            )
             tables.append({"table": name, "explained": explained, **errors})
     report = Report(pair=f"schedule, {context.preset}", findings=findings)
     return {**_saved(context, report, SCHEDULE_REPORT), "tables": tables}
