@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import fcntl
 import os
 import signal
 import sys
+import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
-from multiprocessing.synchronize import Event
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from ddpm.errors import InputError
-from parity.trajectories.processes import inheriting
+from parity.base.worker import RequestFailed, Worker, WorkerDied, first_to_answer
 
 T = TypeVar("T")
+Job = Callable[[], T]
 
 
 def worker_count(wanted: int) -> int:
@@ -34,7 +36,7 @@ def threads(wanted: int) -> int:
     return max(1, total // worker_count(wanted))
 
 
-def run_in_parallel(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
+def run_in_parallel(jobs: Sequence[Job[T]], wanted: int) -> list[T]:
     """Run jobs, several at a time; return their results in the order of the jobs.
 
     Small models leave half of the cores idle: on two cores, two trainings with one thread each take
@@ -57,34 +59,60 @@ def run_in_parallel(jobs: Sequence[Callable[[], T]], wanted: int) -> list[T]:
     count = worker_count(wanted)
     if count < 2:
         return [job() for job in jobs]
-    context = multiprocessing.get_context("spawn")
-    lock, stopped = context.RLock(), context.Event()
     with ExitStack() as stack:
-        pools, started = [], []
-        for i in range(min(count, len(jobs))):
-            pool = stack.enter_context(ProcessPoolExecutor(1, context, _start, (lock, stopped)))
-            with inheriting(_environment(i, threads(wanted))):
-                started.append(pool.submit(os.getpid))
-            pools.append(pool)
-        processes = [pid.result() for pid in started]
-        results = [pools[i % len(pools)].submit(_run, job) for i, job in enumerate(jobs)]
+        lock = stack.enter_context(tempfile.NamedTemporaryFile()).name
+        workers = [
+            stack.enter_context(
+                Worker(f"{__name__}:start", lock, environment=_environment(i, threads(wanted)))
+            )
+            for i in range(min(count, len(jobs)))
+        ]
         try:
-            return [result.result() for result in results]
-        except BaseException as error:
-            stopped.set()
-            for process in processes:
-                with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGINT)
-            if isinstance(error, BrokenProcessPool):
-                raise InputError(
-                    "a process of this run was ended from outside, as systems do where memory runs"
-                    " out; run the same command again to go on from there"
-                ) from None
-            raise
+            return _results(jobs, workers)
+        except WorkerDied:
+            raise InputError(
+                "a process of this run was ended from outside, as systems do where memory runs out;"
+                " run the same command again to go on from there"
+            ) from None
         finally:
             if sys.stderr.isatty():
                 sys.stderr.write("\r\x1b[J")  # clear the other workers' progress bars below
                 sys.stderr.flush()
+
+
+def _results(jobs: Sequence[Job[T]], workers: Sequence[Worker]) -> list[T]:
+    """Give each idle worker the next job until all are done; interrupt all when one fails."""
+    waiting = list(enumerate(jobs))[::-1]
+    idle, busy = list(workers)[::-1], dict[Worker, int]()
+    results: dict[int, T] = {}
+    try:
+        while len(results) < len(jobs):
+            while idle and waiting:
+                worker, (number, job) = idle.pop(), waiting.pop()
+                worker.send(job)
+                busy[worker] = number
+            for worker in first_to_answer(list(busy), None):
+                number = busy.pop(worker)
+                outcome = worker.receive()
+                if outcome.error is not None:
+                    raise outcome.error from _JobTraceback(outcome.trace)
+                results[number] = outcome.value
+                idle.append(worker)
+    except BaseException:
+        _interrupt(list(busy))
+        raise
+    return [results[number] for number in range(len(jobs))]
+
+
+def _interrupt(workers: Sequence[Worker]) -> None:
+    """Interrupt the jobs of workers, and wait until they have stopped."""
+    running = [worker for worker in workers if worker.alive]
+    for worker in running:
+        with suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGINT)
+    for worker in running:
+        with suppress(RequestFailed, WorkerDied):
+            worker.receive()
 
 
 def _environment(worker: int, share: int) -> dict[str, str]:
@@ -93,32 +121,87 @@ def _environment(worker: int, share: int) -> dict[str, str]:
     return {**variables, "TQDM_POSITION": str(worker)} if sys.stderr.isatty() else variables
 
 
-_stopped: Event | None = None
+@dataclass(frozen=True)
+class _Outcome:
+    """The outcome of a job in its worker: a value, or an error and its traceback as text."""
+
+    value: Any = None
+    error: BaseException | None = None
+    trace: str = ""
 
 
-def _start(lock: Any, stopped: Event) -> None:
-    """Leave the terminal's signals to the parent, and end when the parent ends."""
-    global _stopped
-    _stopped = stopped
-    tqdm.set_lock(lock)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.setpgrp()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+class _JobTraceback(Exception):  # noqa: N818 - the cause of an error, never raised by itself
+    """The traceback of an error in the worker where it was raised."""
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def start(lock: str) -> Callable[[Job[Any]], _Outcome]:
+    """Return the function that runs jobs in a worker; see `parity.base.worker`.
+
+    Args:
+        lock: path of a file that is locked while a progress bar is drawn.
+    """
+    if "TQDM_POSITION" in os.environ:
+        tqdm.set_lock(_FileLock(Path(lock)))
+    runner = _JobRunner()
+    signal.signal(signal.SIGINT, runner.interrupt)
+    return runner.run
 
 
-def _run(job: Callable[[], T]) -> T:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        # The interrupt may have come before this job began, while SIGINT was ignored.
-        if _stopped is not None and _stopped.is_set():
+class _JobRunner:
+    """Runs jobs in a worker. An interrupt that comes between two jobs stops the next one."""
+
+    def __init__(self) -> None:
+        self._running = self._interrupted = False
+
+    def interrupt(self, *_: object) -> None:
+        """Handle SIGINT."""
+        self._interrupted = True
+        if self._running:
             raise KeyboardInterrupt
-        return job()
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def run(self, job: Job[Any]) -> _Outcome:
+        """Run a job; return its value or its error."""
+        try:
+            self._running = True
+            if self._interrupted:
+                raise KeyboardInterrupt
+            return _Outcome(job())
+        except BaseException as error:
+            self._running = False
+            return _Outcome(error=error, trace=traceback.format_exc())
+        finally:
+            self._running = False
+
+
+class _FileLock:
+    """A re-entrant lock between processes, so that their progress bars do not mix."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w")
+        self._thread_lock, self._depth = threading.RLock(), 0
+
+    def acquire(self, *_: object) -> bool:
+        """Lock; tqdm's own arguments are for locks that may fail."""
+        self._thread_lock.acquire()
+        try:
+            if self._depth == 0:
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._depth += 1
+        except BaseException:  # interrupted while waiting
+            self._thread_lock.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        """Unlock."""
+        self._depth -= 1
+        if self._depth == 0:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._thread_lock.release()
+
+    def __enter__(self) -> _FileLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()

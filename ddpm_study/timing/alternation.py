@@ -16,7 +16,7 @@ from typing import Any
 from scipy import stats
 from tqdm import tqdm
 
-from ddpm_study.timing.process import TimedProcess, Worker
+from ddpm_study.timing.process import RunningProcess, TimedProcess
 
 CONFIDENCE = 0.95
 
@@ -106,7 +106,7 @@ def alternate(
     first: dict[str, int] = {}
     with ExitStack() as stack:
         workers = {
-            name: stack.enter_context(Worker(f"{name} ({process.benchmark})", process))
+            name: stack.enter_context(RunningProcess(f"{name} ({process.benchmark})", process))
             for name, process in processes.items()
         }
         order = list(workers)

@@ -83,7 +83,7 @@ MOMENTS = {
     "in a training step in float64": ("impl_jittor.train:Trainer.train_step", "", 1),
     "in a training from another seed": ("impl_torch.train:Trainer.train_step", "", 9),
     "while a record is moved to its place": ("os:replace", "records/scores", 1),
-    "while times are measured": ("ddpm_study.timing.process:Worker.measure", "", 5),
+    "while times are measured": ("ddpm_study.timing.process:RunningProcess.measure", "", 5),
 }
 
 

@@ -11,7 +11,7 @@ from ddpm_study.timing import MeasuringError, Ratio, TimedProcess, alternation
 from ddpm_study.timing.alternation import alternate
 
 
-class FakeWorker:
+class FakeProcess:
     """A worker that returns given times and logs each call."""
 
     log: ClassVar[list] = []
@@ -22,36 +22,36 @@ class FakeWorker:
         self.name = name.split()[0]
 
     def measure(self):
-        FakeWorker.log.append(self.name)
-        return next(FakeWorker.seconds[self.name]), next(FakeWorker.peaks)
+        FakeProcess.log.append(self.name)
+        return next(FakeProcess.seconds[self.name]), next(FakeProcess.peaks)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        FakeWorker.log.append(f"{self.name} closed")
+        FakeProcess.log.append(f"{self.name} closed")
 
 
 @pytest.fixture
-def fake_worker(monkeypatch):
-    monkeypatch.setattr(alternation, "Worker", FakeWorker)
-    FakeWorker.log, FakeWorker.peaks = [], itertools.repeat(1000)
-    return FakeWorker
+def fake_process(monkeypatch):
+    monkeypatch.setattr(alternation, "RunningProcess", FakeProcess)
+    FakeProcess.log, FakeProcess.peaks = [], itertools.repeat(1000)
+    return FakeProcess
 
 
-def test_processes_take_turns_and_none_is_always_first(fake_worker):
-    fake_worker.seconds = {"a": iter([9, 1, 2, 3]), "b": iter([9, 2, 4, 9])}
+def test_processes_take_turns_and_none_is_always_first(fake_process):
+    fake_process.seconds = {"a": iter([9, 1, 2, 3]), "b": iter([9, 2, 4, 9])}
     timing = alternate({"a": TimedProcess("x"), "b": TimedProcess("x")}, rounds=3, warmup=1)
-    assert fake_worker.log[:8] == ["b", "a", "a", "b", "b", "a", "a", "b"]
-    assert sorted(fake_worker.log[8:]) == ["a closed", "b closed"]
+    assert fake_process.log[:8] == ["b", "a", "a", "b", "b", "a", "a", "b"]
+    assert sorted(fake_process.log[8:]) == ["a closed", "b closed"]
     assert timing.seconds == {"a": [1, 2, 3], "b": [2, 4, 9]}
     assert timing.ratio("b", "a").median == 2
     assert timing.median("b") == 4
     assert timing.peak_memory == {"a": 1000, "b": 1000}
 
 
-def test_memory_grows_from_the_first_counted_round(fake_worker):
-    fake_worker.seconds, fake_worker.peaks = {"a": itertools.repeat(1)}, iter([5, 60, 70, 95])
+def test_memory_grows_from_the_first_counted_round(fake_process):
+    fake_process.seconds, fake_process.peaks = {"a": itertools.repeat(1)}, iter([5, 60, 70, 95])
     timing = alternate({"a": TimedProcess("x")}, rounds=3, warmup=1)
     assert timing.memory_growth == {"a": 35}
     assert timing.peak_memory == {"a": 95}
@@ -114,7 +114,7 @@ def test_a_process_of_its_own_is_measured():
     ("name", "line"),
     [
         ("raises", r"^a \(raises\) cannot be measured: ValueError: two lines$"),
-        ("dies", r"^the process that measures a \(dies\) died with status 7$"),
+        ("dies", r"^the process that measures a \(dies\) died \(exit status 7\)$"),
         ("broken", r"^a \(broken\) cannot be measured: RuntimeError: no such thing$"),
     ],
 )
