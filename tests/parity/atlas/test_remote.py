@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from parity.atlas.entry import Entry
+from parity.atlas.finding import Cause
 from parity.atlas.remote import Worker, WorkerDied
 from parity.atlas.survey import survey_entry
 
@@ -13,16 +14,17 @@ STAND_IN = """
 import json, os, sys, time
 for line in sys.stdin:
     task = json.loads(line)
-    if task.get("case") == "zeros" and "how" not in task:
+    if task.get("case") == "zeros" and "mode" not in task:
         sys.stderr.write("segmentation fault, they say\\n"); sys.stderr.flush(); os.abort()
     if task.get("case") == "nan":
         time.sleep(60)
-    finding = {"case": task.get("case"), "place": "output", "verdict": "IDENTICAL",
-               "error": 0.0, "noise": 0.0, "reason": ""}
-    side = {"program": "p", "prints": "q"}
-    if task.get("how") in ("shrunk", "whole"):
+    finding = {"case": task.get("case"), "quantity": "output", "label": "", "verdict": "IDENTICAL",
+               "cause": "agreement"}
+    program = {"code": "p", "output": "q"}
+    programs = {"torch": program, "jittor": program}
+    if task.get("mode") in ("minimised", "full"):
         os.abort()
-    print(json.dumps({"findings": [finding], "torch": side, "jittor": side}), flush=True)
+    print(json.dumps({"findings": [finding], "programs": programs}), flush=True)
 """
 
 
@@ -46,10 +48,11 @@ def test_one_that_does_not_answer_is_ended(worker: Worker) -> None:
 
 def test_a_crash_on_one_case_leaves_the_others_judged(worker: Worker) -> None:
     entry = Entry(name="e", torch="x", jittor="x", cases=("ordinary", "zeros", "ties"))
-    line = survey_entry(worker, "group", entry)
-    assert line.verdict == "ERROR"
-    assert [f["case"] for f in line.findings] == ["zeros"]
-    assert "the process died (signal 6)" in line.findings[0]["reason"]
-    # Jittor's program kills the worker however it is shown; the page says how it died.
-    assert line.shown["torch"]["prints"] == "q"
-    assert "the process died (signal 6)" in line.shown["jittor"]["prints"]
+    result = survey_entry(worker, "group", entry)
+    assert result.verdict == "ERROR"
+    assert [f.case for f in result.findings] == ["zeros"]
+    assert result.findings[0].cause is Cause.CRASH
+    assert "the process died (signal 6)" in result.findings[0].candidate
+    # Jittor's program ends the worker in every mode; the page says how it ended.
+    assert result.programs["torch"].output == "q"
+    assert "the process died (signal 6)" in result.programs["jittor"].output
