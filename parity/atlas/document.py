@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from parity.atlas.finding import Cause
+from parity.atlas.finding import AtlasCause
 from parity.atlas.program import PREAMBLE
 from parity.atlas.results import Atlas, EntryResult, WorkaroundResult
 from parity.atlas.text import headline, other_findings
@@ -129,7 +129,7 @@ def to_markdown(atlas: Atlas) -> str:
 
 
 def _is_below_float32(entry: EntryResult) -> bool:
-    return entry.findings[0].cause is Cause.BELOW_FLOAT32
+    return entry.findings[0].cause is AtlasCause.BELOW_FLOAT32
 
 
 def _fails(entry: EntryResult) -> bool:

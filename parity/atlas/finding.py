@@ -17,7 +17,7 @@ from parity.verdict import Verdict
 Quantity = Literal["output", "gradient", "value"]
 
 
-class Cause(enum.Enum):
+class AtlasCause(enum.Enum):
     """Why a finding has its verdict."""
 
     AGREEMENT = "agreement"
@@ -61,8 +61,9 @@ class Finding:
         tensor: the compared tensor.
         verdict: one of the six.
         cause: why.
-        error: the difference, relative to the reference's largest value; None where it has no size.
-        noise: what rounding explains, in the same unit.
+        error: the difference, relative to the reference's largest value, with three digits; None
+            where it has no size or is not finite.
+        noise: what rounding explains, likewise.
         reference, candidate: what either side has, as text: an exception, a shape, a value; empty
             where `error` says it all.
         float32_only: whether it occurs in float32 and not in float64.
@@ -71,17 +72,21 @@ class Finding:
     case: str
     tensor: ComparedTensor
     verdict: Verdict
-    cause: Cause = Cause.AGREEMENT
+    cause: AtlasCause = AtlasCause.AGREEMENT
     error: float | None = None
     noise: float | None = None
     reference: str = ""
     candidate: str = ""
     float32_only: bool = False
 
+    def __post_init__(self) -> None:
+        # Rounded here and not in the file, so that results look the same before and after.
+        object.__setattr__(self, "error", _three_digits(self.error))
+        object.__setattr__(self, "noise", _three_digits(self.noise))
+
     def as_json(self) -> dict[str, Any]:
-        """Return plain values; numbers have three digits, None where they are not finite."""
+        """Return plain values."""
         plain = asdict(self) | {"verdict": self.verdict.name, "cause": self.cause.value}
-        plain["error"], plain["noise"] = _three_digits(self.error), _three_digits(self.noise)
         del plain["tensor"]
         return {"case": plain.pop("case"), **self.tensor._asdict(), **plain}
 
@@ -96,7 +101,7 @@ def finding_from_json(plain: Mapping[str, Any]) -> Finding:
     return Finding(
         tensor=ComparedTensor(fields.pop("quantity"), fields.pop("label")),
         verdict=Verdict[fields.pop("verdict")],
-        cause=Cause(fields.pop("cause")),
+        cause=AtlasCause(fields.pop("cause")),
         **fields,
     )
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from parity.atlas.backends import Backend, Outcome
 from parity.atlas.cases import ORDINARY, UNPERTURBED
 from parity.atlas.entry import Entry
-from parity.atlas.finding import OUTPUT, Cause, ComparedTensor, Finding
+from parity.atlas.finding import OUTPUT, AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge_values import judge_exception
 from parity.base.numerics import Array, Precision, distance, magnitude
 from parity.base.rng import perturb_one_ulp
+from parity.compare.arrays import SideArrays, measure
 from parity.verdict import (
     FLOAT32_EPSILON,
-    PRECISION_RATIO,
     SHIFTS,
+    Judgement,
     K,
     Measured,
     Verdict,
+    is_rounding,
     judge,
+    judge_exact,
 )
 
 Inputs = Mapping[str, Array]
@@ -105,7 +108,7 @@ def judge_numeric(
     if list(expected) != list(actual):
         return [
             Finding(
-                case=case, tensor=OUTPUT, verdict=Verdict.ERROR, cause=Cause.OUTPUT_COUNT,
+                case=case, tensor=OUTPUT, verdict=Verdict.ERROR, cause=AtlasCause.OUTPUT_COUNT,
                 reference=str(len(expected)), candidate=str(len(actual)),
             )
         ]  # fmt: skip
@@ -142,60 +145,71 @@ def _judge_tensor(tensor: ComparedTensor, measurement: _Measurement) -> Finding:
     if not _is_float(r64):
         return Finding(
             case=case, tensor=tensor, error=distance(r64.astype(float), c64.astype(float)),
-            noise=0.0, cause=Cause.AGREEMENT if identical else Cause.VALUES,
-            verdict=Verdict.IDENTICAL if identical else Verdict.SEMANTIC_DIFFERENCE,
+            noise=0.0, cause=AtlasCause.AGREEMENT if identical else AtlasCause.VALUES,
+            verdict=judge_exact(identical).verdict,
         )  # fmt: skip
-    finite = np.logical_and.reduce([np.isfinite(array) for array in (r32, c32, r64, c64)])
-    r32, c32, r64, c64 = (np.where(finite, array, 0) for array in (r32, c32, r64, c64))
-    measured = Measured(
-        scale=magnitude(r64),
-        semantic=distance(c64, r64),
-        reference_error=distance(r32, r64),
-        candidate_error=distance(c32, r64),
-        candidate_rounding=distance(c32, c64),
-        reference_spread=measurement.spread(tensor, "reference", "float32"),
-        candidate_spread=measurement.spread(tensor, "candidate", "float32"),
-        double_spread=max(
-            measurement.spread(tensor, side, "float64") for side in ("reference", "candidate")
-        ),
-        # The cotangent is of order 1; a smaller gradient is rounded relative to it.
-        cancellation_scale=1.0 if tensor.quantity == "gradient" else SMALLEST_SCALE,
-        identical=identical,
-    )
+    return _judge_floats(tensor, measurement, (r32, c32, r64, c64), identical)
+
+
+def _judge_floats(
+    tensor: ComparedTensor,
+    measurement: _Measurement,
+    arrays: tuple[Array, Array, Array, Array],
+    identical: bool,
+) -> Finding:
+    """Judge floats by their finite elements; the others are equal in float64 already."""
+    finite = np.logical_and.reduce([np.isfinite(array) for array in arrays])
+    r32, c32, r64, c64 = (np.where(finite, array, 0) for array in arrays)
+    sides = {
+        side: SideArrays(
+            float32=float32, float64=float64,
+            spread32=measurement.spread(tensor, side, "float32"),
+            spread64=measurement.spread(tensor, side, "float64"),
+        )
+        for side, float32, float64 in (("reference", r32, r64), ("candidate", c32, c64))
+    }  # fmt: skip
+    # The cotangent is of order 1; a smaller gradient is rounded relative to it.
+    scale = 1.0 if tensor.quantity == "gradient" else SMALLEST_SCALE
+    measured = measure(sides["reference"], sides["candidate"], cancellation_scale=scale)
+    # Elements that are not finite in one precision alone decide as well.
+    measured = replace(measured, identical=identical)
     # A single operator that is inaccurate in float32 alone loses digits, on any input.
     judgement = judge(measured, is_plain_input=False)
-    verdict, cause = _qualify(judgement.verdict, measured, measurement)
+    verdict, cause = _qualify(judgement, measured, measurement)
     return Finding(
-        case=case, tensor=tensor, verdict=verdict, cause=cause, error=judgement.error,
+        case=measurement.case, tensor=tensor, verdict=verdict, cause=cause, error=judgement.error,
         noise=judgement.noise,
     )  # fmt: skip
 
 
 def _qualify(
-    verdict: Verdict, measured: Measured, measurement: _Measurement
-) -> tuple[Verdict, Cause]:
+    judgement: Judgement, measured: Measured, measurement: _Measurement
+) -> tuple[Verdict, AtlasCause]:
     """Return the verdict and its cause, from the precision in which a difference occurs."""
+    verdict = judgement.verdict
     if verdict.passes(strict=True):
-        return verdict, Cause.AGREEMENT
+        return verdict, AtlasCause.AGREEMENT
     if verdict is Verdict.NUMERICALLY_WEAKER:
-        candidate_is_weaker = measured.candidate_error > measured.reference_error
+        candidate_is_weaker = judgement.side == "candidate"
         return verdict, (
-            Cause.CANDIDATE_LESS_ACCURATE if candidate_is_weaker else Cause.REFERENCE_LESS_ACCURATE
+            AtlasCause.CANDIDATE_LESS_ACCURATE
+            if candidate_is_weaker
+            else AtlasCause.REFERENCE_LESS_ACCURATE
         )
     largest = max(1.0, measurement.largest_input)
     if measurement.case != ORDINARY and _is_cancellation(largest, measured):
-        return Verdict.NUMERICALLY_WEAKER, Cause.CANCELLATION
+        return Verdict.NUMERICALLY_WEAKER, AtlasCause.CANCELLATION
     rounding = max(measured.floor, measured.reference_error, measured.reference_spread)
     if (
         measured.reference_error > measured.scale / 2
         and measured.reference_error > measured.semantic / 2
     ):
-        return Verdict.ABSTAIN, Cause.REFERENCE_INACCURATE
+        return Verdict.ABSTAIN, AtlasCause.REFERENCE_INACCURATE
     if measured.semantic <= K * rounding:
-        return verdict, Cause.BELOW_FLOAT32
+        return verdict, AtlasCause.BELOW_FLOAT32
     if measured.candidate_error <= K * rounding:
-        return verdict, Cause.ONLY_FLOAT64
-    return verdict, Cause.VALUES
+        return verdict, AtlasCause.ONLY_FLOAT64
+    return verdict, AtlasCause.VALUES
 
 
 def _is_cancellation(largest: float, measured: Measured) -> bool:
@@ -204,22 +218,22 @@ def _is_cancellation(largest: float, measured: Measured) -> bool:
     log(1 + exp(-35)) does, in either precision; where float32 has lost every digit, its noise says
     nothing about what float64 may lose.
     """
-    allowed = K * FLOAT32_EPSILON * largest
+    rounding = FLOAT32_EPSILON * largest
     return (
         measured.candidate_error > measured.scale / 2
-        and measured.candidate_error <= allowed
-        and measured.semantic <= allowed * PRECISION_RATIO
+        and measured.candidate_error <= K * rounding
+        and is_rounding(measured.semantic, rounding)
     )
 
 
-def _mismatch(expected: Array, actual: Array) -> tuple[Cause, str, str] | None:
+def _mismatch(expected: Array, actual: Array) -> tuple[AtlasCause, str, str] | None:
     """Compare shapes, dtypes and, except in float32, the positions of NaN and infinity."""
     if expected.shape != actual.shape:
-        return Cause.SHAPE, str(expected.shape), str(actual.shape)
+        return AtlasCause.SHAPE, str(expected.shape), str(actual.shape)
     # Jittor's integers have 32 bits, which is an entry of its own (`dtypes`).
     kinds = ["i" if a.dtype.kind == "u" else a.dtype.kind for a in (expected, actual)]
     if kinds[0] != kinds[1] or (kinds[0] == "f" and expected.dtype != actual.dtype):
-        return Cause.DTYPE, str(expected.dtype), str(actual.dtype)
+        return AtlasCause.DTYPE, str(expected.dtype), str(actual.dtype)
     if not _is_float(expected) or expected.dtype == np.float32:
         return None  # `_overflow` looks at float32
     both_finite = np.isfinite(expected) & np.isfinite(actual)
@@ -227,18 +241,18 @@ def _mismatch(expected: Array, actual: Array) -> tuple[Cause, str, str] | None:
     return _first(~(both_finite | (expected == actual) | both_nan), expected, actual)
 
 
-def _overflow(expected: Array, actual: Array) -> tuple[Cause, str, str] | None:
+def _overflow(expected: Array, actual: Array) -> tuple[AtlasCause, str, str] | None:
     """Find where the candidate overflows or is NaN in float32 and the reference is finite."""
     if not _is_float(expected):
         return None
     return _first(np.isfinite(expected) & ~np.isfinite(actual), expected, actual)
 
 
-def _first(wrong: Array, expected: Array, actual: Array) -> tuple[Cause, str, str] | None:
+def _first(wrong: Array, expected: Array, actual: Array) -> tuple[AtlasCause, str, str] | None:
     if not wrong.any():
         return None
     at = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    return Cause.SPECIAL_VALUES, f"{expected[at]:.6g}", f"{actual[at]:.6g}"
+    return AtlasCause.SPECIAL_VALUES, f"{expected[at]:.6g}", f"{actual[at]:.6g}"
 
 
 def _equal(expected: Array, actual: Array) -> bool:

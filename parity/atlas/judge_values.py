@@ -8,17 +8,17 @@ import numpy as np
 
 from parity.atlas.backends import Backend, describe_exception
 from parity.atlas.entry import Entry
-from parity.atlas.finding import VALUE, Cause, Finding
+from parity.atlas.finding import VALUE, AtlasCause, Finding
 from parity.base.numerics import Array
 from parity.compare.initial_values import critical_value, kolmogorov_smirnov
-from parity.verdict import Verdict
+from parity.verdict import Verdict, judge_distribution, judge_exact, other_constant
 
 
 def judge_exception(case: str, tensor: Any, reference: str, candidate: str) -> Finding:
     """Judge outcomes of which one or both are exceptions: two exceptions agree."""
     verdict = Verdict.IDENTICAL if reference and candidate else Verdict.ERROR
     return Finding(
-        case=case, tensor=tensor, verdict=verdict, cause=Cause.EXCEPTION,
+        case=case, tensor=tensor, verdict=verdict, cause=AtlasCause.EXCEPTION,
         reference=reference, candidate=candidate,
     )  # fmt: skip
 
@@ -29,12 +29,13 @@ def judge_rule(entry: Entry, source: str, reference: Backend, candidate: Backend
     actual, actual_exception = _value(candidate, source)
     if expected_exception or actual_exception:
         return [judge_exception("", VALUE, expected_exception, actual_exception)]
+    verdict = judge_exact(expected == actual).verdict
     if expected == actual:
-        return [Finding(case="", tensor=VALUE, verdict=Verdict.IDENTICAL)]
+        return [Finding(case="", tensor=VALUE, verdict=verdict)]
     return [
         Finding(
-            case="", tensor=VALUE, verdict=Verdict.SEMANTIC_DIFFERENCE, cause=Cause.VALUES,
-            reference=expected, candidate=actual,
+            case="", tensor=VALUE, verdict=verdict, cause=AtlasCause.VALUES, reference=expected,
+            candidate=actual,
         )
     ]  # fmt: skip
 
@@ -71,7 +72,7 @@ def judge_random(
     if expected.shape != actual.shape:
         return [
             Finding(
-                case="", tensor=VALUE, verdict=Verdict.ERROR, cause=Cause.SHAPE,
+                case="", tensor=VALUE, verdict=Verdict.ERROR, cause=AtlasCause.SHAPE,
                 reference=str(expected.shape), candidate=str(actual.shape),
             )
         ]  # fmt: skip
@@ -80,12 +81,15 @@ def judge_random(
         return [Finding(case="", tensor=VALUE, verdict=Verdict.IDENTICAL, error=0.0, noise=0.0)]
     statistic, critical = kolmogorov_smirnov(a, b), critical_value(a.size)
     constant = a.std() == 0 or b.std() == 0
-    differs = constant or statistic > critical
+    judgement = (
+        other_constant()
+        if constant
+        else judge_distribution(statistic, critical, must_be_equal=False)
+    )
     return [
         Finding(
-            case="", tensor=VALUE, error=statistic, noise=critical, cause=Cause.DISTRIBUTION,
-            verdict=Verdict.SEMANTIC_DIFFERENCE if differs else Verdict.WITHIN_NOISE,
-            reference=_moments(a), candidate=_moments(b),
+            case="", tensor=VALUE, error=statistic, noise=critical, cause=AtlasCause.DISTRIBUTION,
+            verdict=judgement.verdict, reference=_moments(a), candidate=_moments(b),
         )
     ]  # fmt: skip
 

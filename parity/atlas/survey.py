@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,8 +15,7 @@ from tqdm import tqdm
 from parity.atlas.cases import ORDINARY, case_names
 from parity.atlas.catalogue import GROUPS
 from parity.atlas.entry import Entry
-from parity.atlas.finding import OUTPUT, Cause, Finding, finding_from_json
-from parity.atlas.remote import Worker, WorkerDied
+from parity.atlas.finding import OUTPUT, AtlasCause, Finding
 from parity.atlas.results import (
     Atlas,
     EntryResult,
@@ -24,7 +24,9 @@ from parity.atlas.results import (
     read,
     require_versions,
 )
-from parity.atlas.tasks import REFERENCE_ONLY, SHOW_MODES
+from parity.atlas.tasks import SHOW_MODES, JudgeTask, ShowTask, VersionsTask
+from parity.atlas.worker import TaskWorker
+from parity.base.worker import RequestFailed, WorkerDied
 from parity.errors import CannotCompare
 from parity.verdict import Verdict
 
@@ -69,7 +71,7 @@ def survey(groups: Sequence[str] = (), versions: Mapping[str, str] | None = None
         if group not in GROUPS:
             raise CannotCompare(f"no group {group!r} in the atlas; its groups: {', '.join(GROUPS)}")
     wanted = [(group, entry) for group in groups or GROUPS for entry in GROUPS[group]]
-    free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    free: queue.SimpleQueue[TaskWorker] = queue.SimpleQueue()
 
     def survey_one(item: tuple[str, Entry]) -> EntryResult:
         group, entry = item
@@ -82,10 +84,10 @@ def survey(groups: Sequence[str] = (), versions: Mapping[str, str] | None = None
             bar.update()
 
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker()) for _ in range(WORKERS)]
+        workers = [stack.enter_context(TaskWorker()) for _ in range(WORKERS)]
         try:
-            present = workers[0].ask({"do": "versions"})
-        except WorkerDied as error:
+            present = workers[0].ask(VersionsTask())
+        except (WorkerDied, RequestFailed) as error:
             raise CannotCompare(f"Jittor or PyTorch cannot be started: {error}") from error
         if versions is not None:
             require_versions(versions, present)
@@ -97,7 +99,7 @@ def survey(groups: Sequence[str] = (), versions: Mapping[str, str] | None = None
     return Atlas(versions=present, entries=entries)
 
 
-def survey_entry(worker: Worker, group: str, entry: Entry) -> EntryResult:
+def survey_entry(worker: TaskWorker, group: str, entry: Entry) -> EntryResult:
     """Judge an entry and its workaround on every case, and show its first finding."""
     cases = case_names(entry) if entry.kind == "numeric" else ("",)
     findings = _judge(worker, group, entry, cases, workaround=False)
@@ -118,23 +120,17 @@ def survey_entry(worker: Worker, group: str, entry: Entry) -> EntryResult:
 
 
 def _judge(
-    worker: Worker, group: str, entry: Entry, cases: Sequence[str], *, workaround: bool
+    worker: TaskWorker, group: str, entry: Entry, cases: Sequence[str], *, workaround: bool
 ) -> list[Finding]:
     findings: list[Finding] = []
     for case in cases:
-        task = {
-            "do": "judge",
-            "group": group,
-            "entry": entry.name,
-            "case": case,
-            "workaround": workaround,
-        }
+        task = JudgeTask(group=group, entry=entry.name, case=case, workaround=workaround)
         try:
-            findings += map(finding_from_json, worker.ask(task)["findings"])
-        except WorkerDied as error:
+            findings += worker.ask(task)
+        except (WorkerDied, RequestFailed) as error:
             findings.append(
                 Finding(
-                    case=case, tensor=OUTPUT, verdict=Verdict.ERROR, cause=Cause.CRASH,
+                    case=case, tensor=OUTPUT, verdict=Verdict.ERROR, cause=AtlasCause.CRASH,
                     candidate=str(error),
                 )
             )  # fmt: skip
@@ -149,25 +145,26 @@ def _order(finding: Finding) -> tuple[bool, bool, bool, int]:
     """Order wrong results before lost digits, then by visibility, ordinary input and verdict."""
     return (
         finding.verdict is Verdict.NUMERICALLY_WEAKER,
-        finding.cause is Cause.BELOW_FLOAT32,
+        finding.cause is AtlasCause.BELOW_FLOAT32,
         finding.case not in (ORDINARY, ""),
         -finding.verdict.rank,
     )
 
 
-def _show(worker: Worker, group: str, entry: Entry, finding: Finding) -> Mapping[str, Program]:
-    task = {"do": "show", "group": group, "entry": entry.name, "case": finding.case}
-    task |= finding.tensor._asdict()
+def _show(worker: TaskWorker, group: str, entry: Entry, finding: Finding) -> Mapping[str, Program]:
     death = ""
     for mode in SHOW_MODES:
+        task = ShowTask(
+            group=group, entry=entry.name, case=finding.case, tensor=finding.tensor, mode=mode
+        )
         try:
-            programs = worker.ask({**task, "mode": mode})["programs"]
-        except WorkerDied as error:
+            programs: dict[str, Program] = worker.ask(task)
+        except (WorkerDied, RequestFailed) as error:
             death = str(error)
             continue
-        if mode == REFERENCE_ONLY:
-            programs["jittor"]["output"] = death
-        return {framework: Program(**program) for framework, program in programs.items()}
+        if mode == "reference only":
+            programs["jittor"] = replace(programs["jittor"], output=death)
+        return programs
     raise CannotCompare(f"{group}: {entry.name}: PyTorch cannot be run: {death}")
 
 

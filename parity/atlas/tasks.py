@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,32 +13,58 @@ from parity.atlas import catalogue
 from parity.atlas.backends import Backend
 from parity.atlas.cases import ORDINARY, draw_inputs
 from parity.atlas.entry import Entry
-from parity.atlas.finding import Cause, ComparedTensor, Finding
+from parity.atlas.finding import AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge import judge_numeric
 from parity.atlas.judge_values import judge_random, judge_rule
 from parity.atlas.minimise import minimise_inputs
 from parity.atlas.program import build_program, run_program
+from parity.atlas.results import Program
 from parity.base.numerics import Array
 
-Task = Mapping[str, Any]
 # How a finding is shown, tried in this order. A smaller input may end the process where the full
 # one does not; and where Jittor ends it with any input, only the program of PyTorch is run.
-MINIMISED, FULL, REFERENCE_ONLY = "minimised", "full", "reference only"
-SHOW_MODES = (MINIMISED, FULL, REFERENCE_ONLY)
+ShowMode = Literal["minimised", "full", "reference only"]
+SHOW_MODES: tuple[ShowMode, ...] = ("minimised", "full", "reference only")
 
 
-def perform(task: Task, reference: Backend, candidate: Backend) -> dict[str, Any]:
-    """Perform one task: report `versions`, `judge` an entry on a case, or `show` a finding."""
-    if task["do"] == "versions":
+@dataclass(frozen=True, kw_only=True)
+class VersionsTask:
+    """Asks for the versions and settings that the results hold for: a dict of names to text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeTask:
+    """Asks for the findings of an entry, or of its workaround, on an input case."""
+
+    group: str
+    entry: str
+    case: str
+    workaround: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowTask:
+    """Asks for the programs that show a finding: framework -> `Program`."""
+
+    group: str
+    entry: str
+    case: str
+    tensor: ComparedTensor
+    mode: ShowMode
+
+
+Task = VersionsTask | JudgeTask | ShowTask
+
+
+def perform(task: Task, reference: Backend, candidate: Backend) -> Any:
+    """Perform a task and return what its class says."""
+    if isinstance(task, VersionsTask):
         return versions(reference, candidate)
-    entry = catalogue.find(task["group"], task["entry"])
-    if task["do"] == "judge":
-        source = entry.workaround if task["workaround"] else entry.jittor
-        findings = judge_entry(entry, source, task["case"], reference, candidate)
-        return {"findings": [finding.as_json() for finding in findings]}
-    tensor = ComparedTensor(task["quantity"], task["label"])
-    programs = show(entry, task["case"], tensor, task["mode"], reference, candidate)
-    return {"programs": programs}
+    entry = catalogue.find(task.group, task.entry)
+    if isinstance(task, JudgeTask):
+        source = entry.workaround if task.workaround else entry.jittor
+        return judge_entry(entry, source, task.case, reference, candidate)
+    return show(entry, task.case, task.tensor, task.mode, reference, candidate)
 
 
 def judge_entry(
@@ -55,10 +82,10 @@ def show(
     entry: Entry,
     case: str,
     tensor: ComparedTensor,
-    mode: str,
+    mode: ShowMode,
     reference: Backend,
     candidate: Backend,
-) -> dict[str, Any]:
+) -> dict[str, Program]:
     """Return, for each framework, the shortest program that shows a finding, and its output.
 
     The programs use float32, or float64 where their outputs are equal in float32.
@@ -68,19 +95,19 @@ def show(
     if entry.kind == "numeric":
         outcome = reference.run(entry.torch, inputs, "float32", gradient=False)
         several_outputs = len(outcome.arrays) > 1
-        if mode == MINIMISED:
+        if mode == "minimised":
             inputs = _smallest_inputs(entry, case, tensor, inputs, reference, candidate)
-    programs: dict[str, Any] = {}
+    programs: dict[str, Program] = {}
     for precision in ("float32", "float64"):
         for backend in (reference, candidate):
             code = build_program(
                 entry, backend.framework, inputs=inputs, tensor=tensor, precision=precision,
                 several_outputs=several_outputs,
             )  # fmt: skip
-            skipped = mode == REFERENCE_ONLY and backend is candidate
+            skipped = mode == "reference only" and backend is candidate
             output = "" if skipped else run_program(code, backend)
-            programs[backend.framework] = {"code": code, "output": output}
-        outputs = {program["output"] for program in programs.values()}
+            programs[backend.framework] = Program(code=code, output=output)
+        outputs = {program.output for program in programs.values()}
         if len(outputs) > 1 or entry.kind != "numeric":
             break
     return programs
@@ -113,12 +140,12 @@ def _is_same_kind(a: Finding, b: Finding) -> bool:
     """Tell whether two findings show the same difference, not only the same verdict."""
     if (a.verdict, a.cause) != (b.verdict, b.cause):
         return False
-    if a.cause is Cause.EXCEPTION:
+    if a.cause is AtlasCause.EXCEPTION:
         return bool(a.reference) == bool(b.reference) and bool(a.candidate) == bool(b.candidate)
-    return a.cause is not Cause.SPECIAL_VALUES or a.candidate == b.candidate
+    return a.cause is not AtlasCause.SPECIAL_VALUES or a.candidate == b.candidate
 
 
-def versions(reference: Backend, candidate: Backend) -> dict[str, Any]:
+def versions(reference: Backend, candidate: Backend) -> dict[str, str]:
     """Return the versions and settings that the results hold for."""
     flags = candidate.names["jt"].flags.cc_flags.split()
     arithmetic = sorted({f for f in flags if f.startswith(("-O", "-ff", "-fno-", "-fas"))})

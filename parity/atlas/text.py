@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from parity.atlas.cases import ORDINARY
-from parity.atlas.finding import Cause, ComparedTensor, Finding
+from parity.atlas.finding import AtlasCause, ComparedTensor, Finding
 from parity.atlas.results import Atlas
 from parity.verdict import Verdict
 
@@ -33,22 +33,24 @@ def _exception(f: Finding) -> str:
     return f"Jittor raises {f.candidate}; PyTorch returns a value"
 
 
-_CAUSES: dict[Cause, Callable[[Finding], str]] = {
-    Cause.AGREEMENT: lambda f: "",
-    Cause.VALUES: _values,
-    Cause.ONLY_FLOAT64: lambda f: "in float64 only; float32 agrees",
-    Cause.BELOW_FLOAT32: lambda f: "below the resolution of float32",
-    Cause.CANDIDATE_LESS_ACCURATE: lambda f: "Jittor loses digits",
-    Cause.REFERENCE_LESS_ACCURATE: lambda f: "PyTorch loses digits",
-    Cause.CANCELLATION: lambda f: "Jittor loses digits to larger intermediate numbers",
-    Cause.REFERENCE_INACCURATE: lambda f: "PyTorch in float32 is as far from PyTorch in float64",
-    Cause.SPECIAL_VALUES: _special_values,
-    Cause.SHAPE: _both("shape"),
-    Cause.DTYPE: _both("dtype"),
-    Cause.OUTPUT_COUNT: lambda f: f"{f.candidate} tensors in Jittor, {f.reference} in PyTorch",
-    Cause.EXCEPTION: _exception,
-    Cause.DISTRIBUTION: lambda f: f"PyTorch: {f.reference}; Jittor: {f.candidate}",
-    Cause.CRASH: lambda f: f.candidate,
+_CAUSES: dict[AtlasCause, Callable[[Finding], str]] = {
+    AtlasCause.AGREEMENT: lambda f: "",
+    AtlasCause.VALUES: _values,
+    AtlasCause.ONLY_FLOAT64: lambda f: "in float64 only; float32 agrees",
+    AtlasCause.BELOW_FLOAT32: lambda f: "below the resolution of float32",
+    AtlasCause.CANDIDATE_LESS_ACCURATE: lambda f: "Jittor loses digits",
+    AtlasCause.REFERENCE_LESS_ACCURATE: lambda f: "PyTorch loses digits",
+    AtlasCause.CANCELLATION: lambda f: "Jittor loses digits to larger intermediate numbers",
+    AtlasCause.REFERENCE_INACCURATE: lambda f: (
+        "PyTorch in float32 is as far from PyTorch in float64"
+    ),
+    AtlasCause.SPECIAL_VALUES: _special_values,
+    AtlasCause.SHAPE: _both("shape"),
+    AtlasCause.DTYPE: _both("dtype"),
+    AtlasCause.OUTPUT_COUNT: lambda f: f"{f.candidate} tensors in Jittor, {f.reference} in PyTorch",
+    AtlasCause.EXCEPTION: _exception,
+    AtlasCause.DISTRIBUTION: lambda f: f"PyTorch: {f.reference}; Jittor: {f.candidate}",
+    AtlasCause.CRASH: lambda f: f.candidate,
 }
 
 

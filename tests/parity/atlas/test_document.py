@@ -8,7 +8,7 @@ import pytest
 
 from parity.atlas import document
 from parity.atlas.catalogue import GROUPS
-from parity.atlas.finding import OUTPUT, Cause, ComparedTensor, Finding
+from parity.atlas.finding import OUTPUT, AtlasCause, ComparedTensor, Finding
 from parity.atlas.results import Atlas, EntryResult, Program, WorkaroundResult, read
 from parity.errors import CannotCompare
 from parity.verdict import Verdict
@@ -19,8 +19,8 @@ VERSIONS = {
     "jittor": "1.3", "torch": "2.0", "numpy": "1.26", "python": "3.11", "kernel flags": "-O3",
 }  # fmt: skip
 FINDING = Finding(
-    case="nan", tensor=OUTPUT, verdict=Verdict.ERROR, cause=Cause.SPECIAL_VALUES, reference="nan",
-    candidate="0",
+    case="nan", tensor=OUTPUT, verdict=Verdict.ERROR, cause=AtlasCause.SPECIAL_VALUES,
+    reference="nan", candidate="0",
 )  # fmt: skip
 WORKAROUND = WorkaroundResult(
     source="better(x)", verdict="IDENTICAL", fixes=["nan"], remaining=["empty"]
@@ -56,11 +56,11 @@ def test_the_page_shows_case_size_program_and_workaround() -> None:
 @pytest.mark.parametrize(
     ("cause", "section"),
     [
-        (Cause.VALUES, "Different on ordinary inputs (1)"),
-        (Cause.BELOW_FLOAT32, "Different, but by less than float32 resolves (1)"),
+        (AtlasCause.VALUES, "Different on ordinary inputs (1)"),
+        (AtlasCause.BELOW_FLOAT32, "Different, but by less than float32 resolves (1)"),
     ],
 )
-def test_the_cause_chooses_the_section(cause: Cause, section: str) -> None:
+def test_the_cause_chooses_the_section(cause: AtlasCause, section: str) -> None:
     finding = Finding(
         case="ordinary", tensor=ComparedTensor("gradient", "x"), error=0.5, noise=1e-8,
         verdict=Verdict.SEMANTIC_DIFFERENCE, cause=cause,

@@ -7,7 +7,7 @@ import pytest
 from parity.atlas.backends import Backend
 from parity.atlas.cases import ORDINARY, draw_inputs
 from parity.atlas.entry import Entry, real
-from parity.atlas.finding import OUTPUT, Cause, ComparedTensor, Finding
+from parity.atlas.finding import OUTPUT, AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge import judge_numeric
 from parity.atlas.judge_values import judge_random, judge_rule
 from parity.atlas.text import description
@@ -88,7 +88,7 @@ def test_a_difference_in_the_gradient_of_ties_is_seen(
 def test_exceptions_are_compared(reference: Backend, candidate: Backend) -> None:
     both = judge(reference, candidate, "x @ x", "x.reshape(5)")[OUTPUT]
     assert both.verdict is Verdict.IDENTICAL
-    assert both.cause is Cause.EXCEPTION
+    assert both.cause is AtlasCause.EXCEPTION
     assert both.reference.startswith("RuntimeError")
     assert both.candidate.startswith("RuntimeError")
     one = judge(reference, candidate, "x @ x", "x")[OUTPUT]
@@ -101,7 +101,7 @@ def test_exceptions_are_compared(reference: Backend, candidate: Backend) -> None
 def test_the_finding_holds_the_first_wrong_number(reference: Backend, candidate: Backend) -> None:
     finding = judge(reference, candidate, "F.relu(x)", "x.nan_to_num().clamp(min=0)", "nan")
     assert (finding[OUTPUT].reference, finding[OUTPUT].candidate) == ("nan", "0")
-    assert finding[OUTPUT].cause is Cause.SPECIAL_VALUES
+    assert finding[OUTPUT].cause is AtlasCause.SPECIAL_VALUES
 
 
 @pytest.mark.parametrize(

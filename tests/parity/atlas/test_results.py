@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parity.atlas.finding import Cause, ComparedTensor, Finding
+from parity.atlas.finding import AtlasCause, ComparedTensor, Finding
 from parity.atlas.results import Atlas, EntryResult, Program, WorkaroundResult, read
 from parity.cli import main
 from parity.errors import CannotCompare
@@ -21,7 +21,7 @@ def entry(group: str, name: str, verdict: str = "IDENTICAL", **fields: object) -
 
 FINDING = Finding(
     case="nan", tensor=ComparedTensor("gradient", "x"), verdict=Verdict.ERROR,
-    cause=Cause.SPECIAL_VALUES, error=0.25, reference="nan", candidate="0", float32_only=True,
+    cause=AtlasCause.SPECIAL_VALUES, error=0.25, reference="nan", candidate="0", float32_only=True,
 )  # fmt: skip
 FAILED = entry(
     "b", "three", "ERROR", findings=[FINDING],

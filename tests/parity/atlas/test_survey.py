@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parity.atlas.backends import jittor_backend, torch_backend
-from parity.atlas.finding import Cause
+from parity.atlas.finding import AtlasCause
 from parity.atlas.program import PREAMBLE, run_program
 from parity.atlas.results import read
 from parity.atlas.survey import survey
@@ -70,7 +70,7 @@ def test_a_new_survey_gives_the_committed_verdicts() -> None:
 def test_every_program_of_the_page_prints_what_the_page_says() -> None:
     backends = {"torch": torch_backend(), "jittor": jittor_backend()}
     for entry in read(DATA).entries:
-        if any(finding.cause is Cause.CRASH for finding in entry.findings):
+        if any(finding.cause is AtlasCause.CRASH for finding in entry.findings):
             continue  # its program would end this process
         for framework, program in entry.programs.items():
             output = run_program(program.code, backends[framework])
