@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from ddpm.safe_files import write_text
 from ddpm_study.translations import FALSE_FRIENDS, TRANSLATIONS, Translation
+from safe_files import write_text
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "porting-guide.md"
