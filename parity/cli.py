@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from parity.errors import CannotCompare
+from safe_files import CannotWrite, make_folder
 
 if TYPE_CHECKING:
     from parity.report.report import Report
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except CannotCompare as error:
+    except (CannotCompare, CannotWrite) as error:
         print(f"parity: {error}", file=sys.stderr)
         return CANNOT_COMPARE
     except KeyboardInterrupt:
@@ -94,7 +95,7 @@ def _check(options: argparse.Namespace) -> int:
             _write(report, options)
             if options.repro:
                 _write_repro(report, name, options)
-        except CannotCompare as error:
+        except (CannotCompare, CannotWrite) as error:
             print(f"parity: {subject.name}: {error}", file=sys.stderr)
             worst = CANNOT_COMPARE
             continue
@@ -127,8 +128,8 @@ def _atlas(options: argparse.Namespace) -> int:
 
     for path in (options.json, options.markdown):
         # Checked before minutes of work.
-        if path and not path.absolute().parent.is_dir():
-            raise CannotCompare(f"{path} cannot be written: {path.parent} is no folder")
+        if path:
+            make_folder(path.absolute().parent)
     surveyed, stored = update(options.only, options.json)
     print(summary(surveyed))
     if options.markdown:

@@ -9,8 +9,8 @@ from parity.atlas.finding import AtlasCause
 from parity.atlas.program import PREAMBLE
 from parity.atlas.results import Atlas, EntryResult, WorkaroundResult
 from parity.atlas.text import headline, other_findings
-from parity.base.safe_files import write_text
 from parity.verdict import Verdict
+from safe_files import write_text
 
 _HEAD = """\
 # Operators that differ between Jittor and PyTorch
@@ -102,7 +102,7 @@ def write(atlas: Atlas, path: Path) -> None:
     """Write the page, completely or not at all.
 
     Raises:
-        CannotCompare: the file cannot be written.
+        CannotWrite: the file cannot be written.
     """
     write_text(path, to_markdown(atlas))
 

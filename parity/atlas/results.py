@@ -11,9 +11,9 @@ from typing import Any
 
 from parity.atlas.cases import ORDINARY
 from parity.atlas.finding import Finding, finding_from_json
-from parity.base.safe_files import write_text
 from parity.errors import CannotCompare, one_line
 from parity.verdict import Verdict
+from safe_files import write_text
 
 SCHEMA = 2
 
@@ -106,7 +106,7 @@ class Atlas:
         """Write the results as JSON, completely or not at all.
 
         Raises:
-            CannotCompare: the file cannot be written.
+            CannotWrite: the file cannot be written.
         """
         plain = {
             "schema": SCHEMA,
