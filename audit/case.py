@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from parity.report.finding import Phase
 from parity.report.report import Report
+from parity.trace.sites import Phase
 
 Side = Literal["torch", "jittor"]
 Edit = Callable[[Any], object]

@@ -8,8 +8,9 @@ from typing import Any
 
 from audit.case import Mutant, Rewrite
 from parity.errors import CannotCompare, one_line
-from parity.report.finding import Finding, Phase
+from parity.report.finding import Finding
 from parity.report.report import Report
+from parity.trace.sites import Phase
 
 TOP = 3
 

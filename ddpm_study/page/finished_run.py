@@ -16,7 +16,6 @@ from ddpm.runlog import read_losses
 from ddpm.session import SamplingOutcome
 from ddpm_study.run.records import Record, RunFolder, RunManifest
 from parity.errors import CannotCompare
-from parity.report.json import read as read_report
 from parity.report.report import Report
 
 AUDIT = "audit.json"
@@ -92,7 +91,7 @@ class FinishedRun:
         if result is None:
             return None
         try:
-            return read_report(self.path / result["report"])
+            return Report.load(self.path / result["report"])
         except CannotCompare as error:
             raise InputError(f"{error}; run the stage {stage} again") from None
 

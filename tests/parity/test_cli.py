@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,10 +103,8 @@ def test_a_crash_in_one_pair_does_not_stop_the_others(
 def test_the_engine_works_without_this_projects_models(tmp_path: Path) -> None:
     """Copy the package alone, without its own pairs, and compare a pair in a fresh process."""
     package = Path(__file__).parents[2] / "parity"
-    (tmp_path / "parity").mkdir()
-    for source in package.glob("*.py"):
-        if not source.name.startswith("test_") and source.name != "ddpm_pairs.py":
-            (tmp_path / "parity" / source.name).write_text(source.read_text())
+    ignored = shutil.ignore_patterns("test_*.py", "__pycache__")
+    shutil.copytree(package, tmp_path / "parity", ignore=ignored)
     (tmp_path / "mine.py").write_text(PAIRS)
     command = (
         "import sys, parity.cli; status = parity.cli.main(['check', 'mine:good']);"
