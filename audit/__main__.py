@@ -13,7 +13,7 @@ from audit import baselines, scores, vacuity
 from audit.run import SETS, jobs, run
 from audit.tables import describe
 from ddpm.errors import InputError
-from ddpm.safe_files import write_text
+from safe_files import CannotWrite, write_text
 
 SCHEMA = "ddpm-audit/1"
 
@@ -55,7 +55,7 @@ def main(out: Path, quick: bool, only: tuple[str, ...], fresh: bool) -> None:
         records = run(todo, out.with_suffix(".jsonl"), fresh=fresh)
         audit = summary(records, quick=quick, only=only)
         write_text(out, json.dumps(audit, indent=1, allow_nan=False) + "\n")
-    except InputError as error:
+    except (InputError, CannotWrite) as error:
         click.echo(f"audit: {error}", err=True)
         raise SystemExit(2) from None
     click.echo(describe(audit))

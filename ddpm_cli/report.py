@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from ddpm.safe_files import write_text
 from ddpm_study.page import tables
 from ddpm_study.page.finished_run import AUDIT, FinishedRun, read_audit
 from ddpm_study.page.page import write_page
 from ddpm_study.run.records import RunFolder
+from safe_files import write_text
 
 AGREE, DIFFER = 0, 1
 
@@ -43,9 +43,7 @@ def command(folder: Path, against: Path | None, audit: Path | None) -> None:
     compared, 2 if there is no run, or a record is missing, damaged or older.
     """
     if audit is not None:
-        FinishedRun.load(
-            folder
-        )  # refuses a folder that holds no run, before anything is written into it
+        FinishedRun.load(folder)  # refuses a folder without a run before anything is written
         write_text(folder / AUDIT, json.dumps(read_audit(audit), indent=1) + "\n")
     sys.exit(publish(RunFolder(folder), against))
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddpm.safe_files import write_text
+from safe_files import write_text
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "porting-guide.md"

@@ -13,7 +13,7 @@ import numpy as np
 
 from ddpm.errors import InputError
 from ddpm.runlog import read_losses
-from ddpm.session import SamplingOutcome
+from ddpm.sampling import SamplingOutcome
 from ddpm_study.run.records import Record, RunFolder, RunManifest
 from parity.errors import CannotCompare
 from parity.report.report import Report

@@ -7,10 +7,10 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from ddpm.safe_files import write_text
 from ddpm_study.page.failures import failures
 from ddpm_study.page.finished_run import FinishedRun, Outcome
 from ddpm_study.page.sections import sections
+from safe_files import write_text
 
 _TEMPLATE = Path(__file__).with_name("template")
 
@@ -23,7 +23,8 @@ def write_page(run: FinishedRun, *, against: FinishedRun | None = None) -> Path:
         against: another run, shown beside it.
 
     Raises:
-        InputError: a record is damaged, or a file cannot be written.
+        InputError: a record is damaged.
+        CannotWrite: a file cannot be written.
     """
     path = run.path / "report.html"
     write_text(path, page(run, run.path / "pictures", against=against))

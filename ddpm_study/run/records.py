@@ -18,7 +18,7 @@ import numpy as np
 
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
-from ddpm.safe_files import cannot_write, make_folder, sweep, write_text
+from safe_files import CannotWrite, make_folder, sweep, write_text
 
 SCHEMA = "ddpm-run/3"
 
@@ -81,14 +81,15 @@ class RunFolder:
         """Keep every other process out of the folder, and remove temporary files of killed ones.
 
         Raises:
-            InputError: another run is active in the folder, or it cannot be written.
+            InputError: another run is active in the folder.
+            CannotWrite: the folder cannot be written.
         """
         make_folder(self.path)
         path = self.path / "run.lock"
         try:
             file = path.open("w")
         except OSError as error:
-            raise cannot_write(path, error) from error
+            raise CannotWrite.because(path, error) from error
         with file:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +99,7 @@ class RunFolder:
                     " choose another --out"
                 ) from None
             except OSError as error:
-                raise cannot_write(path, error) from error
+                raise CannotWrite.because(path, error) from error
             sweep(self.path)
             yield
 
@@ -116,7 +117,7 @@ class RunFolder:
         """Write the run's manifest.
 
         Raises:
-            InputError: it cannot be written.
+            CannotWrite: it cannot be written.
         """
         _write(self.path / "run.json", asdict(manifest))
 
@@ -133,7 +134,7 @@ class RunFolder:
         """Write a stage's record, which marks the stage as done.
 
         Raises:
-            InputError: it cannot be written.
+            CannotWrite: it cannot be written.
         """
         _write(self._record(record.stage), asdict(record))
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ddpm import session
+from ddpm import sampling
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
-from ddpm.session import Trainer
+from ddpm.training import Trainer
 from ddpm_study.agreement import (
     Discrepancy,
     GradientCoverage,
@@ -68,7 +68,7 @@ def _short_run(
     few = {"num_samples": count, "batch_size": count, "seed": config.train.seed}
     final = replace(final, config=final.config.with_(sample=few))
     start = chain(framework, final, context.device, dtype)
-    samples = session.sample(start, final.config, label=label).images
+    samples = sampling.sample(start, final.config, label=label).images
     return _ShortRun(losses, state, samples)
 
 

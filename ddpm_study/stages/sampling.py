@@ -12,14 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ddpm import images, session
+from ddpm import images, sampling
 from ddpm.checkpoint import Checkpoint
-from ddpm.session import SamplingOutcome
+from ddpm.sampling import STRIP, SamplingOutcome
 from ddpm_study.agreement import pixel_agreement, relative_difference
 from ddpm_study.run.stage import Context
 from implementations import FRAMEWORKS, TITLES, chain
-
-STRIP = 8  # samples in the denoising strip
 
 
 def sample(context: Context, framework: str, weights: str) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def draw(
     final = replace(final, config=final.config.with_(sample=options))
     folder = context.folder.path / subfolder
     label = f"sample {TITLES[framework]}"
-    outcome = session.sample(
+    outcome = sampling.sample(
         chain(framework, final, context.device),
         final.config,
         label=label if seed == context.config.train.seed else f"{label}, seed {seed}",
@@ -51,7 +49,7 @@ def draw(
         samples_path(context, subfolder)
     )
     if pictures:
-        write_pictures(outcome, folder / "samples")
+        sampling.save_pictures(outcome, folder / "samples")
     shutil.rmtree(folder / "parts")
     return {"framework": framework, "samples": str(Path(subfolder) / "samples.npz")}
 
@@ -59,14 +57,6 @@ def draw(
 def samples_path(context: Context, subfolder: str) -> Path:
     """Return the path of a sampling stage's images."""
     return context.folder.path / subfolder / "samples.npz"
-
-
-def write_pictures(outcome: SamplingOutcome, folder: Path) -> None:
-    """Write a sampling's image grid, intermediate states and denoising strip."""
-    images.save_grid(outcome.images[:64], folder / "sample_grid.png")
-    images.save_steps({t: x[:64] for t, x in outcome.frames.items()}, folder)
-    strip = {t: x[:STRIP] for t, x in outcome.frames.items()}
-    images.save_strip(strip, folder / "denoising_strip.png", scale=2)
 
 
 def compare(context: Context) -> dict[str, Any]:

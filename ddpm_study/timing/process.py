@@ -9,7 +9,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any
 
-from ddpm.session import peak_memory
+from ddpm.memory import peak_memory
 from ddpm_study.timing.errors import MeasuringError
 from parity.base.worker import RequestFailed, Worker, WorkerDied
 

@@ -115,9 +115,10 @@ def test_a_damaged_file_is_refused_in_one_line(text: str, complaint: str, tmp_pa
 
 
 def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
     with pytest.raises(CannotCompare, match="cannot be written"):
-        report().save(tmp_path / "nowhere" / "parity.json")
-    assert list(tmp_path.iterdir()) == []
+        report().save(tmp_path / "file" / "parity.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_nothing_compared_is_an_error() -> None:
