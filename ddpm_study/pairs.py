@@ -1,7 +1,4 @@
-"""The project's own pairs and courses: every mirrored part of the two DDPMs.
-
-The only file of this package that knows `impl_torch`, `impl_jittor` and `ddpm`.
-"""
+"""The project's pairs, trajectories and tables: every mirrored part of the two DDPMs."""
 
 from __future__ import annotations
 
@@ -13,9 +10,11 @@ import numpy as np
 
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
-from ddpm.config import RunConfig, UNetConfig, preset
-from implementations import module, sampler, trainer, unet_class
+from ddpm.config import DiffusionConfig, RunConfig, UNetConfig, preset
+from ddpm_study.exact_schedule import TABLES, exact_and_limits
+from implementations import module, sampler, schedule, trainer, unet_class
 from parity.base.numerics import Array, Precision
+from parity.compare.tables import Tables
 from parity.pair import Pair
 from parity.trajectories.processes import in_processes
 from parity.trajectories.trajectory import Trajectory
@@ -260,3 +259,18 @@ def process_trajectory(size: int) -> Trajectory:
         steps=SHARED_STEPS,
         free=SHARED_STEPS,
     )
+
+
+def schedule_tables(name: str, config: DiffusionConfig) -> Tables:
+    """Return the noise schedule's tables of both implementations, with their exact values."""
+    return Tables(
+        name=name,
+        reference=partial(_tables, "torch", config),
+        candidate=partial(_tables, "jittor", config),
+        exact=partial(exact_and_limits, config),
+    )
+
+
+def _tables(framework: str, config: DiffusionConfig) -> dict[str, Array]:
+    tables = schedule(framework, config)
+    return {name: np.asarray(getattr(tables, name)) for name in TABLES}
