@@ -29,7 +29,7 @@ BY_CHOICE = {
 }  # inside a function, when asked for
 FRAMEWORKS = {
     "torch": re.compile(
-        r"impl_torch/|audit/|parity/adapters/torch_adapter\.py|ddpm_study/pairs\.py"
+        r"impl_torch/|audit/|parity/adapters/torch_\w+\.py|ddpm_study/pairs\.py"
         r"|ddpm_study/timing/(on_torch|check_cost|machine)\.py|bench/peers\.py|ddpm_study/metrics/"
     ),
     "jittor": re.compile(
