@@ -1,8 +1,4 @@
-"""Proof that the gate can be trusted: planted faults, benign rewrites, and what it makes of both.
+"""Mutation testing of the harness: injected faults, equivalent rewrites, and what it says of both.
 
-`python -m audit --out audit.json` runs it. Like `impl_jittor`, it makes Jittor usable first.
+`python -m audit --out audit.json` runs it. Jittor starts when the first case needs it.
 """
-
-import jittor_env
-
-jittor_env.load()

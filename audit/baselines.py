@@ -1,7 +1,7 @@
-"""Published rules of others, in a few lines each, on the same mutants and rewrites.
+"""Published rules of other tools, in a few lines each, on the same mutants and rewrites.
 
-These are re-implementations of the rule alone and not the tools; each is given the outputs and the
-gradients of both sides run whole in float32, so where it would look for the place is not tried.
+These re-implement the rule alone and not the tool. Each is given the outputs and the gradients of
+both sides run end to end in float32; whether the tool would find the location is not tried.
 """
 
 from __future__ import annotations
@@ -17,55 +17,61 @@ from audit.case import MUTANTS, REWRITES, Mutant, Rewrite
 from audit.correct_pairs import PairBase
 from parity.base.numerics import Array
 from parity.errors import CannotCompare
-from parity.pair_check import prepare
+from parity.pair import Pair
+from parity.prepare import prepare
 from parity.trace.recorder import run_end_to_end
 
 # (reference in float64, reference, candidate) -> whether the rule lets one tensor pass
 Rule = Callable[[Array, Array, Array], bool]
 
 
-def assert_close(exact: Array, a: Array, b: Array) -> bool:
+def assert_close(exact: Array, reference: Array, candidate: Array) -> bool:
     """torch.testing.assert_close at its defaults, rtol 1.3e-6 and atol 1e-5 in float32."""
     try:
-        torch.testing.assert_close(torch.from_numpy(b.copy()), torch.from_numpy(a.copy()))
+        torch.testing.assert_close(
+            torch.from_numpy(candidate.copy()), torch.from_numpy(reference.copy())
+        )
     except AssertionError:
         return False
     return True
 
 
-def padiff(exact: Array, a: Array, b: Array) -> bool:
+def padiff(exact: Array, reference: Array, candidate: Array) -> bool:
     """PaDiff's default: the means alone, rtol 1e-7."""
-    return bool(np.allclose(a.mean(), b.mean(), rtol=1e-7, atol=0))
+    return bool(np.allclose(reference.mean(), candidate.mean(), rtol=1e-7, atol=0))
 
 
-def reprod_log(exact: Array, a: Array, b: Array) -> bool:
+def reprod_log(exact: Array, reference: Array, candidate: Array) -> bool:
     """reprod_log's default: mean absolute difference above 1e-6 fails, which NaN never is."""
-    return not np.abs(a - b).mean() > 1e-6
+    return not np.abs(reference - candidate).mean() > 1e-6
 
 
-def polygraphy(exact: Array, a: Array, b: Array) -> bool:
+def polygraphy(exact: Array, reference: Array, candidate: Array) -> bool:
     """Polygraphy's default: an element fails where it exceeds both 1e-5 and 1e-5 relative."""
-    gap = np.abs(a - b)
-    return bool(((gap <= 1e-5) | (gap <= 1e-5 * np.abs(a))).all())
+    difference = np.abs(reference - candidate)
+    return bool(((difference <= 1e-5) | (difference <= 1e-5 * np.abs(reference))).all())
 
 
-def msprobe(exact: Array, a: Array, b: Array) -> bool:
+def msprobe(exact: Array, reference: Array, candidate: Array) -> bool:
     """Msprobe's benchmark ratio: the candidate's error at most twice the reference's."""
-    ours, theirs = (np.sqrt(np.mean((x - exact) ** 2)) for x in (a, b))
-    return bool(theirs <= 2 * ours)
+    return bool(_rmse(candidate, exact) <= 2 * _rmse(reference, exact))
 
 
-def dynamo(exact: Array, a: Array, b: Array) -> bool:
+def dynamo(exact: Array, reference: Array, candidate: Array) -> bool:
     """TorchDynamo's: close, or RMSE against float64 at most 2 (3 if small) times, plus 1e-5."""
-    if np.allclose(a, b, rtol=1e-4, atol=1e-4):
+    if np.allclose(reference, candidate, rtol=1e-4, atol=1e-4):
         return True
-    ours, theirs = (np.sqrt(np.mean((x - exact) ** 2)) for x in (a, b))
-    return bool(theirs <= (3 if a.size < 1000 else 2) * ours + 1e-5)
+    factor = 3 if reference.size < 1000 else 2
+    return bool(_rmse(candidate, exact) <= factor * _rmse(reference, exact) + 1e-5)
 
 
-def algoperf(exact: Array, a: Array, b: Array) -> bool:
+def algoperf(exact: Array, reference: Array, candidate: Array) -> bool:
     """AlgoPerf's test of training differences: rtol 1."""
-    return bool(np.allclose(a, b, rtol=1))
+    return bool(np.allclose(reference, candidate, rtol=1))
+
+
+def _rmse(x: Array, exact: Array) -> Any:
+    return np.sqrt(np.mean((x - exact) ** 2))
 
 
 RULES: dict[str, Rule] = {
@@ -79,32 +85,36 @@ RULES: dict[str, Rule] = {
 }
 
 
-def judged(case: Mutant | Rewrite) -> dict[str, Any]:
-    """Return the record of one case: by rule whether all tensors pass; a shape or crash fails."""
+def record(case: Mutant | Rewrite) -> dict[str, Any]:
+    """Return the record of one case.
+
+    Keys: `set`, `of` (mutant or rewrite), `name`, `verdict`, `seconds`, and `passed`: by rule,
+    whether all tensors pass. A shape that differs or a crash fails every rule.
+    """
     assert isinstance(case.base, PairBase)
     values: dict[str, Any] = {
-        "set": "field", "of": "mutant" if isinstance(case, Mutant) else "rewrite",
+        "set": "baseline", "of": "mutant" if isinstance(case, Mutant) else "rewrite",
         "name": case.name, "verdict": "", "seconds": 0.0,
     }  # fmt: skip
     try:
-        triples = _triples(case.base.changed(case.side, case.edit))
+        tensors = _tensors(case.base.edited(case.side, case.edit))
     except (CannotCompare, KeyError, ValueError):
         return {**values, "passed": dict.fromkeys(RULES, False)}
     with np.errstate(all="ignore"):
-        passed = {name: all(rule(*t) for t in triples) for name, rule in RULES.items()}
+        passed = {name: all(rule(*t) for t in tensors) for name, rule in RULES.items()}
     return {**values, "passed": passed}
 
 
-def _triples(pair: Any) -> list[tuple[Array, Array, Array]]:
-    sides = prepare(pair).runner
-    exact = run_end_to_end(sides.reference, sides.run(sides.reference, "float64"))
-    ours = run_end_to_end(sides.reference, sides.run(sides.reference, "float32"))
-    theirs = run_end_to_end(sides.candidate, sides.run(sides.candidate, "float32"))
-    found = [(exact.arrived[t], ours.arrived[t], theirs.arrived[t]) for t in exact.arrived]
-    found += [
-        (exact.parameters[p], ours.parameters[p], theirs.parameters[p]) for p in exact.parameters
-    ]
-    return [(e, a, b.reshape(a.shape)) for e, a, b in found]
+def _tensors(pair: Pair) -> list[tuple[Array, Array, Array]]:
+    """Return outputs and gradients as (reference in float64, reference, candidate)."""
+    runner = prepare(pair).runner
+    exact = run_end_to_end(runner.reference, runner.run_spec(runner.reference, "float64"))
+    reference = run_end_to_end(runner.reference, runner.run_spec(runner.reference, "float32"))
+    candidate = run_end_to_end(runner.candidate, runner.run_spec(runner.candidate, "float32"))
+    traces = (exact, reference, candidate)
+    outputs = [tuple(trace.arrived[tap] for trace in traces) for tap in exact.arrived]
+    gradients = [tuple(trace.parameters[path] for trace in traces) for path in exact.parameters]
+    return [(e, r, c.reshape(r.shape)) for e, r, c in (*outputs, *gradients)]
 
 
 def jobs() -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
@@ -112,20 +122,22 @@ def jobs() -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     cases: list[Mutant | Rewrite] = [*MUTANTS, *REWRITES]
     for case in cases:
         if isinstance(case.base, PairBase):
-            yield f"field/{case.kind}/{case.side}/{case.name}", partial(judged, case)
+            yield f"baseline/{case.kind}/{case.side}/{case.name}", partial(record, case)
 
 
 def table(records: Sequence[Any]) -> list[dict[str, str]]:
-    """Return by rule what was caught and what falsely accused."""
-    own = [r for r in records if r["set"] == "field"]
-    mutants, rewrites = ([r for r in own if r["of"] == of] for of in ("mutant", "rewrite"))
+    """Return by rule how many mutants it catches and how many rewrites it fails."""
+    records = [r for r in records if r["set"] == "baseline"]
+    mutants, rewrites = ([r for r in records if r["of"] == of] for of in ("mutant", "rewrite"))
     return [
         {
             "rule": name,
             "caught": f"{sum(not r['passed'][name] for r in mutants)} of {len(mutants)}",
-            "accused": f"{sum(not r['passed'][name] for r in rewrites)} of {len(rewrites)}",
+            "false_positives": (
+                f"{sum(not r['passed'][name] for r in rewrites)} of {len(rewrites)}"
+            ),
             "localised": "not tried",
         }
         for name in RULES
-        if own
+        if records
     ]

@@ -1,47 +1,55 @@
-"""What is put before the gate: a base with one thing changed, and what the gate must say of it."""
+"""The cases of an audit: a correct base with one side edited, and what must be found of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from parity.report.finding import Phase
 from parity.report.report import Report
+from parity.trace.sites import Phase
+
+if TYPE_CHECKING:
+    from audit.draws.configuration import Configuration
 
 Side = Literal["torch", "jittor"]
+BOTH: tuple[Side, Side] = ("torch", "jittor")
 Edit = Callable[[Any], object]
+Condition = Callable[["Configuration"], bool]
+# A class of fault is well known, and no report of it was found.
+UNREPORTED = "no report cited"
 
 
 class Base(Protocol):
-    """Something correct, either side of which can be edited."""
+    """A correct pair, trajectory or schedule, of which either side can be edited."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name in records."""
 
-    def judged(
-        self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
-    ) -> Report:
-        """Let the gate judge it, with one side as the builder left it after `edit`."""
+    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+        """Compare both sides, one of them edited after it was built."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """A planted fault.
+    """An injected fault.
 
     Attributes:
-        kind: class of fault; the name of the file that it is in.
-        name: what it is called, unique.
-        text: what was done, one line.
-        base: what it is planted in.
-        side: the framework that has the fault.
-        edit: plants it, in a built side.
-        paths: the reference's modules any of which is the right place; empty where it is in all.
-        phase: in which it must show first.
-        tensor: what the name of the first failing tensor begins with; an optimizer's fault is in
-            no module, but in one kind of its state.
-        source: where it happened in the field.
+        kind: class of fault; the name of the file that defines it.
+        name: unique within its class and side.
+        text: description, one line.
+        base: the correct thing that it is injected into.
+        side: the framework that gets the fault.
+        edit: injects it into a built side.
+        paths: the reference's modules at any of which it must be found; empty for any module.
+        phase: phase in which it must be found first.
+        tensor: beginning of the name of the first failing tensor; an optimizer's fault is in no
+            module, but in one kind of its state.
+        source: report of such a fault in the field.
+        visible: whether it makes another function of a drawn configuration. A kernel mirrored on
+            images of one pixel, or a larger beta_2 where that is what is configured, is no fault.
+            It follows from arithmetic, not from what the harness sees.
     """
 
     kind: str
@@ -54,15 +62,16 @@ class Mutant:
     phase: Phase
     tensor: str
     source: str
+    visible: Condition
 
-    def judged(self) -> Report:
-        """Let the gate judge it."""
-        return self.base.judged(self.side, self.edit)
+    def check(self) -> Report:
+        """Compare the base's sides, this one edited."""
+        return self.base.check(self.side, self.edit)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rewrite:
-    """A benign change, which the gate must let pass; fields as in `Mutant`."""
+    """An edit that leaves the same function, which must pass; fields as in `Mutant`."""
 
     kind: str
     name: str
@@ -71,47 +80,73 @@ class Rewrite:
     side: Side
     edit: Edit
 
-    def judged(self) -> Report:
-        """Let the gate judge it."""
-        return self.base.judged(self.side, self.edit)
+    def check(self) -> Report:
+        """Compare the base's sides, this one edited."""
+        return self.base.check(self.side, self.edit)
 
 
-# Where a class of fault is well known and no report of it was found.
-UNREPORTED = "no report cited"
 MUTANTS: list[Mutant] = []
 REWRITES: list[Rewrite] = []
 
 
+def always(configuration: Configuration) -> bool:
+    """Tell that a mutant is visible in every configuration."""
+    return True
+
+
+def never(configuration: Configuration) -> bool:
+    """Tell that a mutant is for its own base only: its numbers fit no other, or change nothing."""
+    return False
+
+
 def mutant(
-    base: Base, side: Side, at: str | tuple[str, ...] | None, phase: Phase, source: str,
+    base: Base,
+    sides: Side | tuple[Side, ...],
+    path: str | tuple[str, ...] | None,
+    phase: Phase,
+    source: str | Mapping[Side, str],
     tensor: str = "",
-) -> Callable[[Edit], Edit]:  # fmt: skip
-    """Register a function as a planted fault; its name and its docstring become the mutant's.
+    *,
+    visible: Condition = always,
+    kind: str = "",
+    into: list[Mutant] = MUTANTS,
+) -> Callable[[Edit], Edit]:
+    """Register a function as a mutant of each of its sides.
+
+    Its name and the first line of its docstring become the mutant's. Where it is written once for
+    both sides, ` in jittor` is appended to the name on Jittor's.
 
     Args:
-        base: what it is planted in.
-        side: which side it is planted in; the function is given that side, built.
-        at: module path at which it must be found; several where it sits between; None for any.
-        phase: in which it must be found.
-        source: where it happened.
+        base: the correct thing that it is injected into.
+        sides: the sides that it can be injected into; the function is given one of them, built.
+        path: module at which it must be found; several where it lies between them; None for any.
+        phase: phase in which it must be found.
+        source: report of such a fault, by side where they differ.
         tensor: beginning of the tensor's name, where the path alone does not say enough.
+        visible: see `Mutant`.
+        kind: class of fault; the name of the function's file unless given.
+        into: the list that it is added to.
     """
-    paths = () if at is None else (at,) if isinstance(at, str) else at
+    paths = () if path is None else (path,) if isinstance(path, str) else path
+    sides = (sides,) if isinstance(sides, str) else sides
 
     def register(edit: Edit) -> Edit:
-        MUTANTS.append(
-            Mutant(
-                kind=_kind(edit), name=_name(edit), text=_text(edit), base=base, side=side,
-                edit=edit, paths=paths, phase=phase, tensor=tensor, source=source,
-            )
-        )  # fmt: skip
+        for side in sides:
+            suffix = " in jittor" if side == "jittor" and len(sides) > 1 else ""
+            into.append(
+                Mutant(
+                    kind=kind or _kind(edit), name=_name(edit) + suffix, text=_text(edit),
+                    base=base, side=side, edit=edit, paths=paths, phase=phase, tensor=tensor,
+                    source=source if isinstance(source, str) else source[side], visible=visible,
+                )
+            )  # fmt: skip
         return edit
 
     return register
 
 
 def rewrite(base: Base, side: Side = "torch") -> Callable[[Edit], Edit]:
-    """Register a function as a benign rewrite of one side."""
+    """Register a function as a rewrite of one side that leaves the same function."""
 
     def register(edit: Edit) -> Edit:
         REWRITES.append(

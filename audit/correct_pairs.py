@@ -1,25 +1,23 @@
-"""The correct pairs and courses that faults and rewrites are put into, at the smallest sizes."""
+"""The correct pairs, trajectories and schedules that mutants and rewrites edit, all small."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
-import mpmath
 import numpy as np
 
 from audit.case import Edit, Side
 from ddpm.config import DiffusionConfig, RunConfig, preset
-from ddpm_study.exact_schedule import conditioning, exact_tables
-from ddpm_study.pairs import Sampling, Training, pairs
+from ddpm_study.pairs import Sampling, Training, pairs, read_tables, schedule_tables
+from implementations import schedule
 from parity.base.numerics import Array, Precision
-from parity.compare.tables import judge_table
+from parity.compare.tables import Tables
 from parity.pair import Pair
-from parity.pair_check import outcome
+from parity.pair_check import compare
 from parity.report.report import Report
-from parity.test_schedule import TABLES
 from parity.trace.bound_model import randomize_constant_parameters
 from parity.trajectories.trajectory import Trajectory
 
@@ -35,104 +33,76 @@ class PairBase:
         """The pair's name."""
         return self.pair.name
 
-    @property
-    def crosses(self) -> bool:
-        """Whether the candidate is a port and not a second copy."""
-        return self.pair.candidate is not self.pair.reference
-
-    def changed(self, side: Side | None = None, edit: Edit | None = None) -> Pair:
-        """Return the pair with one side edited; of two copies, the second."""
+    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Pair:
+        """Return the pair with one side edited; of two copies of one side, the second."""
         if edit is None:
             return self.pair
-        role = "reference" if side == "torch" and self.crosses else "candidate"
-        changes: dict[str, Any] = {role: partial(edited, getattr(self.pair, role), edit)}
+        are_copies = self.pair.candidate is self.pair.reference
+        role = "reference" if side == "torch" and not are_copies else "candidate"
+        changes: dict[str, Any] = {role: partial(build_edited, getattr(self.pair, role), edit)}
         return replace(self.pair, **changes)
 
-    def judged(
-        self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
-    ) -> Report:
-        """Check the pair."""
-        return outcome(self.changed(side, edit), seed=seed)
+    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+        """Compare both sides of the pair, one of them edited."""
+        return compare(self.edited(side, edit), seed=seed)
 
 
-def edited(build: Callable[..., Any], edit: Edit, *arguments: Any) -> Any:
-    """Build a side and edit it; an edit may return what takes its place."""
+def build_edited(build: Callable[..., Any], edit: Edit, *arguments: Any) -> Any:
+    """Build a side and edit it; an edit may return a replacement."""
     built = build(*arguments)
     return edit(built) or built
 
 
 @dataclass(frozen=True)
 class TrajectoryBase:
-    """A training or a sampling; an edit is given a stepper."""
+    """A training or a sampling; an edit is given one side's stepper."""
 
     trajectory: Trajectory
 
     @property
     def name(self) -> str:
-        """The course's name."""
+        """The trajectory's name."""
         return self.trajectory.name
 
-    def changed(self, side: Side | None = None, edit: Edit | None = None) -> Trajectory:
-        """Return the course with one side edited."""
+    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Trajectory:
+        """Return the trajectory with one side edited."""
         if edit is None:
             return self.trajectory
         role = "reference" if side == "torch" else "candidate"
-        changes: dict[str, Any] = {role: partial(edited, getattr(self.trajectory, role), edit)}
+        changes: dict[str, Any] = {
+            role: partial(build_edited, getattr(self.trajectory, role), edit)
+        }
         return replace(self.trajectory, **changes)
 
-    def judged(
-        self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
-    ) -> Report:
-        """Check the course."""
-        return outcome(self.changed(side, edit), seed=seed)
+    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+        """Compare both sides of the trajectory, one of them edited."""
+        return compare(self.edited(side, edit), seed=seed)
 
 
 @dataclass(frozen=True)
 class ScheduleBase:
-    """Every table of a noise schedule, beside exact arithmetic; an edit is given a `Schedule`."""
+    """Every table of a noise schedule against exact values; an edit is given a `Schedule`."""
 
     name: str
     config: DiffusionConfig
 
-    def judged(
-        self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0
-    ) -> Report:
-        """Judge each table as `parity.test_schedule` does; there is nothing to seed."""
-        found = {role: self._tables(role, edit if side == role else None) for role in SIDES}
-        exact = _exact(self.config)
-        with mpmath.workdps(60):
-            findings = [
-                judge_table(name, found["torch"][name], found["jittor"][name], *exact[name])
-                for name in TABLES
-            ]
-        return Report(pair=self.name, findings=tuple(findings))
+    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Tables:
+        """Return both sides' tables, those of one side read from an edited schedule."""
+        tables = schedule_tables(self.name, self.config)
+        if edit is None or side is None:
+            return tables
+        build = partial(build_edited, partial(schedule, side, self.config), edit)
+        role = "reference" if side == "torch" else "candidate"
+        changes: dict[str, Any] = {role: lambda: read_tables(build())}
+        return replace(tables, **changes)
 
-    def _tables(self, side: Side, edit: Edit | None) -> dict[str, np.ndarray[Any, Any]]:
-        schedule = _schedule(side)(self.config)
-        if edit is not None:
-            schedule = edit(schedule) or schedule
-        return {name: np.asarray(getattr(schedule, name)) for name in TABLES}
-
-
-@cache
-def _exact(config: DiffusionConfig) -> dict[str, tuple[Sequence[mpmath.mpf], float]]:
-    """Return each table's exact values, and how many roundings lie on the way to one."""
-    with mpmath.workdps(60):
-        exact = exact_tables(config)
-        return {n: (exact[n], conditioning(exact, n, config.schedule)) for n in TABLES}
-
-
-SIDES: tuple[Side, Side] = ("torch", "jittor")
-
-
-def _schedule(side: Side) -> Any:
-    from importlib import import_module
-
-    return import_module(f"impl_{side}.schedule").Schedule
+    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+        """Compare the tables of both sides, one of them edited; nothing in it is random."""
+        return compare(self.edited(side, edit), seed=seed)
 
 
 _PARTS = {pair.name: pair for pair in pairs()}
-# Every part of a U-Net: attention, a change of width and of resolution, dropout.
+# A U-Net with every kind of part: attention, changes of width and of resolution, dropout.
 SMALL = preset("tiny").with_(
     unet={"image_size": 8, "attention_resolutions": (4,), "base_channels": 4, "norm_groups": 2},
     train={"warmup_steps": 2},
@@ -145,7 +115,7 @@ UPSAMPLE = PairBase(_PARTS["upsample"])
 
 
 def two_copies(base: PairBase) -> PairBase:
-    """Return the reference beside a second copy of itself."""
+    """Return the pair of a reference and a second copy of it."""
     return PairBase(
         replace(base.pair, name=f"{base.name}, twice", candidate=base.pair.reference, init=False)
     )
@@ -173,8 +143,8 @@ def _unet() -> Pair:
     )
 
 
-class UnderWay(Training):
-    """A training whose weights have left their initial zeros, which would hide what is before."""
+class RandomizedTraining(Training):
+    """A training that starts from weights without zeros, which would hide the layers before."""
 
     def __init__(self, framework: str, config: RunConfig, precision: Precision) -> None:
         super().__init__(framework, config, precision)
@@ -185,7 +155,7 @@ class UnderWay(Training):
         )
 
     def load(self, state: Mapping[str, Array]) -> None:
-        """Restore a state, in the precision of this side."""
+        """Restore a state, with floats in the precision of this side."""
         precision = self.trainer.checkpoint(dataset="", epoch=0).weights["conv_in.weight"].dtype
         super().load(
             {n: v.astype(precision) if v.dtype.kind == "f" else v for n, v in state.items()}
@@ -197,8 +167,8 @@ TRAINING = TrajectoryBase(
     Trajectory(
         name="training, small",
         phase="optimizer",
-        reference=partial(UnderWay, "torch", SMALL),
-        candidate=partial(UnderWay, "jittor", SMALL),
+        reference=partial(RandomizedTraining, "torch", SMALL),
+        candidate=partial(RandomizedTraining, "jittor", SMALL),
         steps=3,
     )
 )

@@ -1,45 +1,49 @@
-"""Plants a spoiling where a candidate hands something over: Jittor's modules, steppers, tables."""
+"""Edits that corrupt a value which a candidate passes on: of modules, steppers and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-import jittor as jt
 import numpy as np
 
 from audit.case import Edit
-from audit.corruptions import Spoil
+from audit.corruptions import Corrupt
+from audit.edits import like
+from audit.lazy_jittor import jt
 from parity.base.numerics import Array
 
-# (spoil) -> an edit of a built side
-Plant = Callable[[Spoil], Edit]
+# (corruption) -> an edit of a built Jittor side
+Injection = Callable[[Corrupt], Edit]
 
 
-class _Spoiling(jt.Function):
-    """The identity, but for what it hands on or for the gradient that it hands back."""
+@cache
+def _function() -> Any:
+    """Return the class of a Jittor function, which needs Jittor to be defined."""
 
-    def __init__(self, forward: Spoil | None, backward: Spoil | None) -> None:
-        self.forward, self.backward = forward, backward
+    class Corrupting(jt.Function):
+        """The identity, except that its value or its gradient is corrupted."""
 
-    def execute(self, x: Any) -> Any:
-        return x.copy() if self.forward is None else _like(self.forward(x.numpy()), x)
+        def __init__(self, forward: Corrupt | None, backward: Corrupt | None) -> None:
+            self.forward, self.backward = forward, backward
 
-    def grad(self, up: Any) -> Any:
-        return up if self.backward is None else _like(self.backward(up.numpy()), up)
+        def execute(self, x: Any) -> Any:
+            return x.copy() if self.forward is None else like(self.forward(x.numpy()), x)
+
+        def grad(self, up: Any) -> Any:
+            return up if self.backward is None else like(self.backward(up.numpy()), up)
+
+    return Corrupting
 
 
-def _like(array: Array, var: Any) -> Any:
-    return jt.array64(np.ascontiguousarray(array)).cast(var.dtype)
-
-
-def _spoiled(var: Any, *, forward: Spoil | None = None, backward: Spoil | None = None) -> Any:
-    """Return a variable spoiled; of anything else there is nothing to spoil."""
-    return _Spoiling(forward, backward)(var) if isinstance(var, jt.Var) else var
+def _corrupted(var: Any, *, forward: Corrupt | None = None, backward: Corrupt | None = None) -> Any:
+    """Return a variable corrupted, and anything else as it is."""
+    return _function()(forward, backward)(var) if isinstance(var, jt.Var) else var
 
 
 def _module(model: Any, path: str | None) -> Any:
-    """Return a module by path; None is the one in the middle of those that have a weight."""
+    """Return a module by path; for None the middle one of those that have a weight."""
     modules = dict(model.named_modules())
     if path is None:
         weighted = [name for name, module in modules.items() if "weight" in vars(module)]
@@ -47,98 +51,100 @@ def _module(model: Any, path: str | None) -> Any:
     return modules[path]
 
 
-def output(path: str | None) -> Plant:
-    """Spoil what a module returns; None, here and below, is a layer in the middle."""
+def output(path: str | None) -> Injection:
+    """Corrupt what a module returns; None, here and below, is a layer in the middle."""
 
-    def plant(spoil: Spoil) -> Edit:
+    def inject(corrupt: Corrupt) -> Edit:
         def edit(model: Any) -> None:
             module = _module(model, path)
             execute = module.execute
-            module.execute = lambda *a, **k: _spoiled(execute(*a, **k), forward=spoil)
+            module.execute = lambda *a, **k: _corrupted(execute(*a, **k), forward=corrupt)
 
         return edit
 
-    return plant
+    return inject
 
 
-def input_gradient(path: str | None) -> Plant:
-    """Spoil the gradient by what a module is given first."""
+def input_gradient(path: str | None) -> Injection:
+    """Corrupt the gradient with respect to a module's first input."""
 
-    def plant(spoil: Spoil) -> Edit:
+    def inject(corrupt: Corrupt) -> Edit:
         def edit(model: Any) -> None:
             module = _module(model, path)
             execute = module.execute
-            module.execute = lambda x, *a: execute(_spoiled(x, backward=spoil), *a)
+            module.execute = lambda x, *a: execute(_corrupted(x, backward=corrupt), *a)
 
         return edit
 
-    return plant
+    return inject
 
 
-def parameter_gradient(path: str | None) -> Plant:
-    """Spoil the gradient by a module's weight."""
+def parameter_gradient(path: str | None) -> Injection:
+    """Corrupt the gradient with respect to a module's weight."""
 
-    def plant(spoil: Spoil) -> Edit:
+    def inject(corrupt: Corrupt) -> Edit:
         def edit(model: Any) -> None:
             module = _module(model, path)
             execute = module.execute
 
-            def spoiled(*args: Any) -> Any:
+            def corrupted(*args: Any) -> Any:
                 weight = module.weight
-                module.weight = _spoiled(weight, backward=spoil)
+                module.weight = _corrupted(weight, backward=corrupt)
                 try:
                     return execute(*args)
                 finally:
                     module.weight = weight
 
-            module.execute = spoiled
+            module.execute = corrupted
 
         return edit
 
-    return plant
+    return inject
 
 
-def initial_value(path: str | None) -> Plant:
-    """Spoil what a module's weight starts from."""
+def initial_value(path: str | None) -> Injection:
+    """Corrupt the initial value of a module's weight."""
 
-    def plant(spoil: Spoil) -> Edit:
+    def inject(corrupt: Corrupt) -> Edit:
         def edit(model: Any) -> None:
             module = _module(model, path)
-            module.weight = _like(spoil(module.weight.numpy()), module.weight)
+            module.weight = like(corrupt(module.weight.numpy()), module.weight)
 
         return edit
 
-    return plant
+    return inject
 
 
-class _Stepper:
-    """A stepper, one thing of whose states and reports is spoiled."""
+class _CorruptedStepper:
+    """A stepper with one tensor of its states and reports corrupted."""
 
-    def __init__(self, side: Any, name: str, spoil: Spoil) -> None:
-        self._side, self._name, self._change = side, name, spoil
+    def __init__(self, stepper: Any, name: str, corrupt: Corrupt) -> None:
+        self._stepper, self._name, self._corrupt = stepper, name, corrupt
 
-    def _spoiled(self, values: Mapping[str, Array]) -> dict[str, Array]:
-        return {n: self._change(v) if n == self._name else v for n, v in values.items()}
+    def _corrupted(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        return {n: self._corrupt(v) if n == self._name else v for n, v in values.items()}
 
     def state(self) -> dict[str, Array]:
-        return self._spoiled(self._side.state())
+        return self._corrupted(self._stepper.state())
 
     def load(self, state: Mapping[str, Array]) -> None:
-        self._side.load(state)
+        self._stepper.load(state)
 
     def step(self, number: int) -> dict[str, Array]:
-        return self._spoiled(self._side.step(number))
+        return self._corrupted(self._stepper.step(number))
 
 
-def of_step(name: str) -> Plant:
-    """Spoil one tensor of a stepper's state, or of what a step reports."""
-    return lambda spoil: lambda side: _Stepper(side, name, spoil)
+def of_step(name: str) -> Injection:
+    """Corrupt one tensor of a stepper's state, or of what a step reports."""
+    return lambda corrupt: lambda stepper: _CorruptedStepper(stepper, name, corrupt)
 
 
-def table(name: str) -> Plant:
-    """Spoil one table of a schedule."""
+def table(name: str) -> Injection:
+    """Corrupt one table of a schedule."""
 
-    def plant(spoil: Spoil) -> Edit:
-        return lambda schedule: setattr(schedule, name, spoil(np.asarray(getattr(schedule, name))))
+    def inject(corrupt: Corrupt) -> Edit:
+        return lambda schedule: setattr(
+            schedule, name, corrupt(np.asarray(getattr(schedule, name)))
+        )
 
-    return plant
+    return inject

@@ -1,4 +1,4 @@
-"""Ways in which what a candidate returns can be wrong: arrays in, arrays out."""
+"""Ways to corrupt an array that a candidate returns: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 from parity.base.numerics import Array, is_float, magnitude
 
-Spoil = Callable[[Array], Array]
+Corrupt = Callable[[Array], Array]
 
 
 def shuffled(x: Array) -> Array:
-    """Return the elements in another order, each moved on by one place."""
+    """Return the elements in another order, each moved on by one position."""
     return np.roll(x.reshape(-1), 1).reshape(x.shape)
 
 
@@ -22,34 +22,35 @@ def zeroed(x: Array) -> Array:
 
 
 def one_nan(x: Array) -> Array:
-    """Return it with NaN in the middle; whole numbers have none and stay."""
-    return _with(x, np.nan) if is_float(x) else x.copy()
+    """Return the array with NaN in the middle; integers have none and stay."""
+    return _with_middle(x, np.nan) if is_float(x) else x.copy()
 
 
 def wrong_shape(x: Array) -> Array:
-    """Return it twice, along a new axis."""
+    """Return the array twice, along a new axis."""
     return np.stack([x, x])
 
 
 def one_per_cent_off(x: Array) -> Array:
-    """Return it a hundredth too large; whole numbers by one."""
+    """Return the array a hundredth too large; integers too large by one."""
     return np.asarray(x * x.dtype.type(1.01) if is_float(x) else x + x.dtype.type(1))
 
 
 def one_element_wrong(x: Array) -> Array:
-    """Return it with the largest magnitude, or 1, added to the element in the middle."""
-    flat = x.reshape(-1)
-    more = (magnitude(x) or 1.0) if is_float(x) else 1
-    return _with(x, flat[x.size // 2] + x.dtype.type(more)) if x.size else x.copy()
+    """Return the array with its largest magnitude, or 1, added to the element in the middle."""
+    if not x.size:
+        return x.copy()
+    error = (magnitude(x) or 1.0) if is_float(x) else 1
+    return _with_middle(x, x.reshape(-1)[x.size // 2] + x.dtype.type(error))
 
 
-def _with(x: Array, value: object) -> Array:
+def _with_middle(x: Array, value: object) -> Array:
     changed = x.reshape(-1).copy()
     changed[x.size // 2 : x.size // 2 + 1] = value
     return changed.reshape(x.shape)
 
 
-SPOILINGS: dict[str, Spoil] = {
+CORRUPTIONS: dict[str, Corrupt] = {
     "shuffled": shuffled,
     "zeroed": zeroed,
     "one NaN": one_nan,
@@ -59,9 +60,9 @@ SPOILINGS: dict[str, Spoil] = {
 }
 
 
-def spoils(spoil: Spoil, x: Array) -> bool:
-    """Tell whether it changes an array: zeros stay zeros, and a single number keeps its order."""
-    changed = spoil(x)
-    if changed.shape != x.shape:
+def changes(corrupt: Corrupt, x: Array) -> bool:
+    """Tell whether a corruption changes an array: zeros stay zeros, one number keeps its order."""
+    corrupted = corrupt(x)
+    if corrupted.shape != x.shape:
         return True
-    return not np.array_equal(changed, x, equal_nan=is_float(x))
+    return not np.array_equal(corrupted, x, equal_nan=is_float(x))

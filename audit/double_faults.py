@@ -1,7 +1,7 @@
-"""Two faults at once, which must be caught at the one that comes first; and one on both sides.
+"""Two faults at once, which must be caught at the one met first; and one fault on both sides.
 
-Two faults stand on both sides or on one of them. A fault that both sides share is no difference,
-and no comparison of two can see it: that is for the tests of each side.
+The two faults are on one side or one on each. A fault that both sides share is no difference, and
+no comparison of two sides can see it: that is for the tests of each side.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from audit.correct_pairs import (
 from audit.evaluate import record
 from audit.layer_zoo import LAYERS
 
-Planted = PairBase | TrajectoryBase
+Editable = PairBase | TrajectoryBase
 Job = tuple[str, Callable[[], dict[str, Any]]]
-# Where both stand, and the names of two mutants, the one that is met first in the first place.
-DOUBLES: tuple[tuple[Planted, str, str], ...] = (
+# The base of both, and the names of two mutants, first the one that is met first.
+DOUBLES: tuple[tuple[Editable, str, str], ...] = (
     # One on each side.
     (RESIDUAL, "epsilon left at pytorchs default", "epsilon left at jittors default"),
     (RESIDUAL, "reflected border", "replicated border"),
@@ -66,51 +66,51 @@ DOUBLES: tuple[tuple[Planted, str, str], ...] = (
     (UNET, "no residual in the middle", "epsilon of one attention"),
     (UNET, "by way of bfloat16", "weight without gradient"),
 )
-# The same fault in PyTorch and in Jittor.
-TWINS: tuple[tuple[Planted, str, str], ...] = (
-    (TIME, "cosine first", "cosine first in jittor"),
-    (LAYERS, "tanh for erf", "tanh for erf in jittor"),
-    (LAYERS, "corners aligned", "corners aligned in jittor"),
-    (LAYERS, "heads innermost", "heads innermost in jittor"),
-    (LAYERS, "square weight transposed", "square weight transposed in jittor"),
-    (TRAINING, "alpha for alpha bar", "alpha for alpha bar in jittor"),
-    (TRAINING, "other stream", "other stream in jittor"),
-    (TRAINING, "averaged before the step", "averaged before the step in jittor"),
+# A mutant that exists on both sides, injected into PyTorch's and Jittor's.
+TWINS: tuple[tuple[Editable, str], ...] = (
+    (TIME, "cosine first"),
+    (LAYERS, "tanh for erf"),
+    (LAYERS, "corners aligned"),
+    (LAYERS, "heads innermost"),
+    (LAYERS, "square weight transposed"),
+    (TRAINING, "alpha for alpha bar"),
+    (TRAINING, "other stream"),
+    (TRAINING, "averaged before the step"),
 )
 
 
 def named(base: Base, name: str) -> Mutant:
-    """Return the mutant of a name that is planted in a base.
+    """Return the mutant of a base by its name.
 
     Raises:
         ValueError: there is none, or more than one.
     """
-    (found,) = [m for m in MUTANTS if m.base is base and m.name == name]
-    return found
+    (mutant,) = [m for m in MUTANTS if m.base is base and m.name == name]
+    return mutant
 
 
 def doubles() -> Iterator[Mutant]:
-    """List two mutants at a time as one, whose right place is the first one's."""
+    """List pairs of mutants as one mutant, to be found where the first of them was injected."""
     for base, first, second in DOUBLES:
         a, b = named(base, first), named(base, second)
         name, text = f"{a.name}, {b.name}", f"{a.side}: {a.text} {b.side}: {b.text}"
-        yield replace(a, name=name, text=text, base=_with(base, b))
+        yield replace(a, name=name, text=text, base=_edited(base, b))
 
 
 def twins() -> Iterator[Rewrite]:
-    """List the same mutant on both sides as a change that must pass."""
-    for base, ours, theirs in TWINS:
-        a, b = named(base, ours), named(base, theirs)
+    """List mutants that are injected into both sides as rewrites, which must pass."""
+    for base, name in TWINS:
+        a, b = named(base, name), named(base, f"{name} in jittor")
         yield Rewrite(
-            kind=a.kind, name=f"{a.name}, on both sides", text=a.text, base=_with(base, b),
+            kind=a.kind, name=f"{a.name}, on both sides", text=a.text, base=_edited(base, b),
             side=a.side, edit=a.edit,
         )  # fmt: skip
 
 
-def _with(base: Planted, mutant: Mutant) -> Planted:
+def _edited(base: Editable, mutant: Mutant) -> Editable:
     if isinstance(base, PairBase):
-        return PairBase(base.changed(mutant.side, mutant.edit))
-    return TrajectoryBase(base.changed(mutant.side, mutant.edit))
+        return PairBase(base.edited(mutant.side, mutant.edit))
+    return TrajectoryBase(base.edited(mutant.side, mutant.edit))
 
 
 def jobs() -> Iterator[Job]:

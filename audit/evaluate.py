@@ -1,4 +1,4 @@
-"""One case put before the gate, and what came of it as a record."""
+"""Checks one case and returns the result as a record."""
 
 from __future__ import annotations
 
@@ -8,33 +8,36 @@ from typing import Any
 
 from audit.case import Mutant, Rewrite
 from parity.errors import CannotCompare, one_line
-from parity.report.finding import Finding, Phase
+from parity.report.finding import Finding
 from parity.report.report import Report
+from parity.trace.sites import Phase
 
+# Failing findings among which the injected fault must be named.
 TOP = 3
 
 
 def record(case: Mutant | Rewrite) -> dict[str, Any]:
-    """Judge a case and return a JSON-ready record; a side that cannot be compared is ERROR.
+    """Check a case and return a JSON-ready record; a side that cannot be compared is ERROR.
 
-    Keys: `set`, `kind`, `name`, `text`, `base`, `side`, `verdict`, `passed`, `seconds`; of a
-    mutant also `caught`, `expected`, `found`, `rank` (1 where the first failing finding is at the
-    stated place, 0 where none of the first three is), `error`, `source`.
+    Keys: `set`, `kind`, `name`, `text`, `base`, `side`, `verdict`, `passed`, `seconds`, and
+    `first_divergence` where there is one; of a mutant also `caught`, `expected`, `phase`, `source`
+    and `rank`: the position of the first finding where the fault was injected, 1 for the first
+    failing one, 0 where it is not among the first three.
     """
     started = time.perf_counter()
-    mutated = isinstance(case, Mutant)
+    is_mutant = isinstance(case, Mutant)
     values: dict[str, Any] = {
-        "set": "mutant" if mutated else "rewrite",
+        "set": "mutant" if is_mutant else "rewrite",
         "kind": case.kind, "name": case.name, "text": case.text, "base": case.base.name,
         "side": case.side,
     }  # fmt: skip
     try:
-        report = case.judged()
+        report = case.check()
     except CannotCompare as error:
         values |= {"verdict": "ERROR", "passed": False, "reason": one_line(error), "rank": 0}
     else:
         values |= {"verdict": report.verdict.name, "passed": report.passed}
-        values |= _found(report, case) if isinstance(case, Mutant) else _accused(report)
+        values |= _localisation(report, case) if isinstance(case, Mutant) else _first(report)
     if isinstance(case, Mutant):
         values |= {
             "caught": not values["passed"], "phase": case.phase, "source": case.source,
@@ -43,38 +46,38 @@ def record(case: Mutant | Rewrite) -> dict[str, Any]:
     return {**values, "seconds": round(time.perf_counter() - started, 3)}
 
 
-def _found(report: Report, case: Mutant) -> dict[str, Any]:
+def _localisation(report: Report, case: Mutant) -> dict[str, Any]:
     first = report.first_divergence
     if first is None:
-        return {"rank": 0, "found": None}
+        return {"rank": 0}
     failing = [f for f in report.findings if not f.passes()]
-    tensor_sites: list[tuple[str, Phase, str]] = []
+    sites: list[tuple[str, Phase, str]] = []
     for finding in [first, *failing]:
         site = (finding.path, finding.phase, finding.tensor)
-        if site not in tensor_sites:
-            tensor_sites.append(site)
-    right = [is_right(case, *site) for site in tensor_sites[:TOP]]
+        if site not in sites:
+            sites.append(site)
+    matches = [is_expected(case, *site) for site in sites[:TOP]]
     return {
-        "rank": right.index(True) + 1 if any(right) else 0,
-        "found": stated(first),
+        "rank": matches.index(True) + 1 if any(matches) else 0,
+        **_first(report),
         "confirmed": first.confirmed,
         "failing": len(failing),
     }
 
 
-def is_right(case: Mutant, path: str, phase: Phase, tensor: str) -> bool:
-    """Tell whether a finding is at the place where a mutant was planted."""
-    where = not case.paths or path in case.paths
-    return where and phase == case.phase and tensor.startswith(case.tensor)
+def is_expected(case: Mutant, path: str, phase: Phase, tensor: str) -> bool:
+    """Tell whether a finding is where a mutant was injected."""
+    in_module = not case.paths or path in case.paths
+    return in_module and phase == case.phase and tensor.startswith(case.tensor)
 
 
-def _accused(report: Report) -> dict[str, Any]:
+def _first(report: Report) -> dict[str, Any]:
     first = report.first_divergence
-    return {} if first is None else {"found": stated(first)}
+    return {} if first is None else {"first_divergence": finding_values(first)}
 
 
-def stated(finding: Finding) -> dict[str, Any]:
-    """Return where a finding is, and what it says, as JSON-ready values."""
+def finding_values(finding: Finding) -> dict[str, Any]:
+    """Return a finding's location, verdict and error as JSON-ready values."""
     error = finding.error if math.isfinite(finding.error) else None
     return {
         "path": finding.path, "phase": finding.phase, "tensor": finding.tensor,

@@ -1,113 +1,112 @@
-"""Every place that a check compares is spoiled in turn: is each of them really looked at?
+"""Corrupts every tensor that a check compares, in turn, and sees whether the check notices.
 
-A check runs once, on the correct candidate, and what both sides left is kept. Then the judge is
-given the candidate's arrays spoiled. A place is judged by its own arrays alone, so all of them can
-be spoiled at once and each be asked for by itself.
+A check runs once, on the correct candidate, and the tensors of both sides are kept. Then they are
+judged again with the candidate's corrupted. A tensor is judged by its own values alone, so all of
+them are corrupted at once and each judgement is looked at by itself.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
-import parity.compare.modules
-import parity.trajectories.trajectory
-from audit.corruptions import SPOILINGS, Spoil, spoils
+from audit.corruptions import CORRUPTIONS, Corrupt, changes
 from parity.base.numerics import Array, Precision
-from parity.compare.noise_profile import Comparison, Perturbation, Runner, compare
-from parity.compare.operation_noise import PerturbResult
+from parity.base.rng import Perturbation, PerturbResult
+from parity.compare.comparison import Comparison, Judge, judge_comparison
+from parity.compare.side_runner import SideRunner
+from parity.pair import Pair
+from parity.pair_check import judge_pair
+from parity.prepare import prepare
 from parity.trace.sites import TensorSite
+from parity.trajectories.trajectory import Trajectory, judge_trajectory
 from parity.verdict import Judgement
 
-Values = dict[TensorSite, Array]
-# By spoiling and place: whether it was changed under any probe, and whether it failed under any.
+Distances = Mapping[TensorSite, float]
+# Makes every comparison of a check with the given function.
+Check = Callable[[Judge], object]
+# By corruption and site: whether it changed the tensor under any stress input or at any step, and
+# whether the tensor failed under any.
 Outcome = dict[str, dict[TensorSite, tuple[bool, bool]]]
 
 
-class _Tape:
-    """Runs a side, keeps what it left, and after `rewind` gives it again, spoiled if so wished."""
+def of_pair(pair: Pair) -> Check:
+    """Return the comparisons that `parity.check` makes of a pair."""
+    return lambda judge: judge_pair(replace(prepare(pair).runner, judge=judge))
 
-    def __init__(self, runner: Runner) -> None:
+
+def of_trajectory(trajectory: Trajectory) -> Check:
+    """Return the comparisons that `parity.check_trajectory` makes."""
+    return lambda judge: judge_trajectory(trajectory, judge=judge)
+
+
+class _Recorded:
+    """A runner that keeps its results, and after `rewind` returns them again, corrupted if asked.
+
+    The distances are asked for in the same order every time.
+    """
+
+    def __init__(self, runner: SideRunner) -> None:
         self._runner = runner
-        self._kept: list[Mapping[TensorSite, float] | None] = []
-        self._at = 0
-        self.spoil: Spoil | None = None
+        self._distances: list[Distances | None] = []
+        self._next = 0
+        self.corrupt: Corrupt | None = None
 
-    def values(self, precision: Precision) -> Values:
+    def values(self, precision: Precision) -> dict[TensorSite, Array]:
         values = self._runner.values(precision)
-        return {site: self.spoil(x) if self.spoil else x for site, x in values.items()}
+        return {site: self.corrupt(x) if self.corrupt else x for site, x in values.items()}
 
-    def distances(
-        self, precision: Precision, shift: Perturbation | None
-    ) -> Mapping[TensorSite, float]:
-        return self._again(lambda: self._runner.distances(precision, shift)) or {}
+    def distances(self, precision: Precision, shift: Perturbation | None) -> Distances:
+        return self._kept(lambda: self._runner.distances(precision, shift)) or {}
 
-    def perturbed(self, move: PerturbResult) -> Mapping[TensorSite, float] | None:
-        return self._again(lambda: self._runner.perturbed(move))
+    def with_perturbed_operations(self, perturb: PerturbResult) -> Distances | None:
+        return self._kept(lambda: self._runner.with_perturbed_operations(perturb))
 
     def rewind(self) -> None:
-        self._at = 0
+        self._next = 0
 
-    def _again(
-        self, run: Callable[[], Mapping[TensorSite, float] | None]
-    ) -> Mapping[TensorSite, float] | None:
-        if self._at == len(self._kept):
+    def _kept(self, run: Callable[[], Distances | None]) -> Distances | None:
+        if self._next == len(self._distances):
             distances = run()
-            self._kept.append(None if distances is None else dict(distances))
-        self._at += 1
-        return self._kept[self._at - 1]
+            self._distances.append(None if distances is None else dict(distances))
+        self._next += 1
+        return self._distances[self._next - 1]
 
 
-def every_place(check: Callable[[], object]) -> Outcome:
-    """Run a check and return what became of each place under each spoiling.
+def every_tensor(check: Check, *, judge: Judge = judge_comparison) -> Outcome:
+    """Run a check and return what became of each tensor under each corruption.
 
     Args:
-        check: compares something correct; every comparison that it makes on the way is tried.
+        check: compares something correct; every comparison that it makes is tried.
+        judge: the function that is audited.
     """
-    found: Outcome = {name: defaultdict(lambda: (False, False)) for name in SPOILINGS}
+    outcome: Outcome = {name: defaultdict(lambda: (False, False)) for name in CORRUPTIONS}
 
     def tried(comparison: Comparison, *, seed: int) -> dict[TensorSite, Judgement]:
-        reference, candidate = _Tape(comparison.reference), _Tape(comparison.candidate)
-        taped = replace(comparison, reference=reference, candidate=candidate)
-        judged = compare(taped, seed=seed)
+        reference, candidate = _Recorded(comparison.reference), _Recorded(comparison.candidate)
+        recorded = replace(comparison, reference=reference, candidate=candidate)
+        judged = judge(recorded, seed=seed)
         teacher = reference.values("float64")
-        for name, candidate.spoil in SPOILINGS.items():
+        for name, candidate.corrupt in CORRUPTIONS.items():
             reference.rewind()
             candidate.rewind()
-            _note(found[name], SPOILINGS[name], teacher, compare(taped, seed=seed))
+            _note(outcome[name], CORRUPTIONS[name], teacher, judge(recorded, seed=seed))
         return judged
 
-    with _comparing(tried):
-        check()
-    return found
+    check(tried)
+    return outcome
 
 
 def _note(
-    found: dict[TensorSite, tuple[bool, bool]],
-    spoil: Spoil,
+    outcome: dict[TensorSite, tuple[bool, bool]],
+    corrupt: Corrupt,
     teacher: Mapping[TensorSite, Array],
     judged: Mapping[TensorSite, Judgement],
 ) -> None:
     for site, judgement in judged.items():
-        changed, failed = found[site]
-        if site in teacher and spoils(spoil, teacher[site]):
-            found[site] = True, failed or not judgement.verdict.passes()
+        changed, failed = outcome[site]
+        if site in teacher and changes(corrupt, teacher[site]):
+            outcome[site] = True, failed or not judgement.verdict.passes()
         else:
-            found[site] = changed, failed
-
-
-@contextmanager
-def _comparing(function: Callable[..., dict[TensorSite, Judgement]]) -> Iterator[None]:
-    """Let checks compare with another function meanwhile."""
-    rooms: list[Any] = [parity.compare.modules, parity.trajectories.trajectory]
-    before = [room.compare for room in rooms]
-    for room in rooms:
-        room.compare = function
-    try:
-        yield
-    finally:
-        for room, own in zip(rooms, before, strict=True):
-            room.compare = own
+            outcome[site] = changed, failed

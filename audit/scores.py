@@ -1,4 +1,4 @@
-"""From records to scores: kill rate, localisation, false alarms with their interval, confusion."""
+"""From records to scores: faults caught, localisation, false positives with interval, verdicts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from parity.verdict import Verdict
 
 Record = Mapping[str, Any]
 LEVEL = 0.95
-# Sets whose records are no single judgement of the gate.
-UNJUDGED = {"curve", "field", "places"}
+# Sets whose records are no single verdict of the harness.
+WITHOUT_VERDICT = {"sensitivity", "baseline", "exhaustive"}
 
 
 def clopper_pearson(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the exact interval of a probability (Clopper & Pearson 1934).
+    """Return the exact confidence interval of a probability (Clopper & Pearson 1934).
 
     Raises:
         ValueError: more hits than trials, or fewer than none.
@@ -30,140 +30,153 @@ def clopper_pearson(hits: int, trials: int, level: float = LEVEL) -> tuple[float
     return low, high
 
 
-def of(records: Sequence[Record], name: str) -> list[Record]:
+def of_set(records: Sequence[Record], name: str) -> list[Record]:
     """Return the records of one set."""
     return [record for record in records if record["set"] == name]
 
 
 def localisation(mutants: Sequence[Record]) -> dict[str, dict[str, float]]:
-    """Return by phase: how many, how many were caught, and named first or among three."""
-    found: dict[str, dict[str, float]] = {}
+    """Return by phase the numbers of mutants, caught, named first, and among the first three."""
+    scores: dict[str, dict[str, float]] = {}
     for phase in sorted({record["phase"] for record in mutants}):
-        own = [record for record in mutants if record["phase"] == phase]
-        found[phase] = {
-            "mutants": len(own),
-            "caught": sum(record["caught"] for record in own),
-            "top 1": sum(record["rank"] == 1 for record in own),
-            "top 3": sum(record["rank"] >= 1 for record in own),
+        of_phase = [record for record in mutants if record["phase"] == phase]
+        scores[phase] = {
+            "mutants": len(of_phase),
+            "caught": sum(record["caught"] for record in of_phase),
+            "top 1": sum(record["rank"] == 1 for record in of_phase),
+            "top 3": sum(record["rank"] >= 1 for record in of_phase),
         }
-    return found
+    return scores
 
 
-def kills(mutants: Sequence[Record]) -> dict[str, list[int]]:
-    """Return by class of fault: [caught, planted]."""
-    planted = Counter(record["kind"] for record in mutants)
+def caught_by_class(mutants: Sequence[Record]) -> dict[str, list[int]]:
+    """Return by class of fault: [caught, injected]."""
+    injected = Counter(record["kind"] for record in mutants)
     caught = Counter(record["kind"] for record in mutants if record["caught"])
-    return {kind: [caught[kind], planted[kind]] for kind in sorted(planted)}
+    return {kind: [caught[kind], injected[kind]] for kind in sorted(injected)}
 
 
-def confusion(records: Sequence[Record]) -> dict[str, dict[str, int]]:
-    """Return for each set how many of its cases got which of the six verdicts."""
+def verdicts(records: Sequence[Record]) -> dict[str, dict[str, int]]:
+    """Return for each set how many of its cases got each of the six verdicts."""
     return {
         name: {
-            verdict.name: sum(record["verdict"] == verdict.name for record in of(records, name))
+            verdict.name: sum(record["verdict"] == verdict.name for record in of_set(records, name))
             for verdict in Verdict
         }
-        for name in sorted({record["set"] for record in records} - UNJUDGED)
+        for name in sorted({record["set"] for record in records} - WITHOUT_VERDICT)
     }
 
 
 def rows(records: Sequence[Record]) -> list[dict[str, str]]:
     """Return the table of scores: what, value, target."""
-    mutants, rewrites = of(records, "mutant"), of(records, "rewrite")
-    found: list[dict[str, str]] = []
+    lines = [
+        *_mutant_rows(of_set(records, "mutant")),
+        *_false_positive_rows(records),
+        *_drawn_rows(of_set(records, "drawn mutant")),
+        *_double_rows(records),
+        *_corruption_rows(records),
+        *(
+            (
+                f"smallest {record['name']} caught at 95 %",
+                f"{record['smallest']:.0e}",
+                record.get("target", ""),
+            )
+            for record in of_set(records, "sensitivity")
+        ),
+        (
+            "time",
+            f"{sum(record['seconds'] for record in records) / 60:.1f} minutes, one core",
+            "",
+        ),
+    ]
+    return [{"what": what, "value": value, "target": target} for what, value, target in lines]
 
-    def row(what: str, value: str, target: str = "") -> None:
-        found.append({"what": what, "value": value, "target": target})
 
-    if mutants:
-        sides = Counter(record["side"] for record in mutants)
-        caught = sum(record["caught"] for record in mutants)
-        row(
-            f"planted faults caught ({sides['torch']} in torch, {sides['jittor']} in Jittor)",
-            f"{caught} of {len(mutants)}",
-            "all",
-        )
-        for phase, score in localisation(mutants).items():
-            row(
+Row = tuple[str, str, str]
+
+
+def _mutant_rows(mutants: Sequence[Record]) -> list[Row]:
+    if not mutants:
+        return []
+    sides = Counter(record["side"] for record in mutants)
+    caught = sum(record["caught"] for record in mutants)
+    of_all: Row = (
+        f"injected faults caught ({sides['torch']} in torch, {sides['jittor']} in Jittor)",
+        f"{caught} of {len(mutants)}",
+        "all",
+    )
+    return [
+        of_all,
+        *(
+            (
                 f"named first, {phase} (among the first three)",
                 f"{score['top 1']:.0f} of {score['mutants']:.0f} ({score['top 3']:.0f})",
                 "all" if phase in ("forward", "backward") else "",
             )
-    for name, own in (("benign rewrites", rewrites), ("random correct pairs", of(records, "draw"))):
-        if own:
-            accused = sum(not record["passed"] for record in own)
-            low, high = clopper_pearson(accused, len(own))
-            row(
-                f"false alarms, {name}",
-                f"{accused} of {len(own)} (95 %: {low:.1%} to {high:.1%})",
-                "0",
+            for phase, score in localisation(mutants).items()
+        ),
+    ]
+
+
+def _false_positive_rows(records: Sequence[Record]) -> list[Row]:
+    lines: list[Row] = []
+    for name, of_kind in (("rewrites", "rewrite"), ("random correct pairs", "draw")):
+        correct = of_set(records, of_kind)
+        if correct:
+            failed = sum(not record["passed"] for record in correct)
+            low, high = clopper_pearson(failed, len(correct))
+            interval = f"(95 %: {low:.1%} to {high:.1%})"
+            lines.append(
+                (f"false positives, {name}", f"{failed} of {len(correct)} {interval}", "0")
             )
-    drawn = of(records, "drawn mutant")
-    if drawn:
-        row(
-            f"mutants drawn for random pairs, caught ({structures(drawn)} structures)",
-            f"{sum(r['caught'] for r in drawn)} of {len(drawn)}",
-            "all",
-        )
-    for line in (*_doubled(records), *_vacuity(records)):
-        row(*line)
-    for record in of(records, "curve"):
-        target = record.get("target", "")
-        row(f"smallest {record['name']} seen at 95 %", f"{record['smallest']:.0e}", target)
-    row("time", f"{sum(record['seconds'] for record in records) / 60:.1f} minutes, one core")
-    return found
+    return lines
 
 
-def _doubled(records: Sequence[Record]) -> list[tuple[str, str, str]]:
-    doubles, twins = of(records, "double"), of(records, "twin")
-    found = []
+def _drawn_rows(drawn: Sequence[Record]) -> list[Row]:
+    if not drawn:
+        return []
+    caught = sum(record["caught"] for record in drawn)
+    what = f"mutants drawn for random pairs, caught ({structures(drawn)} structures)"
+    return [(what, f"{caught} of {len(drawn)}", "all")]
+
+
+def _double_rows(records: Sequence[Record]) -> list[Row]:
+    doubles, twins = of_set(records, "double"), of_set(records, "twin")
+    lines: list[Row] = []
     if doubles:
         first = sum(record["rank"] == 1 for record in doubles)
         caught = sum(record["caught"] for record in doubles)
-        found.append(
-            (
-                "two faults at once, caught (the first of them named first)",
-                f"{caught} of {len(doubles)} ({first})",
-                "all",
-            )
-        )
+        what = "two faults at once, caught (the first of them named first)"
+        lines.append((what, f"{caught} of {len(doubles)} ({first})", "all"))
     if twins:
-        accused = sum(not record["passed"] for record in twins)
-        found.append(("the same fault on both sides, accused", f"{accused} of {len(twins)}", "0"))
-    return found
+        failed = sum(not record["passed"] for record in twins)
+        what = "the same fault on both sides, false positives"
+        lines.append((what, f"{failed} of {len(twins)}", "0"))
+    return lines
 
 
-def _vacuity(records: Sequence[Record]) -> list[tuple[str, str, str]]:
-    checks, tensor_sites = of(records, "vacuity"), of(records, "places")
-    found = []
+def _corruption_rows(records: Sequence[Record]) -> list[Row]:
+    checks, exhaustive = of_set(records, "corruption"), of_set(records, "exhaustive")
+    lines: list[Row] = []
     if checks:
         passed = sum(record["passed"] for record in checks)
-        found.append(
-            ("spoiled candidates that a check let pass", f"{passed} of {len(checks)}", "0")
-        )
-    if tensor_sites:
-        blind, tried = (sum(map(f, tensor_sites)) for f in (lambda r: len(r["blind"]), _tried))
-        explained = sum(sum(record["explained"].values()) for record in tensor_sites)
-        found.append(
-            (
-                "places spoiled one by one and not seen (and explained)",
-                f"{blind} of {tried} ({explained})",
-                "0",
-            )
-        )
-    return found
+        what = "corrupted candidates that a check let pass"
+        lines.append((what, f"{passed} of {len(checks)}", "0"))
+    if exhaustive:
+        missed = sum(len(record["missed"]) for record in exhaustive)
+        tried = sum(record["tried"] for record in exhaustive)
+        explained = sum(sum(record["explained"].values()) for record in exhaustive)
+        what = "tensors corrupted one by one and missed (and explained)"
+        lines.append((what, f"{missed} of {tried} ({explained})", "0"))
+    return lines
 
 
-def _tried(record: Record) -> int:
-    return int(record["tried"])
-
-
-def vacuous(records: Sequence[Record]) -> list[str]:
-    """Return what was spoiled and let pass, in words."""
-    found = [record["name"] for record in of(records, "vacuity") if record["passed"]]
-    for record in of(records, "places"):
-        found += [f"{record['name']}: {site}" for site in record["blind"]]
-    return found
+def cannot_fail(records: Sequence[Record]) -> list[str]:
+    """Return the checks, and the tensors in them, that passed when they were corrupted."""
+    lines = [record["name"] for record in of_set(records, "corruption") if record["passed"]]
+    for record in of_set(records, "exhaustive"):
+        lines += [f"{record['name']}: {site}" for site in record["missed"]]
+    return lines
 
 
 def structures(drawn: Sequence[Record]) -> int:
@@ -171,26 +184,26 @@ def structures(drawn: Sequence[Record]) -> int:
     return len({repr(record["configuration"]["structure"]) for record in drawn})
 
 
-def totals(records: Sequence[Record]) -> dict[str, Any]:
-    """Return what came of the draws: how many, of how many structures, accused, caught."""
-    correct, mutants = of(records, "draw"), of(records, "drawn mutant")
-    accused = [record["number"] for record in correct if not record["passed"]]
+def drawn_totals(records: Sequence[Record]) -> dict[str, Any]:
+    """Return the results of the draws: counts, structures, numbers of false positives, caught."""
+    correct, mutants = of_set(records, "draw"), of_set(records, "drawn mutant")
+    failed = [record["number"] for record in correct if not record["passed"]]
     return {
         "configurations": len(correct),
         "structures": structures(correct),
-        "accused": accused,
-        "interval": list(clopper_pearson(len(accused), len(correct))) if correct else None,
+        "false_positives": failed,
+        "interval": list(clopper_pearson(len(failed), len(correct))) if correct else None,
         "mutants": len(mutants),
         "caught": sum(record["caught"] for record in mutants),
     }
 
 
-def accused(records: Sequence[Record]) -> list[Record]:
-    """Return what should have passed and did not."""
-    right = ("rewrite", "twin", "draw")
-    return [r for name in right for r in of(records, name) if not r["passed"]]
+def false_positives(records: Sequence[Record]) -> list[Record]:
+    """Return the correct cases that did not pass."""
+    sets = ("rewrite", "twin", "draw")
+    return [r for name in sets for r in of_set(records, name) if not r["passed"]]
 
 
-def survivors(records: Sequence[Record]) -> list[Record]:
+def missed(records: Sequence[Record]) -> list[Record]:
     """Return the mutants that passed."""
     return [r for r in records if r.get("caught") is False]

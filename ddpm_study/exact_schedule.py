@@ -1,20 +1,47 @@
-"""The noise schedule's tables in exact arithmetic, to judge what floating point makes of them."""
+"""The noise schedule's tables in exact arithmetic, to judge their floating-point values."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 import mpmath
 from mpmath import mpf
 
 from ddpm.config import DiffusionConfig
 
+# By the attribute names of `impl_torch.schedule.Schedule`.
+TABLES = (
+    "beta",
+    "alpha",
+    "alpha_bar",
+    "alpha_bar_previous",
+    "sqrt_alpha_bar",
+    "sqrt_one_minus_alpha_bar",
+    "posterior_variance",
+    "posterior_mean_x0",
+    "posterior_mean_xt",
+    "sigma",
+)
+# Decimal digits of the exact values; float64 has 16.
+DIGITS = 60
+
+
+@cache
+def exact_schedule(config: DiffusionConfig) -> dict[str, tuple[list[mpf], float]]:
+    """Return for each table its T exact values, and how many ulps rounding may cost."""
+    with mpmath.workdps(DIGITS):
+        exact = exact_tables(config)
+        return {name: (exact[name], conditioning(exact, name, config.schedule)) for name in TABLES}
+
 
 def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
-    """Compute every table with 60 digits, from the double-precision beta that both sides define.
+    """Compute every table of a configuration with mpmath's current precision.
 
-    The betas themselves are compared with their own closed form; what follows from them is compared
-    with what exact arithmetic makes of the exact betas.
+    Every table follows from the exact betas of the closed form, not from rounded ones.
+
+    Returns:
+        name in `TABLES` -> its T values.
     """
     beta = _linear(config) if config.schedule == "linear" else _cosine(config)
     alpha = [1 - b for b in beta]
@@ -41,14 +68,20 @@ def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
 
 
 def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float:
-    """Return how many ulps rounding may cost: roundings on the way, times what magnifies them.
+    """Return how many ulps rounding may cost: the number of roundings, times their magnification.
 
     Linear betas are sums of two terms. Their alphas, 1 - beta, magnify an error of beta by
-    beta / alpha, which is much next to 1, and alpha_bar, a product, gathers those of all steps.
-    Cosine betas are 1 minus a ratio of squared cosines, which costs alpha / beta where beta is
-    small and beta / alpha where alpha is; and next to pi / 2 a cosine magnifies its argument's
-    rounding by x tan x, about T. 1 - alpha_bar magnifies its error by 1 / (1 - alpha_bar), largest
-    at the first step, where it loses four digits for good. Roots halve what is before them.
+    beta / alpha, which is large where alpha is small, and alpha_bar, a product, accumulates the
+    errors of all steps. Cosine betas are 1 minus a ratio of squared cosines, which magnifies errors
+    by alpha / beta where beta is small and by beta / alpha where alpha is small; near pi / 2 a
+    cosine magnifies its argument's rounding by x tan x, about T. 1 - alpha_bar magnifies its error
+    by 1 / (1 - alpha_bar), most at the first step, where it loses four digits. A square root halves
+    the relative error of its argument.
+
+    Args:
+        exact: tables of `exact_tables`.
+        name: of the table.
+        schedule: `linear` or `cosine`.
     """
     T, roundings = len(exact["beta"]), 8
     ratios = [a / b for a, b in zip(exact["alpha"], exact["beta"], strict=True)]
@@ -59,7 +92,7 @@ def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float
     else:
         beta, alpha = roundings * max(ratios), roundings * max(T, 1 / min(ratios))
         product = roundings * T
-    small = {
+    limits = {
         "beta": beta,
         "alpha": alpha,
         "alpha_bar": product,
@@ -68,7 +101,7 @@ def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float
         "posterior_mean_x0": first + product / 2,
         "posterior_mean_xt": first + alpha / 2,
     }
-    return float(small.get(name, first))
+    return float(limits.get(name, first))
 
 
 def _linear(config: DiffusionConfig) -> list[mpf]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from parity.errors import CannotCompare
+from safe_files import CannotWrite, make_folder
 
 if TYPE_CHECKING:
     from parity.report.report import Report
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except CannotCompare as error:
+    except (CannotCompare, CannotWrite) as error:
         print(f"parity: {error}", file=sys.stderr)
         return CANNOT_COMPARE
     except KeyboardInterrupt:
@@ -65,14 +66,19 @@ def _parser() -> argparse.ArgumentParser:
     atlas.add_argument(
         "--only", action="append", default=[], metavar="GROUP", help="one group; may be repeated"
     )
-    atlas.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON")
-    atlas.add_argument("--markdown", type=Path, metavar="FILE", help="write it as a page")
+    atlas.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the results as JSON; with --only, replace these groups in FILE",
+    )
+    atlas.add_argument("--markdown", type=Path, metavar="FILE", help="write the results as a page")
     atlas.set_defaults(command=_atlas)
     return parser
 
 
 def _check(options: argparse.Namespace) -> int:
-    from parity.pair_check import outcome
+    from parity.pair_check import compare
     from parity.pair_loading import load_pairs
 
     subjects = [(subject, name) for name in options.pairs for subject in load_pairs(name)]
@@ -84,12 +90,12 @@ def _check(options: argparse.Namespace) -> int:
     for subject, name in subjects:
         # A pair that cannot be compared does not keep the others from it.
         try:
-            report = outcome(subject, seed=options.seed)
+            report = compare(subject, seed=options.seed)
             print(report)
             _write(report, options)
             if options.repro:
                 _write_repro(report, name, options)
-        except CannotCompare as error:
+        except (CannotCompare, CannotWrite) as error:
             print(f"parity: {subject.name}: {error}", file=sys.stderr)
             worst = CANNOT_COMPARE
             continue
@@ -105,9 +111,9 @@ def _write_repro(report: Report, name: str, options: argparse.Namespace) -> None
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from parity.report.json import read
+    from parity.report.report import Report
 
-    report = read(options.report)
+    report = Report.load(options.report)
     print(report)
     options.json = None
     _write(report, options)
@@ -115,20 +121,19 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _atlas(options: argparse.Namespace) -> int:
-    """A survey has no wrong outcome: divergences are what it is for."""
+    """Survey operators; always exit with status 0, since divergences are the expected result."""
     from parity.atlas import document
-    from parity.atlas.survey import survey
+    from parity.atlas.survey import update
+    from parity.atlas.text import summary
 
     for path in (options.json, options.markdown):
-        # Asked for before minutes of work, not after.
-        if path and not path.absolute().parent.is_dir():
-            raise CannotCompare(f"{path} cannot be written: {path.parent} is no folder")
-    atlas = survey(options.only)
-    print(document.summary(atlas))
-    if options.json:
-        atlas.save(options.json)
+        # Checked before minutes of work.
+        if path:
+            make_folder(path.absolute().parent)
+    surveyed, stored = update(options.only, options.json)
+    print(summary(surveyed))
     if options.markdown:
-        document.write(atlas, options.markdown)
+        document.write(stored, options.markdown)
     return AGREE
 
 

@@ -1,4 +1,4 @@
-"""Correct pairs drawn at random, and one planted fault for each: `python -m audit --only drawn`.
+"""Random correct pairs, and one injected fault for each: `python -m audit --only drawn`.
 
-A number says everything of a draw. `python -m audit.draws 137` judges number 137 alone.
+A number determines everything in a draw. `python -m audit.draws 137` checks number 137 alone.
 """

@@ -1,4 +1,4 @@
-"""`python -m audit.draws 137`: one number alone, with all that the gate says of it."""
+"""`python -m audit.draws 137`: one number alone, with the full report of each subject."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ import json
 
 import click
 
-from audit.draws.configuration import configuration
-from audit.draws.faults import fault
-from audit.draws.models import subjects
-from parity.errors import CannotCompare
-
 
 @click.command()
 @click.argument("number", type=click.IntRange(min=0))
-@click.option("--mutant", is_flag=True, help="Judge it with its fault planted.")
+@click.option("--mutant", is_flag=True, help="Check it with its fault injected.")
 def main(number: int, mutant: bool) -> None:
-    """Print the configuration of NUMBER and judge it; exit status 1 where a subject fails."""
+    """Print the configuration of NUMBER and check it; exit status 1 where a subject fails."""
+    # These import PyTorch, which the help text does not need.
+    from audit.draws.configuration import configuration
+    from audit.draws.faults import fault
+    from audit.draws.models import subjects
+    from parity.errors import CannotCompare
+
     drawn = configuration(number)
     click.echo(json.dumps(drawn.values(), indent=1))
-    own, planted = subjects(drawn), fault(drawn)
+    bases, injected = subjects(drawn), fault(drawn)
+    m = injected.mutant
     if mutant:
-        click.echo(f"{planted.kind}, {planted.name} ({planted.side}): {planted.text}")
-        own = {planted.subject: own[planted.subject]}
-    change = (planted.side, planted.edit) if mutant else ()
+        click.echo(f"{m.kind}, {m.name} ({m.side}): {m.text}")
+        bases = {injected.subject: bases[injected.subject]}
+    edited = (m.side, m.edit) if mutant else ()
     try:
-        reports = [base.judged(*change, seed=drawn.seed) for base in own.values()]
+        reports = [base.check(*edited, seed=drawn.seed) for base in bases.values()]
     except CannotCompare as error:
         click.echo(f"audit: {error}", err=True)
         raise SystemExit(2) from None

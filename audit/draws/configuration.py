@@ -1,48 +1,55 @@
-"""What is drawn: a structure for every sixteen numbers, and for each number all that has a size."""
+"""Random configurations of U-Net, diffusion and training, each the same for its number.
+
+A structure is drawn for every sixteen numbers, and sizes and values for each number.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.draws.numbers import drawn
 from ddpm.config import DiffusionConfig, RunConfig, TrainConfig, UNetConfig
+from parity.base.rng import keyed
 
 COUNT = 208
-# Jittor compiles each structure anew; sizes and values cost it nothing.
-ALIKE = 16
+# Jittor compiles kernels for each structure; sizes and values cost it nothing.
+NUMBERS_PER_STRUCTURE = 16
 LARGEST_IMAGE = 12
-# A literal in the source of a Jittor kernel: each is compiled, so a few have to do.
+# A literal in the source of a Jittor kernel: each is compiled, so there are few.
 NORM_EPSILONS = (1e-6, 1e-5, 1e-3)
-# Exponent of the smallest root of alpha_bar at which a network is sampled from.
+# Binary exponent of the smallest root of alpha_bar with which sampling is compared.
 SMALLEST_SIGNAL = -60
-# Those under which every input is one that a U-Net can be given.
+# The stress inputs that leave a U-Net's inputs in its domain.
 STRESS_INPUTS = ("low variance", "large offset", "large magnitude", "constant", "zeros")
 Trajectory = Literal["training", "sampling", "none"]
+Value = TypeVar("Value")
+# Random bytes given to Hypothesis, far more than any draw here reads.
+BYTES = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """What decides which kernels there are.
+    """The part of a configuration that decides which kernels are compiled.
 
     Attributes:
         levels: resolutions of the U-Net.
         blocks: residual blocks of each on the way down.
         attends: by level, finest first, whether its blocks are followed by attention.
-        drops: whether there is dropout.
+        dropout: whether there is dropout.
     """
 
     levels: int
     blocks: int
     attends: tuple[bool, ...]
-    dropout_calls: bool
+    dropout: bool
 
 
-# That of the preset tiny: a test of the first few numbers compiles nothing new.
-FIRST = Structure(levels=2, blocks=1, attends=(False, True), dropout_calls=True)
+# The structure of the preset tiny, whose kernels other tests compile as well.
+FIRST = Structure(levels=2, blocks=1, attends=(False, True), dropout=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +57,16 @@ class Configuration:
     """One draw.
 
     Attributes:
-        number: which; it says all the rest.
-        structure: shared by `ALIKE` numbers in a row.
+        number: determines all the rest.
+        structure: shared by `NUMBERS_PER_STRUCTURE` numbers in a row.
         run: U-Net, diffusion and training.
         batch: images in the network's input.
         training: mode of the network.
-        scale: factor on weights that have left their initial zeros; 1 keeps the initial ones.
-        probe: besides the plain input.
-        seed: of initial weights, inputs and one-ulp shifts.
-        course: what is compared step by step.
-        choice: picks the fault, and the module that it is planted in.
+        scale: factor on weights that have left their initial zeros; 1 keeps the initial weights.
+        stress_input: judged besides the plain input.
+        seed: of initial weights, inputs and one-ulp perturbations.
+        trajectory: what is compared step by step.
+        choice: picks the fault, and the module that it is injected into.
     """
 
     number: int
@@ -78,6 +85,29 @@ class Configuration:
         """Height and width of the coarsest level."""
         return self.run.unet.level_resolutions[-1]
 
+    @property
+    def is_spatial(self) -> bool:
+        """Whether every level has more than one pixel, so that pixels have neighbours.
+
+        Then a group of a normalisation has more than one number, too.
+        """
+        return self.smallest_image > 1
+
+    @property
+    def drops_out(self) -> bool:
+        """Whether dropout is strong enough that some element of every layer is dropped."""
+        return self.run.unet.dropout >= 0.1 and self.is_spatial
+
+    @property
+    def clips_gradients(self) -> bool:
+        """Whether clipping binds: gradients of these networks have norms above a hundredth."""
+        return self.run.train.clip_norm < 0.01
+
+    @property
+    def has_many_timesteps(self) -> bool:
+        """Whether there are enough timesteps that no batch consists of t = 0 alone."""
+        return self.run.diffusion.T > 12
+
     def values(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""
         return {**asdict(self), "run": self.run.to_dict()}
@@ -85,23 +115,45 @@ class Configuration:
 
 def configuration(number: int) -> Configuration:
     """Return the configuration of a number, 0, 1, …: the same in every process."""
-    of = number // ALIKE
-    structure = drawn(_structures(), "structure", of) if of else FIRST
-    return _usable(drawn(_configurations(number, structure), "configuration", number))
+    index = number // NUMBERS_PER_STRUCTURE
+    structure = example(_structures(), "structure", index) if index else FIRST
+    return _in_domain(example(_configurations(number, structure), "configuration", number))
 
 
-def _usable(drawn: Configuration) -> Configuration:
-    """Change what PyTorch itself could not run, and nothing else."""
-    unet, diffusion = drawn.run.unet, drawn.run.diffusion
-    if drawn.smallest_image == 1 and unet.norm_groups == unet.base_channels:
-        # It refuses to normalise a single number.
-        drawn = replace(drawn, batch=max(drawn.batch, 2))
+def example(strategy: st.SearchStrategy[Value], *key: object) -> Value:
+    """Return the example that a Hypothesis strategy makes of a key, always the same.
+
+    Hypothesis' own generator mixes in constants of the modules that are loaded, and its first
+    example is the simplest one; random bytes given from outside are read as they are.
+
+    Raises:
+        ValueError: the strategy refused these bytes, by a filter for example.
+    """
+    examples: list[Value] = []
+
+    @settings(database=None)
+    @given(strategy)
+    def collect(value: Value) -> None:
+        examples.append(value)
+
+    collect.hypothesis.fuzz_one_input(keyed(*key).bytes(BYTES))  # type: ignore[attr-defined]
+    if not examples:
+        raise ValueError(f"nothing was drawn for {key}")
+    return examples[0]
+
+
+def _in_domain(configuration: Configuration) -> Configuration:
+    """Change only what PyTorch itself could not run."""
+    unet, diffusion = configuration.run.unet, configuration.run.diffusion
+    if configuration.smallest_image == 1 and unet.norm_groups == unet.base_channels:
+        # PyTorch refuses to normalise a single number.
+        configuration = replace(configuration, batch=max(configuration.batch, 2))
     beta = np.linspace(diffusion.beta_start, diffusion.beta_end, diffusion.T)
     vanishes = diffusion.schedule == "linear" and np.log2(1 - beta).sum() < 2 * SMALLEST_SIGNAL
-    if drawn.trajectory == "sampling" and vanishes:
+    if configuration.trajectory == "sampling" and vanishes:
         # x_0 is predicted by dividing by the root of alpha_bar, which is 0 in float32.
-        drawn = replace(drawn, trajectory="none")
-    return drawn
+        configuration = replace(configuration, trajectory="none")
+    return configuration
 
 
 @st.composite
@@ -111,7 +163,7 @@ def _structures(draw: st.DrawFn) -> Structure:
         levels=levels,
         blocks=draw(st.integers(1, 2)) if levels < 3 else 1,
         attends=tuple(draw(st.booleans()) for _ in range(levels)),
-        dropout_calls=draw(st.booleans()),
+        dropout=draw(st.booleans()),
     )
 
 
@@ -149,7 +201,7 @@ def _unets(draw: st.DrawFn, structure: Structure) -> UNetConfig:
         ),
         norm_groups=groups,
         norm_epsilon=draw(st.sampled_from(NORM_EPSILONS)),
-        dropout=draw(st.integers(1, 18)) / 20 if structure.dropout_calls else 0.0,
+        dropout=draw(st.integers(1, 18)) / 20 if structure.dropout else 0.0,
     )
 
 
@@ -183,5 +235,5 @@ def _trainings(draw: st.DrawFn) -> TrainConfig:
 
 
 def _powers(low: int, high: int) -> st.SearchStrategy[float]:
-    """Powers of two with exponents between two whole numbers, evenly spread over them."""
+    """Powers of two whose exponents are evenly spread between two integers."""
     return st.integers(16 * low, 16 * high).map(lambda n: float(2 ** (n / 16)))

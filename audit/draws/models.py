@@ -1,4 +1,4 @@
-"""The correct pair of a configuration: network, schedule, and a course of steps."""
+"""The correct pairs of a configuration: network, schedule, and a trajectory."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from audit.case import Base
-from audit.correct_pairs import PairBase, ScheduleBase, TrajectoryBase, UnderWay
+from audit.correct_pairs import PairBase, RandomizedTraining, ScheduleBase, TrajectoryBase
 from audit.draws.configuration import Configuration
 from ddpm_study.pairs import Sampling
-from impl_jittor.unet import UNet as JittorUNet
 from impl_torch.unet import UNet
 from parity.base.numerics import Array
 from parity.pair import Pair
@@ -23,23 +22,28 @@ STEPS = 2
 
 
 def subjects(configuration: Configuration) -> dict[str, Base]:
-    """Return what is compared, by kind: `network`, `schedule`, `training` or `sampling`."""
+    """Return the subjects to compare: `network`, `schedule`, and `training` or `sampling`."""
     number = configuration.number
-    found: dict[str, Base] = {
+    bases: dict[str, Base] = {
         "network": PairBase(_network(configuration)),
         "schedule": ScheduleBase(f"schedule {number}", configuration.run.diffusion),
     }
     if configuration.trajectory != "none":
-        found[configuration.trajectory] = TrajectoryBase(_trajectory(configuration))
-    return found
+        bases[configuration.trajectory] = TrajectoryBase(_trajectory(configuration))
+    return bases
 
 
 def _network(configuration: Configuration) -> Pair:
-    unet = configuration.run.unet
+    def candidate() -> Any:
+        # Imported when it is built, so that the list of draws does not start Jittor.
+        from impl_jittor.unet import UNet as JittorUNet
+
+        return JittorUNet(configuration.run.unet).initialize(configuration.seed)
+
     return Pair(
         name=f"network {configuration.number}",
         reference=partial(_reference, configuration),
-        candidate=lambda: JittorUNet(unet).initialize(configuration.seed),
+        candidate=candidate,
         inputs=partial(_inputs, configuration),
         training=configuration.training,
         init=configuration.scale == 1,
@@ -51,24 +55,26 @@ def _inputs(configuration: Configuration, rng: np.random.Generator) -> dict[str,
     unet, batch, T = configuration.run.unet, configuration.batch, configuration.run.diffusion.T
     shape = (batch, unet.image_channels, unet.image_size, unet.image_size)
     timestep = rng.integers(0, T, batch)
-    timestep[0] = T - 1  # where T > 1, not all of them are 0
+    timestep[0] = T - 1  # so that not all are 0 where T > 1
     return {"x": rng.standard_normal(shape, np.float32), "timestep": timestep}
 
 
 def _reference(configuration: Configuration) -> UNet:
     model = UNet(configuration.run.unet).initialize(configuration.seed)
     if configuration.scale != 1:
-        own = {name: p.detach().numpy() for name, p in model.named_parameters()}
-        moved = randomize_constant_parameters(own, dict.fromkeys(own, ""), configuration.seed)
+        initial = {name: p.detach().numpy() for name, p in model.named_parameters()}
+        weights = randomize_constant_parameters(
+            initial, dict.fromkeys(initial, ""), configuration.seed
+        )
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                parameter.copy_(torch.from_numpy(moved[name] * np.float32(configuration.scale)))
+                parameter.copy_(torch.from_numpy(weights[name] * np.float32(configuration.scale)))
     return model
 
 
 def _trajectory(configuration: Configuration) -> Trajectory:
     is_training = configuration.trajectory == "training"
-    stepper: Any = UnderWay if is_training else Sampling
+    stepper: Any = RandomizedTraining if is_training else Sampling
     return Trajectory(
         name=f"{configuration.trajectory} {configuration.number}",
         phase="optimizer" if is_training else "sampling",

@@ -1,4 +1,4 @@
-"""Planted faults, one file for each class; every function is one fault, as a porter makes it.
+"""Injected faults, one file for each class; every function is one fault, as a port may contain it.
 
 Importing this package fills `audit.case.MUTANTS`.
 """

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-import jittor as jt
 import torch.nn.functional as F
-from torch import nn
 
-from audit.case import UNREPORTED, mutant
+from audit.case import BOTH, UNREPORTED, mutant
+from audit.edits import replace_call
 from audit.layer_zoo import LAYERS
+from audit.lazy_jittor import jt
 
 TANH = "https://github.com/kyutai-labs/pocket-tts/pull/278"
 SIGMOID = "https://github.com/ROCm/AMDMIGraphX/issues/2542"
 SLOPE = "default slope: 0.01 in PyTorch and Jittor, 0.3 in Keras"
 
 
-@mutant(LAYERS, "torch", "gelu", "forward", TANH)
+@mutant(LAYERS, BOTH, "gelu", "forward", TANH)
 def tanh_for_erf(model: Any) -> None:
     """GELU by tanh."""
-    model.gelu = nn.GELU("tanh")
+    root = 0.7978845608028654  # sqrt(2 / pi)
+    replace_call(model.gelu, lambda x: x * 0.5 * (1 + (root * (x + 0.044715 * x * x * x)).tanh()))
 
 
-@mutant(LAYERS, "jittor", "gelu", "forward", TANH)
-def tanh_for_erf_in_jittor(model: Any) -> None:
-    """GELU by tanh."""
-    model.gelu.execute = lambda x: (
-        x * 0.5 * (1 + jt.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
-    )
-
-
-@mutant(LAYERS, "torch", "gelu", "forward", SIGMOID)
+@mutant(LAYERS, BOTH, "gelu", "forward", SIGMOID)
 def sigmoid_for_erf(model: Any) -> None:
     """GELU by the sigmoid, x sigmoid(1.702 x)."""
-    model.gelu.forward = lambda input: input * (1.702 * input).sigmoid()
-
-
-@mutant(LAYERS, "jittor", "gelu", "forward", SIGMOID)
-def sigmoid_for_erf_in_jittor(model: Any) -> None:
-    """GELU by the sigmoid, x sigmoid(1.702 x)."""
-    model.gelu.execute = lambda x: x * jt.sigmoid(1.702 * x)
+    replace_call(model.gelu, lambda x: x * (1.702 * x).sigmoid())
 
 
 @mutant(LAYERS, "torch", "act", "forward", SLOPE)

@@ -5,69 +5,70 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jittor as jt
 import numpy as np
 
-from audit.case import UNREPORTED, mutant
+from audit.case import BOTH, UNREPORTED, mutant
 from audit.correct_pairs import TRAINING
+from audit.edits import concatenate, wrap_call
 from audit.layer_zoo import LAYERS
 
 RANGE = "https://github.com/sangyun884/blur-diffusion/issues/4"
 TRANSPOSED = "https://github.com/developmentseed/tensorflow-eo-training/issues/11"
 COLOURS = "https://github.com/qubvel/classification_models/issues/4"
-Change = Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]
+Images = np.ndarray[Any, Any]
 
 
-def _fed(side: Any, change: Change) -> None:
-    own = side.trainer.train_step
-    side.trainer.train_step = lambda images: own(np.ascontiguousarray(change(images)))
+def _change_images(stepper: Any, change: Callable[[Images], Images]) -> None:
+    train_step = stepper.trainer.train_step
+    stepper.trainer.train_step = lambda images: train_step(np.ascontiguousarray(change(images)))
 
 
-@mutant(TRAINING, "torch", "", "optimizer", RANGE, "loss")
-def range_0_to_1(side: Any) -> None:
+@mutant(TRAINING, BOTH, "", "optimizer", RANGE, "loss", visible=lambda c: c.run.unet.image_size > 1)
+def range_0_to_1(stepper: Any) -> None:
     """Images in [0, 1] for [-1, 1]."""
-    _fed(side, lambda images: (images + 1) / 2)
+    _change_images(stepper, lambda images: (images + 1) / 2)
 
 
-@mutant(TRAINING, "jittor", "", "optimizer", RANGE, "loss")
-def range_0_to_1_in_jittor(side: Any) -> None:
-    """Images in [0, 1] for [-1, 1]."""
-    _fed(side, lambda images: (images + 1) / 2)
-
-
-@mutant(TRAINING, "torch", "", "optimizer", UNREPORTED, "loss")
-def always_mirrored(side: Any) -> None:
+@mutant(
+    TRAINING, "torch", "", "optimizer", UNREPORTED, "loss",
+    visible=lambda c: c.run.unet.image_size > 1,
+)  # fmt: skip
+def always_mirrored(stepper: Any) -> None:
     """Every image mirrored."""
-    _fed(side, lambda images: images[..., ::-1])
+    _change_images(stepper, lambda images: images[..., ::-1])
 
 
-@mutant(TRAINING, "jittor", "", "optimizer", UNREPORTED, "loss")
-def divided_by_128(side: Any) -> None:
+@mutant(
+    TRAINING, "jittor", "", "optimizer", UNREPORTED, "loss",
+    visible=lambda c: c.run.unet.image_size > 1,
+)  # fmt: skip
+def divided_by_128(stepper: Any) -> None:
     """Pixels divided by 128 and not by 127.5."""
-    _fed(side, lambda images: ((images + 1) * 127.5 / 128 - 1).astype(np.float32))
+    _change_images(stepper, lambda images: ((images + 1) * 127.5 / 128 - 1).astype(np.float32))
 
 
-@mutant(TRAINING, "jittor", "", "optimizer", UNREPORTED, "loss")
-def last_batch_kept(side: Any) -> None:
+@mutant(
+    TRAINING, "jittor", "", "optimizer", UNREPORTED, "loss",
+    visible=lambda c: c.run.unet.image_size > 1,
+)  # fmt: skip
+def last_batch_kept(stepper: Any) -> None:
     """An incomplete batch, one image short, used as it is."""
-    _fed(side, lambda images: images[:-1])
+    _change_images(stepper, lambda images: images[:-1])
 
 
-@mutant(TRAINING, "torch", "", "optimizer", TRANSPOSED, "loss")
-def rows_for_columns(side: Any) -> None:
+@mutant(
+    TRAINING, "torch", "", "optimizer", TRANSPOSED, "loss",
+    visible=lambda c: c.run.unet.image_size > 1,
+)  # fmt: skip
+def rows_for_columns(stepper: Any) -> None:
     """Height and width exchanged."""
-    _fed(side, lambda images: images.transpose(0, 1, 3, 2))
+    _change_images(stepper, lambda images: images.transpose(0, 1, 3, 2))
 
 
-@mutant(LAYERS, "torch", "", "forward", COLOURS)
+@mutant(LAYERS, BOTH, "", "forward", COLOURS)
 def channels_reversed(model: Any) -> None:
     """BGR for RGB."""
-    forward = model.forward
-    model.forward = lambda x: forward(x.flip(1))
-
-
-@mutant(LAYERS, "jittor", "", "forward", COLOURS)
-def channels_reversed_in_jittor(model: Any) -> None:
-    """BGR for RGB."""
-    execute = model.execute
-    model.execute = lambda x: execute(jt.concat([x[:, i : i + 1] for i in (3, 2, 1, 0)], dim=1))
+    wrap_call(
+        model,
+        lambda call: lambda x: call(concatenate([x[:, i : i + 1] for i in (3, 2, 1, 0)], 1)),
+    )

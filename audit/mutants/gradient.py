@@ -10,7 +10,6 @@ from torch import Tensor
 
 from audit.case import UNREPORTED, mutant
 from audit.correct_pairs import RESIDUAL, TRAINING, UNET
-from impl_jittor.operators import silu
 
 STOPPED = "Jittor 1.3.11: stop_grad() works in place, torch's detach() copies"
 REDUCTION = "https://github.com/mlcommons/algorithmic-efficiency/pull/272"
@@ -23,20 +22,21 @@ def shortcut_detached(block: Any) -> None:
     forward = block.forward
 
     def cut(x: Tensor, time: Tensor) -> Tensor:
-        own = block.shortcut(x)
-        return forward(x, time) - own + own.detach()
+        shortcut = block.shortcut(x)
+        return forward(x, time) - shortcut + shortcut.detach()
 
     block.forward = cut
 
 
 @mutant(RESIDUAL, "jittor", "", "backward", STOPPED)
 def time_stopped(block: Any) -> None:
-    """The time's share stopped in place, for a look at it."""
+    """The term from the timestep stopped in place, as when a value is only to be printed."""
+    from impl_jittor.operators import silu
 
     def execute(x: Any, time: Any) -> Any:
         h = block.conv1(silu(block.norm1(x)))
-        share = block.time_projection(silu(time)).unsqueeze(2).unsqueeze(3)
-        h = h + share.stop_grad()
+        term = block.time_projection(silu(time)).unsqueeze(2).unsqueeze(3)
+        h = h + term.stop_grad()
         h = block.conv2(block.dropout(silu(block.norm2(h))))
         return block.shortcut(x) + h
 
@@ -57,19 +57,19 @@ class _Scaled(torch.autograd.Function):
 
 @mutant(RESIDUAL, "torch", "conv2", "backward", UNREPORTED)
 def gradient_a_thousandth_too_small(block: Any) -> None:
-    """The gradient by a convolution's input scaled by 0.999, which Adam hides."""
+    """The gradient with respect to a convolution's input scaled by 0.999, which Adam hides."""
     forward = block.conv2.forward
     block.conv2.forward = lambda input: forward(_Scaled.apply(input))
 
 
 @mutant(RESIDUAL, "jittor", "norm2", "backward", UNREPORTED)
 def gradient_a_thousandth_too_small_in_jittor(block: Any) -> None:
-    """The gradient by a normalisation's input scaled by 0.999."""
+    """The gradient with respect to a normalisation's input scaled by 0.999."""
     execute = block.norm2.execute
 
     def scaled(x: Any) -> Any:
-        baseline = x.copy().stop_grad()
-        return execute(baseline + 0.999 * (x - baseline))
+        constant = x.copy().stop_grad()
+        return execute(constant + 0.999 * (x - constant))
 
     block.norm2.execute = scaled
 
@@ -82,22 +82,25 @@ def weight_without_gradient(unet: Any) -> None:
 
 
 @mutant(TRAINING, "torch", None, "optimizer", ACCUMULATED, "exp_avg of")
-def never_zeroed(side: Any) -> None:
+def never_zeroed(stepper: Any) -> None:
     """Gradients added to those of the step before."""
-    side.trainer.optimizer.zero_grad = lambda set_to_none=True: None
+    stepper.trainer.optimizer.zero_grad = lambda set_to_none=True: None
 
 
 @mutant(TRAINING, "torch", "", "optimizer", REDUCTION, "loss")
-def summed_for_averaged(side: Any) -> None:
+def summed_for_averaged(stepper: Any) -> None:
     """The loss summed over the batch."""
-    diffusion = side.trainer.diffusion
-    own = diffusion.loss
-    diffusion.loss = lambda model, x, t, noise: own(model, x, t, noise) * len(x)
+    diffusion = stepper.trainer.diffusion
+    loss = diffusion.loss
+    diffusion.loss = lambda model, x, t, noise: loss(model, x, t, noise) * len(x)
 
 
-@mutant(TRAINING, "jittor", "", "optimizer", REDUCTION, "loss")
-def summed_over_pixels(side: Any) -> None:
+@mutant(
+    TRAINING, "jittor", "", "optimizer", REDUCTION, "loss",
+    visible=lambda c: c.run.unet.image_size > 1,
+)  # fmt: skip
+def summed_over_pixels(stepper: Any) -> None:
     """The loss summed over pixels."""
-    diffusion = side.trainer.diffusion
-    own = diffusion.loss
-    diffusion.loss = lambda model, x, t, noise: own(model, x, t, noise) * (x.shape[2] * x.shape[3])
+    diffusion = stepper.trainer.diffusion
+    loss = diffusion.loss
+    diffusion.loss = lambda model, x, t, noise: loss(model, x, t, noise) * (x.shape[2] * x.shape[3])

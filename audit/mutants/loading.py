@@ -6,58 +6,44 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import jittor as jt
 import torch.nn.functional as F
 
-from audit.case import UNREPORTED, mutant
+from audit.case import BOTH, UNREPORTED, mutant
 from audit.correct_pairs import TRAINING
 from audit.layer_zoo import LAYERS
+from audit.lazy_jittor import jt
 
 SILENT = "Jittor 1.3.11 load_parameters: warns of keys that do not fit, and goes on"
 STALE = "https://github.com/pytorch/pytorch/issues/84053"
 Arrays = dict[str, Any]
 
 
-def _restoring(side: Any, change: Callable[[Arrays], Arrays]) -> None:
-    own = side.trainer.restore
-    side.trainer.restore = lambda saved: own(replace(saved, weights=change(dict(saved.weights))))
+def _change_weights(stepper: Any, change: Callable[[Arrays], Arrays]) -> None:
+    restore = stepper.trainer.restore
+    stepper.trainer.restore = lambda checkpoint: restore(
+        replace(checkpoint, weights=change(dict(checkpoint.weights)))
+    )
 
 
-@mutant(TRAINING, "torch", "", "optimizer", SILENT, "loss")
-def key_skipped(side: Any) -> None:
-    """One weight left as it was initialised."""
-    first = side.trainer.model.conv_in.weight.detach().numpy().copy()
-    _restoring(side, lambda weights: {**weights, "conv_in.weight": first * 0.5})
+@mutant(TRAINING, BOTH, "", "optimizer", SILENT, "loss")
+def key_skipped(stepper: Any) -> None:
+    """One weight left at values from before loading."""
+    first = stepper.trainer.model.conv_in.weight.detach().numpy().copy()
+    _change_weights(stepper, lambda weights: {**weights, "conv_in.weight": first * 0.5})
 
 
-@mutant(TRAINING, "jittor", "", "optimizer", SILENT, "loss")
-def key_skipped_in_jittor(side: Any) -> None:
-    """One weight left at other values than the file's."""
-    first = side.trainer.model.conv_in.weight.numpy().copy()
-    _restoring(side, lambda weights: {**weights, "conv_in.weight": first * 0.5})
-
-
-def _exchanged(weights: Arrays) -> Arrays:
+@mutant(TRAINING, BOTH, "", "optimizer", UNREPORTED, "loss")
+def two_layers_exchanged(stepper: Any) -> None:
+    """Two convolutions of one shape exchanged."""
     a, b = "middle.resnet1.conv1.weight", "middle.resnet2.conv1.weight"
-    return {**weights, a: weights[b], b: weights[a]}
-
-
-@mutant(TRAINING, "torch", "", "optimizer", UNREPORTED, "loss")
-def two_layers_exchanged(side: Any) -> None:
-    """Two convolutions of one shape exchanged."""
-    _restoring(side, _exchanged)
-
-
-@mutant(TRAINING, "jittor", "", "optimizer", UNREPORTED, "loss")
-def two_layers_exchanged_in_jittor(side: Any) -> None:
-    """Two convolutions of one shape exchanged."""
-    _restoring(side, _exchanged)
+    _change_weights(stepper, lambda weights: {**weights, a: weights[b], b: weights[a]})
 
 
 @mutant(LAYERS, "torch", "square", "forward", STALE)
 def weight_copied_at_the_start(model: Any) -> None:
     """A layer that uses a copy of its weight from before loading."""
     square = model.square
+    # What is loaded into this side is what it was built with: only another value is stale.
     copy = square.weight.detach().clone() * 0.9
     square.forward = lambda input: F.linear(input, copy.to(input.dtype), square.bias)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import jittor as jt
 import torch
 
-from audit.case import UNREPORTED, mutant
+from audit.case import BOTH, UNREPORTED, mutant, never
 from audit.correct_pairs import RESIDUAL, UNET
+from audit.edits import replace_call
 from audit.layer_zoo import LAYERS
+from audit.lazy_jittor import jt
 
 EPSILON = "https://github.com/MegEngine/MegDiffusion/issues/5"
 EPSILON_AGAIN = "https://github.com/ml-explore/mlx-examples/issues/1434"
@@ -17,21 +18,33 @@ RUNNING = "https://github.com/tinygrad/tinygrad/pull/807"
 MOMENTUM = "https://github.com/fastestimator/fastestimator/pull/1201"
 BIASED = "Jittor 1.3.11 nn.py: Var.var is biased by default, torch's unbiased"
 OUTSIDE = "https://github.com/keras-team/keras/pull/8726"
+GROUPS = "https://github.com/fkodom/yet-another-retnet/pull/11"
 
 
-@mutant(RESIDUAL, "torch", "norm1", "forward", EPSILON)
+@mutant(
+    RESIDUAL, "torch", "norm1", "forward", EPSILON,
+    visible=lambda c: c.is_spatial and c.run.unet.norm_epsilon != 1e-5,
+)  # fmt: skip
 def epsilon_left_at_pytorchs_default(block: Any) -> None:
     """GroupNorm with 1e-5 where the paper's code has 1e-6."""
     block.norm1.eps = 1e-5
 
 
-@mutant(RESIDUAL, "jittor", "norm2", "forward", EPSILON_AGAIN)
+@mutant(
+    RESIDUAL, "jittor", "norm2", "forward", EPSILON_AGAIN,
+    visible=lambda c: c.is_spatial and c.run.unet.norm_epsilon != 1e-5,
+)  # fmt: skip
 def epsilon_left_at_jittors_default(block: Any) -> None:
     """GroupNorm with 1e-5 where the paper's code has 1e-6."""
     block.norm2.epsilon = 1e-5
 
 
-@mutant(UNET, "torch", "up.0.attentions.0.norm", "forward", EPSILON_AGAIN)
+@mutant(
+    UNET, "torch", "up.0.attentions.0.norm", "forward", EPSILON_AGAIN,
+    visible=lambda c: (
+        c.is_spatial and c.structure.attends[-1] and c.run.unet.norm_epsilon != 1e-5
+    ),
+)  # fmt: skip
 def epsilon_of_one_attention(unet: Any) -> None:
     """Another epsilon in the normalisation of one attention of a whole U-Net."""
     unet.up[0].attentions[0].norm.eps = 1e-5
@@ -49,46 +62,38 @@ def layer_norm_with_epsilon_1e_6(model: Any) -> None:
     model.norm.eps = 1e-6
 
 
-@mutant(RESIDUAL, "torch", "norm1", "forward", BIASED)
-def unbiased_group_variance(block: Any) -> None:
-    """GroupNorm spelled out with torch.var, which divides by n - 1."""
-    norm = block.norm1
+def _spell_out(norm: Any, *, correction: int = 0, outside: bool = False) -> None:
+    """Write a GroupNorm out in operators, with a variance or an epsilon of another kind."""
+    is_torch = isinstance(norm, torch.nn.Module)
+    groups = norm.num_groups if is_torch else norm.groups
+    epsilon = norm.eps if is_torch else norm.epsilon
 
-    def forward(input: torch.Tensor) -> torch.Tensor:
-        x = input.reshape(input.shape[0], norm.num_groups, -1)
-        x = (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + norm.eps).sqrt()
-        return x.reshape(input.shape) * norm.weight[:, None, None] + norm.bias[:, None, None]
-
-    norm.forward = forward
-
-
-def _jittor_group_norm(norm: Any, *, correction: int = 0, outside: bool = False) -> Any:
-    def execute(x: Any) -> Any:
+    def call(x: Any) -> Any:
         N, C, H, W = x.shape
-        size = C // norm.groups * H * W
-        grouped = x.reshape(N, norm.groups, size)
+        size = C // groups * H * W
+        grouped = x.reshape(N, groups, size)
         centred = grouped - grouped.sum(2, keepdims=True) / size
-        variance = centred.sqr().sum(2, keepdims=True) / (size - correction)
-        root = jt.sqrt(variance) + 1e-6 if outside else jt.sqrt(variance + 1e-6)
+        variance = (centred * centred).sum(2, keepdims=True) / (size - correction)
+        root = variance.sqrt() + epsilon if outside else (variance + epsilon).sqrt()
         normal = (centred / root).reshape(N, C, H, W)
         return normal * norm.weight.reshape(1, C, 1, 1) + norm.bias.reshape(1, C, 1, 1)
 
-    return execute
+    replace_call(norm, call)
 
 
-@mutant(RESIDUAL, "jittor", "norm1", "forward", BIASED)
-def unbiased_group_variance_in_jittor(block: Any) -> None:
-    """GroupNorm spelled out with n - 1."""
-    block.norm1.execute = _jittor_group_norm(block.norm1, correction=1)
+@mutant(RESIDUAL, BOTH, "norm1", "forward", BIASED, visible=lambda c: c.is_spatial)
+def unbiased_group_variance(block: Any) -> None:
+    """GroupNorm with the unbiased variance, divided by n - 1."""
+    _spell_out(block.norm1, correction=1)
 
 
-@mutant(RESIDUAL, "jittor", "norm2", "forward", OUTSIDE)
+@mutant(RESIDUAL, "jittor", "norm2", "forward", OUTSIDE, visible=lambda c: c.is_spatial)
 def epsilon_outside_the_root(block: Any) -> None:
     """Divides by sqrt(variance) + epsilon."""
-    block.norm2.execute = _jittor_group_norm(block.norm2, outside=True)
+    _spell_out(block.norm2, outside=True)
 
 
-@mutant(RESIDUAL, "torch", "norm2", "forward", UNREPORTED)
+@mutant(RESIDUAL, "torch", "norm2", "forward", UNREPORTED, visible=lambda c: c.is_spatial)
 def shift_not_applied(block: Any) -> None:
     """GroupNorm without its bias."""
     norm = block.norm2
@@ -97,7 +102,7 @@ def shift_not_applied(block: Any) -> None:
     )
 
 
-@mutant(RESIDUAL, "jittor", "norm2", "forward", UNREPORTED)
+@mutant(RESIDUAL, "jittor", "norm2", "forward", UNREPORTED, visible=lambda c: c.is_spatial)
 def scale_not_applied(block: Any) -> None:
     """GroupNorm without its weight."""
     norm, execute = block.norm2, block.norm2.execute
@@ -110,16 +115,15 @@ def scale_not_applied(block: Any) -> None:
 
 
 @mutant(
-    RESIDUAL, "torch", "norm1", "forward", "https://github.com/fkodom/yet-another-retnet/pull/11"
-)
+    RESIDUAL, "torch", "norm1", "forward", GROUPS,
+    visible=lambda c: c.is_spatial and c.run.unet.norm_groups != 2,
+)  # fmt: skip
 def other_number_of_groups(block: Any) -> None:
     """Two groups for four."""
     block.norm1.num_groups = 2
 
 
-@mutant(
-    RESIDUAL, "jittor", "norm1", "forward", "https://github.com/fkodom/yet-another-retnet/pull/11"
-)
+@mutant(RESIDUAL, "jittor", "norm1", "forward", GROUPS, visible=never)
 def one_group_for_each_channel(block: Any) -> None:
     """As many groups as channels: an instance norm."""
     block.norm1.groups = 8
@@ -128,8 +132,8 @@ def one_group_for_each_channel(block: Any) -> None:
 @mutant(LAYERS, "jittor", "batch", "forward", RUNNING, "running_var")
 def biased_running_variance(model: Any) -> None:
     """Jittor's own BatchNorm, whose running variance is biased."""
-    own = jt.nn.BatchNorm2d.execute
-    model.batch.execute = lambda x: own(model.batch, x)
+    execute = jt.nn.BatchNorm2d.execute
+    model.batch.execute = lambda x: execute(model.batch, x)
 
 
 @mutant(LAYERS, "torch", "batch", "forward", MOMENTUM, "running_mean")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jittor as jt
 import torch
 
-from audit.case import UNREPORTED, mutant
+from audit.case import BOTH, UNREPORTED, mutant
 from audit.correct_pairs import TRAINING
-from impl_jittor.operators import constant
-from impl_jittor.optim import learning_rate as jittor_rate
+from audit.lazy_jittor import jt
 from impl_torch.optim import learning_rate
 
 BETA1 = "https://github.com/wilile26811249/ViTGAN/issues/8"
@@ -24,7 +22,15 @@ DECAY = "Loshchilov & Hutter 2019: L2 and decoupled decay differ"
 
 
 def _step(optimizer: Any, *, hat: bool = False, corrected: bool = True, decay: float = 0.0) -> Any:
-    """Return Jittor's step of Adam, with options that should not be."""
+    """Return Jittor's step of Adam with an option that makes it another optimizer.
+
+    Args:
+        optimizer: Jittor's `Adam`.
+        hat: whether epsilon is added before the bias correction.
+        corrected: whether the moments' bias is corrected.
+        decay: decoupled weight decay.
+    """
+    from impl_jittor.operators import constant
 
     def step(loss: Any = None, retain_graph: bool = False) -> None:
         optimizer.pre_step(loss, retain_graph)
@@ -50,71 +56,73 @@ def _step(optimizer: Any, *, hat: bool = False, corrected: bool = True, decay: f
 
 
 @mutant(TRAINING, "jittor", None, "optimizer", HAT, "weights of")
-def epsilon_hat(side: Any) -> None:
+def epsilon_hat(stepper: Any) -> None:
     """Epsilon added before the bias correction, as in Jittor's own Adam."""
-    side.trainer.optimizer.step = _step(side.trainer.optimizer, hat=True)
+    stepper.trainer.optimizer.step = _step(stepper.trainer.optimizer, hat=True)
 
 
 @mutant(TRAINING, "torch", None, "optimizer", EPSILON, "weights of")
-def epsilon_of_tensorflow(side: Any) -> None:
+def epsilon_of_tensorflow(stepper: Any) -> None:
     """1e-7 for 1e-8."""
-    side.trainer.optimizer.param_groups[0]["eps"] = 1e-7
+    stepper.trainer.optimizer.param_groups[0]["eps"] = 1e-7
 
 
-@mutant(TRAINING, "torch", None, "optimizer", BETA2, "exp_avg_sq of")
-def beta2_too_small(side: Any) -> None:
+@mutant(
+    TRAINING, "torch", None, "optimizer", BETA2, "exp_avg_sq of",
+    visible=lambda c: c.run.train.betas[0] != 0.9,
+)  # fmt: skip
+def beta2_too_small(stepper: Any) -> None:
     """beta_2 0.99 for 0.999."""
-    side.trainer.optimizer.param_groups[0]["betas"] = (0.9, 0.99)
+    stepper.trainer.optimizer.param_groups[0]["betas"] = (0.9, 0.99)
 
 
-@mutant(TRAINING, "jittor", None, "optimizer", BETA1, "exp_avg of")
-def beta1_of_gans(side: Any) -> None:
+@mutant(
+    TRAINING, "jittor", None, "optimizer", BETA1, "exp_avg of",
+    visible=lambda c: c.run.train.betas[0] != 0.5,
+)  # fmt: skip
+def beta1_of_gans(stepper: Any) -> None:
     """beta_1 0.5 for 0.9."""
-    side.trainer.optimizer.betas = (0.5, 0.999)
+    stepper.trainer.optimizer.betas = (0.5, 0.999)
 
 
 @mutant(TRAINING, "jittor", None, "optimizer", HAT, "weights of")
-def no_bias_correction(side: Any) -> None:
+def no_bias_correction(stepper: Any) -> None:
     """Moments used as they are."""
-    side.trainer.optimizer.step = _step(side.trainer.optimizer, corrected=False)
+    stepper.trainer.optimizer.step = _step(stepper.trainer.optimizer, corrected=False)
 
 
 @mutant(TRAINING, "torch", None, "optimizer", DECAY, "exp_avg of")
-def decay_in_the_gradient(side: Any) -> None:
+def decay_in_the_gradient(stepper: Any) -> None:
     """Weight decay added to the gradient, where there should be none."""
-    side.trainer.optimizer.param_groups[0]["weight_decay"] = 1e-4
+    stepper.trainer.optimizer.param_groups[0]["weight_decay"] = 1e-4
 
 
 @mutant(TRAINING, "jittor", None, "optimizer", DECAY, "weights of")
-def decay_of_adamw(side: Any) -> None:
+def decay_of_adamw(stepper: Any) -> None:
     """AdamW's default decay of PyTorch, 0.01, where there should be none."""
-    side.trainer.optimizer.step = _step(side.trainer.optimizer, decay=0.01)
+    stepper.trainer.optimizer.step = _step(stepper.trainer.optimizer, decay=0.01)
 
 
-def _rate_of_the_next_step(side: Any, rate: Any) -> None:
-    trainer = side.trainer
-    own = trainer.optimizer.update
-    trainer.optimizer.update = lambda loss, lr, clip: own(
-        loss, rate(trainer.step + 1, trainer.config.train), clip
+@mutant(
+    TRAINING, BOTH, None, "optimizer", WARM_UP, "weights of",
+    visible=lambda c: c.run.train.warmup_steps > 0,
+)  # fmt: skip
+def warm_up_off_by_one(stepper: Any) -> None:
+    """The learning rate of the step after."""
+    trainer = stepper.trainer
+    update = trainer.optimizer.update
+    trainer.optimizer.update = lambda loss, lr, clip: update(
+        loss, learning_rate(trainer.step + 1, trainer.config.train), clip
     )
 
 
-@mutant(TRAINING, "torch", None, "optimizer", WARM_UP, "weights of")
-def warm_up_off_by_one(side: Any) -> None:
-    """The learning rate of the step after."""
-    _rate_of_the_next_step(side, learning_rate)
-
-
-@mutant(TRAINING, "jittor", None, "optimizer", WARM_UP, "weights of")
-def warm_up_off_by_one_in_jittor(side: Any) -> None:
-    """The learning rate of the step after."""
-    _rate_of_the_next_step(side, jittor_rate)
-
-
-@mutant(TRAINING, "torch", None, "optimizer", BY_VALUE, "exp_avg of")
-def clipped_by_value(side: Any) -> None:
+@mutant(
+    TRAINING, "torch", None, "optimizer", BY_VALUE, "exp_avg of",
+    visible=lambda c: c.clips_gradients,
+)  # fmt: skip
+def clipped_by_value(stepper: Any) -> None:
     """Gradients clipped one by one and not by their norm."""
-    optimizer = side.trainer.optimizer
+    optimizer = stepper.trainer.optimizer
 
     def update(loss: Any, lr: float, clip_norm: float) -> None:
         optimizer.param_groups[0]["lr"] = lr
@@ -126,9 +134,12 @@ def clipped_by_value(side: Any) -> None:
     optimizer.update = update
 
 
-@mutant(TRAINING, "jittor", None, "optimizer", UNREPORTED, "exp_avg of")
-def clipped_harder(side: Any) -> None:
+@mutant(
+    TRAINING, "jittor", None, "optimizer", UNREPORTED, "exp_avg of",
+    visible=lambda c: c.clips_gradients,
+)  # fmt: skip
+def clipped_harder(stepper: Any) -> None:
     """The norm clipped at a tenth."""
-    optimizer = side.trainer.optimizer
-    own = optimizer.update
-    optimizer.update = lambda loss, lr, clip: own(loss, lr, clip / 10)
+    optimizer = stepper.trainer.optimizer
+    update = optimizer.update
+    optimizer.update = lambda loss, lr, clip: update(loss, lr, clip / 10)

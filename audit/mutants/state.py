@@ -14,11 +14,13 @@ from audit.layer_zoo import LAYERS
 TRAINING = "https://github.com/fxia22/pointnet.pytorch/pull/19"
 DROPPING = "https://github.com/rixwew/pytorch-fm/issues/21"
 FRESH = "Jittor 1.3.11: a fresh module is in evaluation mode, torch's in training mode"
-EVALUATING = PairBase(replace(LAYERS.pair, name="layers, evaluating", training=False))
-QUIET = PairBase(replace(RESIDUAL.pair, name="residual block, evaluating", training=False))
+EVALUATED_LAYERS = PairBase(replace(LAYERS.pair, name="layers, evaluating", training=False))
+EVALUATED_BLOCK = PairBase(
+    replace(RESIDUAL.pair, name="residual block, evaluating", training=False)
+)
 
 
-@mutant(EVALUATING, "torch", "batch", "forward", TRAINING)
+@mutant(EVALUATED_LAYERS, "torch", "batch", "forward", TRAINING)
 def batch_statistics_when_evaluating(model: Any) -> None:
     """BatchNorm with the batch's statistics in evaluation."""
     batch = model.batch
@@ -27,7 +29,7 @@ def batch_statistics_when_evaluating(model: Any) -> None:
     )
 
 
-@mutant(EVALUATING, "jittor", "batch", "forward", FRESH)
+@mutant(EVALUATED_LAYERS, "jittor", "batch", "forward", FRESH)
 def batch_statistics_when_evaluating_in_jittor(model: Any) -> None:
     """BatchNorm left in training mode."""
     batch = model.batch
@@ -40,13 +42,15 @@ def batch_statistics_when_evaluating_in_jittor(model: Any) -> None:
     batch.execute = training
 
 
-@mutant(QUIET, "torch", "dropout", "forward", DROPPING)
+@mutant(EVALUATED_BLOCK, "torch", "dropout", "forward", DROPPING)
 def dropping_when_evaluating(block: Any) -> None:
     """Dropout in evaluation."""
     block.dropout.forward = lambda x: F.dropout(x, 0.1, training=True)
 
 
-@mutant(RESIDUAL, "jittor", "dropout", "forward", FRESH)
+@mutant(
+    RESIDUAL, "jittor", "dropout", "forward", FRESH, visible=lambda c: c.drops_out and c.training
+)
 def not_dropping_when_training(block: Any) -> None:
     """Dropout off in training."""
     block.dropout.rate = 0.0

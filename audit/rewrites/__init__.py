@@ -1,4 +1,4 @@
-"""Benign rewrites, one file for each part that is rewritten: the same function in other words.
+"""Rewrites that leave the same function, one file for each part that is rewritten.
 
 Importing this package fills `audit.case.REWRITES`.
 """

@@ -1,11 +1,10 @@
-"""Activations in other words."""
+"""Equivalent forms of activations."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import jittor as jt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from audit.case import rewrite
 from audit.correct_pairs import RESIDUAL, TIME
 from audit.layer_zoo import LAYERS
+from audit.lazy_jittor import jt
 
 
 def _block(block: Any, silu: Any) -> None:

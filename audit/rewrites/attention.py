@@ -1,11 +1,10 @@
-"""Attention in other words: fused, chunked, softmax spelled out."""
+"""Equivalent forms of attention: fused, chunked, softmax spelled out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import jittor as jt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,11 +12,12 @@ from torch import Tensor
 from audit.case import rewrite
 from audit.correct_pairs import ATTENTION
 from audit.layer_zoo import LAYERS
+from audit.lazy_jittor import jt
 
 Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def _with(module: Any, mix: Mix) -> None:
+def _replace_mixing(module: Any, mix: Mix) -> None:
     def forward(x: Tensor) -> Tensor:
         N, C, H, W = x.shape
         h = module.norm(x).reshape(N, C, H * W).transpose(1, 2)
@@ -34,13 +34,13 @@ def _scores(q: Tensor, k: Tensor) -> Tensor:
 @rewrite(ATTENTION)
 def spelled_out(module: Any) -> None:
     """Two products and a softmax."""
-    _with(module, lambda q, k, v: torch.softmax(_scores(q, k), -1) @ v)
+    _replace_mixing(module, lambda q, k, v: torch.softmax(_scores(q, k), -1) @ v)
 
 
 @rewrite(ATTENTION)
 def query_scaled_first(module: Any) -> None:
     """The scale applied to the queries."""
-    _with(
+    _replace_mixing(
         module,
         lambda q, k, v: torch.softmax(q * q.shape[-1] ** -0.5 @ k.transpose(1, 2), -1) @ v,
     )
@@ -54,7 +54,7 @@ def scale_shared(module: Any) -> None:
         root = q.shape[-1] ** -0.25
         return torch.softmax((q * root) @ (k * root).transpose(1, 2), -1) @ v
 
-    _with(module, mix)
+    _replace_mixing(module, mix)
 
 
 @rewrite(ATTENTION)
@@ -66,7 +66,7 @@ def maximum_taken_out(module: Any) -> None:
         weights = torch.exp(scores - scores.amax(-1, keepdim=True))
         return weights / weights.sum(-1, keepdim=True) @ v
 
-    _with(module, mix)
+    _replace_mixing(module, mix)
 
 
 @rewrite(ATTENTION)
@@ -77,13 +77,13 @@ def by_logsumexp(module: Any) -> None:
         scores = _scores(q, k)
         return torch.exp(scores - torch.logsumexp(scores, -1, keepdim=True)) @ v
 
-    _with(module, mix)
+    _replace_mixing(module, mix)
 
 
 @rewrite(ATTENTION)
 def by_log_softmax(module: Any) -> None:
     """Softmax as the exponential of its logarithm."""
-    _with(module, lambda q, k, v: F.log_softmax(_scores(q, k), -1).exp() @ v)
+    _replace_mixing(module, lambda q, k, v: F.log_softmax(_scores(q, k), -1).exp() @ v)
 
 
 @rewrite(ATTENTION)
@@ -93,7 +93,7 @@ def chunked(module: Any) -> None:
     def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return torch.cat([F.scaled_dot_product_attention(part, k, v) for part in q.chunk(4, 1)], 1)
 
-    _with(module, mix)
+    _replace_mixing(module, mix)
 
 
 @rewrite(ATTENTION)
@@ -105,7 +105,7 @@ def divided_at_the_end(module: Any) -> None:
         weights = torch.exp(scores - scores.amax(-1, keepdim=True))
         return weights @ v / weights.sum(-1, keepdim=True)
 
-    _with(module, mix)
+    _replace_mixing(module, mix)
 
 
 @rewrite(ATTENTION)
@@ -116,13 +116,13 @@ def by_einsum(module: Any) -> None:
         scores = torch.einsum("nic,njc->nij", q, k) * q.shape[-1] ** -0.5
         return torch.einsum("nij,njc->nic", torch.softmax(scores, -1), v)
 
-    _with(module, mix)
+    _replace_mixing(module, mix)
 
 
 @rewrite(ATTENTION)
 def one_head_of_many(module: Any) -> None:
     """Fused attention with an axis of heads, of which there is one."""
-    _with(
+    _replace_mixing(
         module,
         lambda q, k, v: F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0],
     )
@@ -149,8 +149,8 @@ def heads_fused(model: Any) -> None:
 
     def forward(x: Tensor) -> Tensor:
         q, k, v = (heads.split(f(x)) for f in (heads.query, heads.key, heads.value))
-        cross_framework = F.scaled_dot_product_attention(q, k, v)
-        return heads.out(cross_framework.permute(0, 2, 1, 3).reshape(x.shape))
+        h = F.scaled_dot_product_attention(q, k, v)
+        return heads.out(h.permute(0, 2, 1, 3).reshape(x.shape))
 
     heads.forward = forward
 

@@ -1,10 +1,9 @@
-"""Convolutions and resizing in other words."""
+"""Equivalent forms of convolutions and resizing."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import jittor as jt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch import Tensor
 from audit.case import rewrite
 from audit.correct_pairs import DOWNSAMPLE, RESIDUAL, UPSAMPLE
 from audit.layer_zoo import LAYERS
+from audit.lazy_jittor import jt
 
 
 @rewrite(RESIDUAL)

@@ -1,4 +1,4 @@
-"""The same numbers elsewhere in memory, computed again, or in other batches."""
+"""The same values in another memory layout, recomputed, or in other batches."""
 
 from __future__ import annotations
 

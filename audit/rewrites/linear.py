@@ -1,4 +1,4 @@
-"""Linear layers in other words: split, fused, by other products."""
+"""Equivalent forms of linear layers: split, fused, by other products."""
 
 from __future__ import annotations
 

@@ -1,22 +1,22 @@
-"""Normalisations in other words: passes, order of sums, fused or spelled out."""
+"""Equivalent forms of normalisations: passes, order of sums, fused or spelled out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import jittor as jt
 import torch
 from torch import Tensor
 
 from audit.case import rewrite
 from audit.correct_pairs import RESIDUAL
 from audit.layer_zoo import LAYERS
+from audit.lazy_jittor import jt
 
 Moments = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-def _spelled(norm: Any, moments: Moments) -> Callable[[Tensor], Tensor]:
+def _group_norm(norm: Any, moments: Moments) -> Callable[[Tensor], Tensor]:
     def forward(input: Tensor) -> Tensor:
         x = input.reshape(input.shape[0], norm.num_groups, -1)
         mean, variance = moments(x)
@@ -39,19 +39,19 @@ def _one_pass(x: Tensor) -> tuple[Tensor, Tensor]:
 @rewrite(RESIDUAL)
 def two_passes(block: Any) -> None:
     """Variance as the mean of squared deviations."""
-    block.norm1.forward = _spelled(block.norm1, _two_pass)
+    block.norm1.forward = _group_norm(block.norm1, _two_pass)
 
 
 @rewrite(RESIDUAL)
 def one_pass(block: Any) -> None:
     """Variance as E[x^2] - E[x]^2."""
-    block.norm1.forward = _spelled(block.norm1, _one_pass)
+    block.norm1.forward = _group_norm(block.norm1, _one_pass)
 
 
 @rewrite(RESIDUAL)
 def one_pass_in_the_second(block: Any) -> None:
     """Variance as E[x^2] - E[x]^2, in the other normalisation."""
-    block.norm2.forward = _spelled(block.norm2, _one_pass)
+    block.norm2.forward = _group_norm(block.norm2, _one_pass)
 
 
 @rewrite(RESIDUAL)
@@ -63,7 +63,7 @@ def shifted_pass(block: Any) -> None:
         mean, variance = _one_pass(x - first)
         return mean + first, variance
 
-    block.norm1.forward = _spelled(block.norm1, moments)
+    block.norm1.forward = _group_norm(block.norm1, moments)
 
 
 @rewrite(RESIDUAL)
@@ -75,13 +75,13 @@ def summed_in_halves(block: Any) -> None:
         (a, va), (b, vb) = parts
         return (a + b) / 2, (va + vb) / 2 + ((a - b) / 2).square()
 
-    block.norm2.forward = _spelled(block.norm2, moments)
+    block.norm2.forward = _group_norm(block.norm2, moments)
 
 
 @rewrite(RESIDUAL)
 def summed_backwards(block: Any) -> None:
     """The sums taken from the other end."""
-    block.norm1.forward = _spelled(block.norm1, lambda x: _two_pass(x.flip(-1)))
+    block.norm1.forward = _group_norm(block.norm1, lambda x: _two_pass(x.flip(-1)))
 
 
 @rewrite(RESIDUAL)

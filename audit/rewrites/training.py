@@ -1,4 +1,4 @@
-"""Training in other words: equivalent optimizers, averages and losses."""
+"""Equivalent forms of training: optimizers, averages and losses."""
 
 from __future__ import annotations
 
@@ -8,42 +8,41 @@ import torch
 
 from audit.case import rewrite
 from audit.correct_pairs import TRAINING
-from impl_jittor.operators import constant
 
 
 @rewrite(TRAINING)
-def adam_for_each_tensor(side: Any) -> None:
+def adam_for_each_tensor(stepper: Any) -> None:
     """Adam tensor by tensor and not all at once."""
-    side.trainer.optimizer.param_groups[0].update(fused=False, foreach=False)
+    stepper.trainer.optimizer.param_groups[0].update(fused=False, foreach=False)
 
 
 @rewrite(TRAINING)
-def adam_of_several_tensors(side: Any) -> None:
+def adam_of_several_tensors(stepper: Any) -> None:
     """Adam on lists of tensors."""
-    side.trainer.optimizer.param_groups[0].update(fused=False, foreach=True)
+    stepper.trainer.optimizer.param_groups[0].update(fused=False, foreach=True)
 
 
 @rewrite(TRAINING)
-def weights_with_the_channels_first(side: Any) -> None:
+def weights_with_the_channels_first(stepper: Any) -> None:
     """Weights in another order in memory."""
-    side.trainer.model.to(memory_format=torch.contiguous_format)
-    # The fused kernel walks weights and moments side by side as they lie in memory.
-    side.trainer.optimizer.param_groups[0].update(fused=False)
+    stepper.trainer.model.to(memory_format=torch.contiguous_format)
+    # The fused kernel reads weights and moments in the order in which they lie in memory.
+    stepper.trainer.optimizer.param_groups[0].update(fused=False)
 
 
 @rewrite(TRAINING)
-def loss_spelled_out(side: Any) -> None:
+def loss_spelled_out(stepper: Any) -> None:
     """The mean of squares in operators."""
-    diffusion = side.trainer.diffusion
+    diffusion = stepper.trainer.diffusion
     diffusion.loss = lambda model, x, t, noise: (
         (model(diffusion.q_sample(x, t, noise), t) - noise).square().sum() / x.numel()
     )
 
 
 @rewrite(TRAINING)
-def average_as_a_sum(side: Any) -> None:
+def average_as_a_sum(stepper: Any) -> None:
     """Decay average + (1 - decay) weight."""
-    ema = side.trainer.ema
+    ema = stepper.trainer.ema
 
     def update(model: Any) -> None:
         with torch.no_grad():
@@ -54,9 +53,11 @@ def average_as_a_sum(side: Any) -> None:
 
 
 @rewrite(TRAINING, "jittor")
-def average_as_a_sum_in_jittor(side: Any) -> None:
+def average_as_a_sum_in_jittor(stepper: Any) -> None:
     """Decay average + (1 - decay) weight."""
-    ema = side.trainer.ema
+    from impl_jittor.operators import constant
+
+    ema = stepper.trainer.ema
 
     def update(model: Any) -> None:
         for name, weight in model.named_parameters():
@@ -67,8 +68,8 @@ def average_as_a_sum_in_jittor(side: Any) -> None:
 
 
 @rewrite(TRAINING)
-def gradients_set_to_zero(side: Any) -> None:
-    """Gradients zeroed and not dropped."""
-    optimizer = side.trainer.optimizer
-    own = optimizer.zero_grad
-    optimizer.zero_grad = lambda: own(set_to_none=False)
+def gradients_set_to_zero(stepper: Any) -> None:
+    """Gradients set to zero and not to None."""
+    optimizer = stepper.trainer.optimizer
+    zero_grad = optimizer.zero_grad
+    optimizer.zero_grad = lambda: zero_grad(set_to_none=False)

@@ -1,0 +1,123 @@
+"""Files appear complete or not at all."""
+
+import os
+import re
+import stat
+from contextlib import contextmanager
+
+import pytest
+
+import safe_files
+
+
+@pytest.fixture
+def refuses():
+    """Return a block that must end in a CannotWrite of one line with each part in it, literally."""
+
+    @contextmanager
+    def block(*parts):
+        with pytest.raises(safe_files.CannotWrite) as caught:
+            yield
+        text = str(caught.value)
+        assert re.fullmatch(r"[^\n]+", text), f"not one line: {text!r}"
+        for part in parts:
+            assert str(part) in text
+
+    return block
+
+
+@pytest.fixture
+def listing():
+    """Return a function that lists the files below a folder, hidden ones too."""
+    return lambda folder: {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_the_file_appears_only_when_the_block_succeeds(tmp_path, listing):
+    path = tmp_path / "new" / "folder" / "report.txt"
+    with safe_files.replacing(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".txt"
+        temporary.write_text("complete")
+        assert not path.exists()
+    assert path.read_text() == "complete"
+    assert listing(tmp_path) == {"new/folder/report.txt"}
+
+
+@pytest.mark.parametrize("crash", [RuntimeError, KeyboardInterrupt])
+def test_a_crash_leaves_the_old_file_and_nothing_else(tmp_path, listing, crash):
+    path = tmp_path / "old.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(crash), safe_files.replacing(path) as temporary:  # noqa: PT012
+        temporary.write_bytes(b"half")
+        raise crash
+    assert path.read_bytes() == b"old"
+    assert listing(tmp_path) == {"old.bin"}
+
+
+def test_the_bytes_reach_the_disk_before_the_move(tmp_path, monkeypatch):
+    order = []
+    fsync, replace = os.fsync, os.replace
+
+    def recorded(name, function):
+        def call(*arguments):
+            order.append(name)
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", recorded("fsync", fsync))
+    monkeypatch.setattr(os, "replace", recorded("replace", replace))
+    safe_files.write_text(tmp_path / "durable.txt", "x")
+    assert order == ["fsync", "replace", "fsync"]  # the file, the move, the folder
+
+
+def test_the_mode_is_that_of_an_ordinary_file_whatever_the_writer_leaves(tmp_path):
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    with safe_files.replacing(tmp_path / "written") as temporary:
+        temporary.chmod(0o600)
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (ordinary, tmp_path / "written")]
+    assert modes[0] == modes[1]
+
+
+def test_a_path_below_a_file_is_refused(tmp_path, refuses, listing):
+    (tmp_path / "file").write_text("in the way")
+    with refuses(tmp_path / "file", "cannot be written into: it is a file"):
+        safe_files.write_text(tmp_path / "file" / "x.png", "never")
+    with refuses(tmp_path / "file" / "deep", "cannot be written: Not a directory"):
+        safe_files.write_text(tmp_path / "file" / "deep" / "x.png", "never")
+    assert listing(tmp_path) == {"file"}
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path, refuses, listing):
+    with refuses(tmp_path, "it is a folder"):
+        safe_files.write_text(tmp_path, "never")
+    assert listing(tmp_path) == set()
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, refuses, listing):
+    path = tmp_path / "old.txt"
+    path.write_text("old")
+    with refuses(path, "No space left on device"), safe_files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(28, "No space left on device")
+    assert path.read_text() == "old"
+    assert listing(tmp_path) == {"old.txt"}
+
+
+def test_what_killed_writers_left_is_swept_away_and_nothing_else(tmp_path):
+    (tmp_path / "below").mkdir()
+    left = [tmp_path / ".run.0a1b2c3d.json", tmp_path / "below" / ".part_0001.deadbeef.npz"]
+    kept = [tmp_path / name for name in (".hidden", ".x.json", "a.0a1b2c3d.json", "below/x.npz")]
+    for path in (*left, *kept):
+        path.write_text("")
+    safe_files.sweep(tmp_path)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)
+
+
+def test_a_message_of_many_lines_becomes_one(tmp_path, refuses):
+    with refuses("a b"), safe_files.replacing(tmp_path / "x"):
+        raise OSError("a\n   b")
