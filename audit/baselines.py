@@ -18,7 +18,7 @@ from audit.correct_pairs import PairBase
 from parity.base.numerics import Array
 from parity.errors import CannotCompare
 from parity.pair import Pair
-from parity.pair_check import prepare
+from parity.prepare import prepare
 from parity.trace.recorder import run_end_to_end
 
 # (reference in float64, reference, candidate) -> whether the rule lets one tensor pass

@@ -1,4 +1,4 @@
-"""The `ddpm` program: one thin file a command. Reads options, calls the rooms, prints."""
+"""The program `ddpm`: one thin file a command, which reads options and calls other packages."""
 
 from ddpm_cli.program import main
 

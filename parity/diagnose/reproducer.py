@@ -13,7 +13,7 @@ from parity.base.numerics import Array, Precision
 from parity.compare.side_runner import Values
 from parity.errors import CannotCompare
 from parity.pair import Pair
-from parity.pair_check import prepare
+from parity.prepare import prepare
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.report.text import where
