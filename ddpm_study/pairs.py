@@ -260,3 +260,13 @@ def process_trajectory(size: int) -> Trajectory:
         steps=SHARED_STEPS,
         free=SHARED_STEPS,
     )
+
+
+def everyday() -> list[Pair | Trajectory]:
+    """Return what `pytest parity` compares each time."""
+    return [*pairs(), *trajectories(), process_trajectory(2)]
+
+
+def large() -> list[Pair | Trajectory]:
+    """Return what takes minutes, for `pytest parity -m slow`."""
+    return [*large_pairs(), *map(process_trajectory, (3, 4))]
