@@ -18,11 +18,11 @@ from PIL import Image
 from ddpm.errors import InputError
 from safe_files import CannotWrite, replacing
 
-REDUCTION = 2  # photographs are reduced first, so that a patch shows more than one surface
+SHRUNK = 2  # photographs are halved first, so that a patch shows more than one surface
 
 
 def photographs() -> dict[str, Image.Image]:
-    """Return the photographs by name, china and flower.
+    """Return china and flower, by name.
 
     Raises:
         InputError: scikit-learn is not installed.
@@ -31,8 +31,8 @@ def photographs() -> dict[str, Image.Image]:
         from sklearn.datasets import load_sample_images
     except ImportError as error:
         raise InputError(
-            f"the photographs come with scikit-learn ({error}); type pip install --no-deps"
-            " scikit-learn joblib threadpoolctl"
+            f"the photographs are scikit-learn's ({error}); type pip install --no-deps scikit-learn"
+            " joblib threadpoolctl"
         ) from None
     samples = load_sample_images()
     return {
