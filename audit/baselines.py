@@ -108,9 +108,9 @@ def record(case: Mutant | Rewrite) -> dict[str, Any]:
 def _tensors(pair: Pair) -> list[tuple[Array, Array, Array]]:
     """Return outputs and gradients as (reference in float64, reference, candidate)."""
     runner = prepare(pair).runner
-    exact = run_end_to_end(runner.reference, runner.run(runner.reference, "float64"))
-    reference = run_end_to_end(runner.reference, runner.run(runner.reference, "float32"))
-    candidate = run_end_to_end(runner.candidate, runner.run(runner.candidate, "float32"))
+    exact = run_end_to_end(runner.reference, runner.run_spec(runner.reference, "float64"))
+    reference = run_end_to_end(runner.reference, runner.run_spec(runner.reference, "float32"))
+    candidate = run_end_to_end(runner.candidate, runner.run_spec(runner.candidate, "float32"))
     traces = (exact, reference, candidate)
     outputs = [tuple(trace.arrived[tap] for trace in traces) for tap in exact.arrived]
     gradients = [tuple(trace.parameters[path] for trace in traces) for path in exact.parameters]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
+from importlib import import_module
 from typing import Any
 
-import mpmath
 import numpy as np
 
-from audit.case import BOTH, Edit, Side
+from audit.case import Edit, Side
 from ddpm.config import DiffusionConfig, RunConfig, preset
 from ddpm_study.exact_schedule import conditioning, exact_tables
 from ddpm_study.pairs import Sampling, Training, pairs
 from parity.base.numerics import Array, Precision
-from parity.compare.tables import judge_table
+from parity.compare.tables import Tables
 from parity.pair import Pair
-from parity.pair_check import outcome
+from parity.pair_check import compare
 from parity.report.report import Report
 from parity.test_schedule import TABLES
 from parity.trace.bound_model import randomize_constant_parameters
@@ -46,7 +46,7 @@ class PairBase:
 
     def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
         """Compare both sides of the pair, one of them edited."""
-        return outcome(self.edited(side, edit), seed=seed)
+        return compare(self.edited(side, edit), seed=seed)
 
 
 def build_edited(build: Callable[..., Any], edit: Edit, *arguments: Any) -> Any:
@@ -78,7 +78,7 @@ class TrajectoryBase:
 
     def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
         """Compare both sides of the trajectory, one of them edited."""
-        return outcome(self.edited(side, edit), seed=seed)
+        return compare(self.edited(side, edit), seed=seed)
 
 
 @dataclass(frozen=True)
@@ -88,36 +88,31 @@ class ScheduleBase:
     name: str
     config: DiffusionConfig
 
+    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Tables:
+        """Return the tables of both sides, one of them edited."""
+        edits = {side: edit} if edit is not None else {}
+        return Tables(
+            name=self.name,
+            reference=lambda: _tables("torch", self.config, edits.get("torch")),
+            candidate=lambda: _tables("jittor", self.config, edits.get("jittor")),
+            exact=partial(_exact, self.config),
+        )
+
     def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
-        """Judge each table as `parity.test_schedule` does; nothing in it is random."""
-        tables = {role: self._tables(role, edit if side == role else None) for role in BOTH}
-        exact = _exact(self.config)
-        with mpmath.workdps(60):
-            findings = [
-                judge_table(name, tables["torch"][name], tables["jittor"][name], *exact[name])
-                for name in TABLES
-            ]
-        return Report(pair=self.name, findings=tuple(findings))
-
-    def _tables(self, side: Side, edit: Edit | None) -> dict[str, np.ndarray[Any, Any]]:
-        schedule = _schedule(side)(self.config)
-        if edit is not None:
-            schedule = edit(schedule) or schedule
-        return {name: np.asarray(getattr(schedule, name)) for name in TABLES}
+        """Compare every table with its exact values; nothing in it is random."""
+        return compare(self.edited(side, edit), seed=seed)
 
 
-@cache
-def _exact(config: DiffusionConfig) -> dict[str, tuple[Sequence[mpmath.mpf], float]]:
+def _tables(side: Side, config: DiffusionConfig, edit: Edit | None) -> dict[str, Array]:
+    build = import_module(f"impl_{side}.schedule").Schedule
+    schedule = build_edited(build, edit, config) if edit else build(config)
+    return {name: np.asarray(getattr(schedule, name)) for name in TABLES}
+
+
+def _exact(config: DiffusionConfig) -> dict[str, tuple[list[Any], float]]:
     """Return the exact values of each table, and how many operations round on the way to one."""
-    with mpmath.workdps(60):
-        exact = exact_tables(config)
-        return {n: (exact[n], conditioning(exact, n, config.schedule)) for n in TABLES}
-
-
-def _schedule(side: Side) -> Any:
-    from importlib import import_module
-
-    return import_module(f"impl_{side}.schedule").Schedule
+    exact = exact_tables(config)
+    return {name: (exact[name], conditioning(exact, name, config.schedule)) for name in TABLES}
 
 
 _PARTS = {pair.name: pair for pair in pairs()}
@@ -141,8 +136,6 @@ def two_copies(base: PairBase) -> PairBase:
 
 
 def _unet() -> Pair:
-    from importlib import import_module
-
     config = SMALL.unet
 
     def build(side: str) -> Any:

@@ -9,7 +9,6 @@ there fails in the whole check. Then it runs once more, with every single tensor
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,11 +32,12 @@ from audit.corruptions import CORRUPTIONS
 from audit.journal import Job
 from ddpm.config import DiffusionConfig
 from ddpm_study.pairs import pairs, trajectories
-from parity.compare.noise_profile import Compare, compare
+from parity.compare.comparison import Judge, judge_comparison
 from parity.errors import CannotCompare, one_line
 from parity.pair import Pair
+from parity.report.wording import tensor_name
 from parity.test_schedule import TABLES
-from parity.trace.sites import TensorSite
+from parity.trace.sites import Quantity, Scope, TensorSite
 from parity.trajectories.trajectory import Trajectory
 
 # A single number has no order to lose, and an integer cannot be NaN.
@@ -52,10 +52,39 @@ KEYS = (
     "the gradient with respect to the keys' bias is zero in exact arithmetic, for softmax takes "
     "the bias out: its values are rounding"
 )
-# Tensors whose corruption need not be noticed, by a pattern of their description -> reason.
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Tensors whose corruption need not be noticed, and the reason.
+
+    Attributes:
+        scope, quantity, label: as of a `TensorSite`.
+        module: last name in the path of the module whose tensor it is.
+        reason: why.
+    """
+
+    scope: Scope
+    quantity: Quantity
+    module: str
+    label: str
+    reason: str
+
+    def matches(self, site: TensorSite) -> bool:
+        """Tell whether a tensor is one of these."""
+        module = site.owner.rpartition(".")[2]
+        return (self.scope, self.quantity, self.module, self.label) == (
+            site.scope, site.quantity, module, site.label,
+        )  # fmt: skip
+
+
 EXPLAINED = {
-    r"gradient of bias of (.*\.)?key, end to end$": KEYS,
-    r"(^|\.)key, optimizer: \w+ of bias$": f"{KEYS}, and Adam makes full steps of it",
+    "gradient of the keys' bias, end to end": Explanation(
+        "end_to_end", "parameter_gradient", "key", "bias", KEYS
+    ),
+    "state of the keys' bias": Explanation(
+        "step", "state", "key", "bias", f"{KEYS}, and Adam makes full steps of it"
+    ),
 }
 
 
@@ -124,7 +153,7 @@ def record(check: Check, quantity: str, corruption: str) -> dict[str, Any]:
 
 
 def exhaustive_record(
-    name: str, check: exhaustive.Check, *, judge: Compare = compare
+    name: str, check: exhaustive.Check, *, judge: Judge = judge_comparison
 ) -> dict[str, Any]:
     """Corrupt every tensor of a check and return where that was missed.
 
@@ -154,7 +183,7 @@ def exhaustive_record(
 
 def explained(site: TensorSite) -> str:
     """Return the entry of `EXPLAINED` that a site matches, or nothing."""
-    return next((entry for entry in EXPLAINED if re.search(entry, _words(site))), "")
+    return next((name for name, entry in EXPLAINED.items() if entry.matches(site)), "")
 
 
 def unused_explanations(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -165,7 +194,7 @@ def unused_explanations(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _words(site: TensorSite) -> str:
-    return f"{site.path or 'the model itself'}, {site.phase}: {site.tensor}"
+    return f"{site.path or 'the model itself'}, {site.phase}: {tensor_name(site)}"
 
 
 def jobs() -> Iterator[Job]:

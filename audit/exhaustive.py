@@ -13,17 +13,17 @@ from dataclasses import replace
 
 from audit.corruptions import CORRUPTIONS, Corrupt, changes
 from parity.base.numerics import Array, Precision
-from parity.compare.noise_profile import Compare, Comparison, Perturbation, Runner, compare
-from parity.compare.operation_noise import PerturbResult
+from parity.compare.comparison import Comparison, Judge, judge_comparison
+from parity.compare.side_runner import Perturbation, PerturbResult, SideRunner
 from parity.pair import Pair
-from parity.pair_check import prepare
+from parity.pair_check import judge_pair, prepare
 from parity.trace.sites import TensorSite
 from parity.trajectories.trajectory import Trajectory, judge_trajectory
 from parity.verdict import Judgement
 
 Distances = Mapping[TensorSite, float]
-# Makes every comparison of a check with the given function.
-Check = Callable[[Compare], object]
+# Makes the comparisons of a check, and has them judged by the given function.
+Check = Callable[[Judge], object]
 # By corruption and site: whether it changed the tensor under any stress input or at any step, and
 # whether the tensor failed under any.
 Outcome = dict[str, dict[TensorSite, tuple[bool, bool]]]
@@ -31,19 +31,12 @@ Outcome = dict[str, dict[TensorSite, tuple[bool, bool]]]
 
 def of_pair(pair: Pair) -> Check:
     """Return the comparisons that `parity.check` makes of a pair."""
-
-    def check(compare: Compare) -> None:
-        runner = replace(prepare(pair).runner, compare=compare)
-        for number, stress_input in enumerate(pair.stress_inputs):
-            runner.judge_under(stress_input, first=number == 0)
-        runner.judge_whole()
-
-    return check
+    return lambda judge: judge_pair(replace(prepare(pair).runner, judge=judge))
 
 
 def of_trajectory(trajectory: Trajectory) -> Check:
     """Return the comparisons that `parity.check_trajectory` makes."""
-    return lambda compare: judge_trajectory(trajectory, compare=compare)
+    return lambda judge: judge_trajectory(trajectory, judge=judge)
 
 
 class _Recorded:
@@ -52,7 +45,7 @@ class _Recorded:
     The distances are asked for in the same order every time.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: SideRunner) -> None:
         self._runner = runner
         self._distances: list[Distances | None] = []
         self._next = 0
@@ -62,11 +55,11 @@ class _Recorded:
         values = self._runner.values(precision)
         return {site: self.corrupt(x) if self.corrupt else x for site, x in values.items()}
 
-    def distances(self, precision: Precision, shift: Perturbation | None) -> Distances:
-        return self._kept(lambda: self._runner.distances(precision, shift)) or {}
+    def distances(self, precision: Precision, perturbation: Perturbation | None) -> Distances:
+        return self._kept(lambda: self._runner.distances(precision, perturbation)) or {}
 
-    def perturbed(self, perturb: PerturbResult) -> Distances | None:
-        return self._kept(lambda: self._runner.perturbed(perturb))
+    def with_perturbed_operations(self, perturb: PerturbResult) -> Distances | None:
+        return self._kept(lambda: self._runner.with_perturbed_operations(perturb))
 
     def rewind(self) -> None:
         self._next = 0
@@ -79,12 +72,12 @@ class _Recorded:
         return self._distances[self._next - 1]
 
 
-def every_tensor(check: Check, *, judge: Compare = compare) -> Outcome:
+def every_tensor(check: Check, *, judge: Judge = judge_comparison) -> Outcome:
     """Run a check and return what became of each tensor under each corruption.
 
     Args:
         check: compares something correct; every comparison that it makes is tried.
-        judge: the function that is audited.
+        judge: the function that is audited, which judges a comparison.
     """
     outcome: Outcome = {name: defaultdict(lambda: (False, False)) for name in CORRUPTIONS}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parity.adapters.protocol import register_adapter
+    from parity.compare.tables import Tables
     from parity.errors import CannotCompare
     from parity.pair import Pair
     from parity.pair_check import assert_parity, check
@@ -24,6 +25,7 @@ _MODULES = {
     "Course": "trajectories.trajectory",
     "Trajectory": "trajectories.trajectory",
     "Finding": "report.finding",
+    "Tables": "compare.tables",
     "Pair": "pair",
     "Report": "report.report",
     "Verdict": "verdict",
@@ -38,6 +40,7 @@ __all__ = [
     "Finding",
     "Pair",
     "Report",
+    "Tables",
     "Trajectory",
     "Verdict",
     "assert_parity",

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from parity.pair_check import outcome
+    from parity.pair_check import compare
     from parity.pair_loading import load_pairs
 
     subjects = [(subject, name) for name in options.pairs for subject in load_pairs(name)]
@@ -84,7 +84,7 @@ def _check(options: argparse.Namespace) -> int:
     for subject, name in subjects:
         # A pair that cannot be compared does not keep the others from it.
         try:
-            report = outcome(subject, seed=options.seed)
+            report = compare(subject, seed=options.seed)
             print(report)
             _write(report, options)
             if options.repro:
@@ -105,9 +105,9 @@ def _write_repro(report: Report, name: str, options: argparse.Namespace) -> None
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from parity.report.json import read
+    from parity.report.report import Report
 
-    report = read(options.report)
+    report = Report.load(options.report)
     print(report)
     options.json = None
     _write(report, options)

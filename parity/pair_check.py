@@ -1,11 +1,11 @@
-"""The whole comparison of one pair, from its two builders to a report."""
+"""Compares one pair, from its two builders to a report; and whatever else can be compared."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from parity.base.memory import older_objects_left_alone
 from parity.base.rng import keyed
@@ -13,17 +13,21 @@ from parity.compare.allowlist import require_used_entries
 from parity.compare.environment import environment
 from parity.compare.initial_values import compare_initial
 from parity.compare.modules import PairRunner
-from parity.diagnose.localise import FAULTS, confirm, finding_of
+from parity.compare.tables import Tables, check_tables
+from parity.diagnose.hints import hint
+from parity.diagnose.localise import confirm, first_fault, segment
 from parity.pair import Pair
-from parity.report.finding import Finding
+from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
-from parity.report.text import describe
 from parity.trace.bound_model import build, randomize_constant_parameters
 from parity.trace.sites import TensorSite
+from parity.trajectories.optimizer_check import trajectories
+from parity.trajectories.trajectory import Trajectory, check_trajectory, judge_trajectory
 from parity.verdict import Judgement
 
-if TYPE_CHECKING:
-    from parity.trajectories.trajectory import Trajectory
+# In order of execution.
+PHASES = ("forward", "loss", "backward")
+Sited = list[tuple[TensorSite, Finding]]
 
 
 def check(pair: Pair, *, seed: int = 0) -> Report:
@@ -47,41 +51,53 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
 
 
 def _check(pair: Pair, seed: int) -> Report:
-    ready = prepare(pair, seed=seed)
-    runner, notes = ready.runner, list(ready.notes)
-    found, divided = _merge_moved_boundaries(runner, _worst(runner))
-    if divided:
-        notes.append(f"divided otherwise in the candidate, judged as part of more: {divided}")
-    findings: list[tuple[TensorSite | None, Finding]] = [
-        (None, finding) for finding in ready.initial
-    ]
-    findings += found
+    prepared = prepare(pair, seed=seed)
+    runner, notes = prepared.runner, list(prepared.notes)
+    judged, merged = _merge_moved_boundaries(runner, _worst(runner))
+    if merged:
+        notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
+    sited = [(finding.site, finding) for finding in prepared.initial] + judged
     report = Report(
         pair=pair.name,
-        findings=(*confirm(findings, runner), *_judge_training(runner)),
+        findings=(*_explain_first(sited, runner), *_judge_training(runner)),
         notes=notes,
-        environment=ready.environment,
+        environment=prepared.environment,
     )
-    matched = {site.path for site, finding in found if site and finding.allowed}
+    matched = {finding.path for _, finding in judged if finding.allowed}
     return require_used_entries(report, pair.allow, matched)
+
+
+def _explain_first(sited: Sited, runner: PairRunner) -> list[Finding]:
+    """Return the findings; the first fault is confirmed, or not, and has a segment and a hint."""
+    findings = [finding for _, finding in sited]
+    first = first_fault(sited)
+    if first is None:
+        return findings
+    site, finding = sited[first]
+    confirmed = confirm(sited, first, runner)
+    teacher, candidate = runner.rerun(finding.stress_input or "plain")
+    findings[first] = dataclasses.replace(
+        finding,
+        confirmed=confirmed,
+        segment=segment(site, teacher),
+        hint=hint(site, runner, teacher, candidate),
+    )
+    return findings
 
 
 def _judge_training(runner: PairRunner) -> list[Finding]:
     """Judge the optimizer's steps and free training, where the pair names an optimizer."""
     if runner.pair.optimizer is None:
         return []
-    from parity.trajectories.optimizer_check import trajectories
-    from parity.trajectories.trajectory import judge_trajectory
-
-    found = [
-        judge_trajectory(trajectory, seed=runner.seed).findings
+    return [
+        finding
         for trajectory in trajectories(runner)
+        for finding in judge_trajectory(trajectory, seed=runner.seed, judge=runner.judge).findings
     ]
-    return [finding for findings in found for finding in findings]
 
 
 class Prepared(NamedTuple):
-    """A pair built and filled, and what is known before anything has run."""
+    """A pair, built and with weights, before anything has run."""
 
     runner: PairRunner
     initial: list[Finding]
@@ -90,13 +106,13 @@ class Prepared(NamedTuple):
 
 
 def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
-    """Build both sides, match their names, draw the inputs, and see what is called.
+    """Build both sides, match their names, draw the inputs, and match the modules called.
 
     Raises:
         CannotCompare: as `check`.
     """
     reference, candidate, state = build(pair)
-    around = environment(reference.adapter, candidate.adapter)
+    settings = environment(reference.adapter, candidate.adapter)
     initial, notes = compare_initial(pair, candidate, state)
     runner = PairRunner(
         pair=pair,
@@ -108,95 +124,95 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     )
     runner, uncalled = _ignore_unmatched_calls(runner)
     if uncalled:
-        notes.append(f"called on one side only, judged as part of more: {uncalled}")
-    return Prepared(runner, initial, [*around.notes, *notes], around.sides)
+        notes.append(f"called on one side only, judged within their callers: {uncalled}")
+    return Prepared(runner, initial, [*settings.notes, *notes], settings.sides)
 
 
-def outcome(subject: Pair | Trajectory, *, seed: int = 0) -> Report:
-    """Compare whatever can be compared: a pair of modules, or a course of steps.
+def compare(subject: Pair | Trajectory | Tables, *, seed: int = 0) -> Report:
+    """Compare anything that can be compared: a pair of modules, a trajectory, or tables.
 
     Raises:
-        CannotCompare: as `check` and `check_trajectory`.
+        CannotCompare: as `check`, `check_trajectory` and `check_tables`.
     """
     if isinstance(subject, Pair):
         return check(subject, seed=seed)
-    from parity.trajectories.trajectory import check_trajectory
-
+    if isinstance(subject, Tables):
+        return check_tables(subject)
     return check_trajectory(subject, seed=seed)
 
 
-def assert_parity(pair: Pair | Trajectory, *, seed: int = 0) -> Report:
-    """Check a pair inside a test.
+def assert_parity(pair: Pair | Trajectory | Tables, *, seed: int = 0) -> Report:
+    """Compare a pair inside a test.
 
     Raises:
         AssertionError: the sides disagree; its text is the report's.
         CannotCompare: as `check`.
     """
     __tracebackhide__ = True
-    report = outcome(pair, seed=seed)
+    report = compare(pair, seed=seed)
     if not report.passed:
-        raise AssertionError(describe(report))
+        raise AssertionError(str(report))
     return report
 
 
-def _worst(runner: PairRunner) -> list[tuple[TensorSite, Finding]]:
-    """Judge every probe and the whole; keep each place's worst, in order of execution."""
+def judge_pair(runner: PairRunner) -> dict[TensorSite, tuple[str, Judgement]]:
+    """Judge every tensor under every stress input, and end to end.
+
+    Returns:
+        By site, in order of execution, the stress input with the worst verdict and its judgement.
+    """
     worst: dict[TensorSite, tuple[str, Judgement]] = {}
     for number, stress_input in enumerate(runner.pair.stress_inputs):
-        for site, judgement in runner.judge_under(stress_input, first=number == 0).items():
+        for site, judgement in runner.judge_isolated(stress_input, first=number == 0).items():
             if site not in worst or judgement.verdict.rank > worst[site][1].verdict.rank:
                 worst[site] = (stress_input, judgement)
-    found = [(site, *worst[site]) for site in sorted(worst, key=_phase)]
-    found += [(site, "plain", judged) for site, judged in runner.judge_whole().items()]
+    ordered = {site: worst[site] for site in sorted(worst, key=lambda s: PHASES.index(s.phase))}
+    return ordered | {s: ("plain", judged) for s, judged in runner.judge_end_to_end().items()}
+
+
+def _worst(runner: PairRunner) -> Sited:
     return [
-        (site, finding_of(site, stress_input, judgement, runner.pair.allow))
-        for site, stress_input, judgement in found
+        (site, finding_of(site, judgement, stress_input=stress_input, allow=runner.pair.allow))
+        for site, (stress_input, judgement) in judge_pair(runner).items()
     ]
 
 
 def _ignore_unmatched_calls(runner: PairRunner) -> tuple[PairRunner, str]:
-    """Watch no module that one side calls more often than the other.
+    """Tap no module that one side calls more often than the other.
 
     A port may spell a layer out, or apply its weight by hand. What such a module computes is then
     part of what its caller computes.
 
     Returns:
-        The sides, and the paths of the modules.
+        The pair, and the paths of the modules left out.
     """
-    calls = [{tap for tap in t.caller if tap.port == "output"} for t in runner.list_calls()]
-    uncalled = {tap.path for tap in calls[0] ^ calls[1]} - {""}
-    return runner.without(uncalled) if uncalled else runner, ", ".join(sorted(uncalled))
+    reference, candidate = (
+        {tap for tap in trace.caller if tap.port == "output"} for trace in runner.list_calls()
+    )
+    unmatched = {tap.path for tap in reference ^ candidate} - {""}
+    return runner.without(unmatched) if unmatched else runner, ", ".join(sorted(unmatched))
 
 
-def _merge_moved_boundaries(
-    runner: PairRunner, found: list[tuple[TensorSite, Finding]]
-) -> tuple[list[tuple[TensorSite, Finding]], str]:
-    """Judge anew, without them, modules that merely end elsewhere in the candidate.
+def _merge_moved_boundaries(runner: PairRunner, judged: Sited) -> tuple[Sited, str]:
+    """Judge again, without them, modules that merely end elsewhere in the candidate.
 
     Where a port moves an activation into the layer before it, that layer is another function and
-    the model is the same one. So: if inputs as they come make modules differ, and nothing differs
-    end to end, the modules are no longer watched, and what they compute is judged with what is
-    around them. A fault stays one there; then the first findings stand.
+    the model is the same one. So if plain inputs make modules differ, and nothing differs end to
+    end, the modules are no longer tapped, and what they compute is judged with what is around
+    them. If it still differs there, the first findings stand.
 
     Returns:
-        The findings that hold, and the paths of the modules that are divided otherwise.
+        The findings that hold, and the paths of the modules that were merged.
     """
-    ends = [finding for _, finding in found if "end to end" in finding.tensor]
-    faults = [(p, f) for p, f in found if f.verdict in FAULTS and "end to end" not in f.tensor]
-    modules = {p.tap.path for p, _ in faults if p.tap} | {p.path for p, _ in faults if not p.tap}
-    modules -= {""}
-    is_plain_input = all(
-        finding.stress_input == runner.pair.stress_inputs[0] for _, finding in faults
-    )
-    # A model that returns nothing has no end that could agree.
-    agree = any(f.phase != "backward" for f in ends) and all(f.passes() for f in ends)
+    end_to_end = [finding for _, finding in judged if finding.scope == "end_to_end"]
+    faults = [(s, f) for s, f in judged if f.is_fault and f.scope == "isolated"]
+    modules = {site.tap.path if site.tap else site.path for site, _ in faults} - {""}
+    is_plain_input = all(f.stress_input == runner.pair.stress_inputs[0] for _, f in faults)
+    # A model that returns nothing has no output that could agree.
+    agree = any(f.phase != "backward" for f in end_to_end) and all(f.passes() for f in end_to_end)
     if not modules or not is_plain_input or not agree:
-        return found, ""
+        return judged, ""
     again = _worst(runner.without(modules))
     if all(finding.passes() for _, finding in again):
         return again, ", ".join(sorted(modules))
-    return found, ""
-
-
-def _phase(site: TensorSite) -> int:
-    return ("forward", "loss", "backward").index(site.phase)
+    return judged, ""

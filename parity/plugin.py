@@ -62,11 +62,11 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     Returns a function (pair, seed=0) -> Report.
     """
-    from parity.pair_check import outcome
+    from parity.pair_check import compare as compare_any
 
     def compare(subject: Any, *, seed: int = 0) -> Any:
         __tracebackhide__ = True
-        report = outcome(subject, seed=seed)
+        report = compare_any(subject, seed=seed)
         record(request.config, report)
         if not report.passes(strict=is_strict(request.config)):
             pytest.fail(str(report), pytrace=False)

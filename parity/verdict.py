@@ -1,13 +1,17 @@
-"""The rule that decides: six words, one table, one function.
+"""The rule that decides: six verdicts, one table of numbers, and the functions that apply it.
 
-No tolerance belongs to a layer. What rounding explains at a place is measured there, in float32,
-and float64 must agree better by the ratio of the two precisions.
+No tolerance belongs to a layer. What rounding explains is measured for each tensor, in float32, and
+float64 must agree better by the ratio of the two precisions. Every verdict of this package is made
+here.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Literal
+
+from parity.base.numerics import Precision
 
 # The one table of numbers that decide anything in this package.
 FLOAT32_EPSILON = 2.0**-23
@@ -32,8 +36,11 @@ INIT_SIGNIFICANCE = 1e-6
 RESEMBLANCE = 2.0**-33
 
 
+Side = Literal["reference", "candidate"]
+
+
 class Verdict(enum.Enum):
-    """What can be said of a place; ordered from harmless to worst."""
+    """The outcome for one tensor; ordered from harmless to worst."""
 
     IDENTICAL = "bitwise equal"
     WITHIN_NOISE = "differs, and float32 rounding explains it on both sides"
@@ -53,17 +60,37 @@ class Verdict(enum.Enum):
         return self.rank <= worst.rank
 
 
+class Cause(enum.Enum):
+    """Why a verdict is what it is, where its name alone does not say."""
+
+    SHAPE = "the shapes differ"
+    TABLE_SHAPE = "a table has another number of values than the exact one"
+    DTYPE = "the dtypes differ"
+    NOT_FINITE = "one side is not finite"
+    ONLY_IN_CANDIDATE = "the candidate makes a call that the reference does not"
+    MISSING_IN_CANDIDATE = "the candidate does not reach this tensor"
+    LOWER_PRECISION = "a side computes in a lower precision than it is run in"
+    RERUNS_DIFFER = "a side gives another result when run again"
+    FLOAT32_ONLY = "float64 agrees, float32 does not"
+    LOSES_DIGITS = "a side loses digits that the other keeps"
+    CONSTANT = "initial values: a constant on one side only, or another constant"
+    DISTRIBUTION = "initial values: another distribution"
+    OTHER_DRAW = "initial values: the same distribution, other numbers"
+    INEXACT = "a table is further from exact arithmetic than its operations explain"
+    PAST_HORIZON = "rounding alone has grown to the size of the result"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Distances at one place, each a largest absolute difference; r reference, c candidate.
+    """Distances of one tensor, each a largest absolute difference; r reference, c candidate.
 
     Attributes:
         scale: largest absolute value of the reference in float64.
         semantic: |c64 - r64|.
         reference_error, candidate_error: |r32 - r64|, |c32 - r64|.
         candidate_rounding: |c32 - c64|.
-        reference_spread, candidate_spread: largest |shifted - unshifted| in float32, over the
-            one-ulp shifts of what flows in.
+        reference_spread, candidate_spread: largest |perturbed - unperturbed| in float32, over
+            one-ulp perturbations of what flows in.
         double_spread: likewise in float64, with its own ulp, of either side. Where float32 has
             saturated, at a softmax of 1 say, its noise says nothing about float64's.
         cancellation_scale: magnitude of the terms summed into a gradient. Where they cancel, or
@@ -85,12 +112,12 @@ class Measured:
 
     @property
     def floor(self) -> float:
-        """Half a float32 ulp of the scale: less no rounding can be."""
+        """Half a float32 ulp of the scale, the least that rounding costs."""
         return max(self.scale, self.cancellation_scale) * FLOAT32_EPSILON / 2
 
     @property
     def noise(self) -> float:
-        """What rounding in float32 does here on either side."""
+        """Rounding in float32, the larger of both sides."""
         return max(
             self.floor,
             self.reference_error,
@@ -101,24 +128,37 @@ class Measured:
 
     @property
     def double_noise(self) -> float:
-        """What rounding in float64 does here on either side."""
+        """Rounding in float64, the larger of both sides."""
         return max(self.noise * PRECISION_RATIO, self.double_spread)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """A verdict and what it rests on; `error` and `noise` are in units of the scale."""
+    """A verdict and what it rests on.
+
+    Attributes:
+        verdict: the outcome.
+        error, noise: the distance and what rounding explains, both in units of the reference's
+            largest value; NaN where nothing was measured.
+        cause: why, where the verdict alone does not say.
+        side: the side that the cause speaks of.
+        precision: in which the difference shows.
+        compared: what differs as text, reference first: two shapes or two dtypes.
+    """
 
     verdict: Verdict
     error: float
     noise: float
-    reason: str = ""
+    cause: Cause | None = None
+    side: Side | None = None
+    precision: Precision = "float64"
+    compared: tuple[str, str] | None = None
 
 
 def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
-    """Decide what the distances at one place mean.
+    """Decide from the distances of one tensor.
 
-    First, in float64: is it the same function? Rounding is there `PRECISION_RATIO` times what it is
+    First, in float64: is it the same function? Rounding there is `PRECISION_RATIO` times what it is
     in float32, a wrong function is as wrong as before. Then, in float32: is each side as accurate
     as its own rounding and the other side's allow?
 
@@ -142,25 +182,128 @@ def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
 
 def _judge_float32(m: Measured, unit: float, is_plain_input: bool) -> Judgement:
     reference = max(m.floor, m.reference_error, m.reference_spread)
-    own = max(m.floor, m.candidate_spread)
-    if is_plain_input and not m.candidate_error <= K * max(reference, own):
+    candidate = max(m.floor, m.candidate_spread)
+    if is_plain_input and not m.candidate_error <= K * max(reference, candidate):
         return Judgement(
             verdict=Verdict.SEMANTIC_DIFFERENCE,
             error=m.candidate_error / unit,
-            noise=max(reference, own) / unit,
-            reason="in float32 only; float64 agrees",
+            noise=max(reference, candidate) / unit,
+            cause=Cause.FLOAT32_ONLY,
+            precision="float32",
         )
+    weaker: Side
     if not m.candidate_error <= K * reference:
-        weaker, error, noise = "the candidate", m.candidate_error, reference
-    elif not m.reference_error <= K * max(m.candidate_error, own):
-        weaker, error, noise = "the reference", m.reference_error, max(m.candidate_error, own)
+        weaker, error, noise = "candidate", m.candidate_error, reference
+    elif not m.reference_error <= K * max(m.candidate_error, candidate):
+        weaker, error, noise = "reference", m.reference_error, max(m.candidate_error, candidate)
     else:
         return Judgement(
-            verdict=Verdict.WITHIN_NOISE, error=m.candidate_error / unit, noise=m.noise / unit
+            verdict=Verdict.WITHIN_NOISE,
+            error=m.candidate_error / unit,
+            noise=m.noise / unit,
+            precision="float32",
         )
     return Judgement(
         verdict=Verdict.NUMERICALLY_WEAKER,
         error=error / unit,
         noise=noise / unit,
-        reason=f"{weaker} loses digits",
+        cause=Cause.LOSES_DIGITS,
+        side=weaker,
+        precision="float32",
     )
+
+
+def is_rounding(distance: float, noise32: float) -> bool:
+    """Tell whether float32's noise explains a distance in float64, which rounds finer."""
+    return distance <= K * PRECISION_RATIO * noise32
+
+
+def reruns_differ(difference: float, m: Measured) -> bool:
+    """Tell whether a side's two identical runs in float64 lie further apart than rounding allows.
+
+    Only half an ulp counts as rounding here: every other noise term is itself measured by reruns,
+    so a nondeterministic operation would raise its own limit.
+    """
+    return not is_rounding(difference, m.floor)
+
+
+def judge_exact(equal: bool) -> Judgement:
+    """Decide for integers and booleans, which equality alone decides."""
+    verdict = Verdict.IDENTICAL if equal else Verdict.SEMANTIC_DIFFERENCE
+    return Judgement(verdict=verdict, error=float(not equal), noise=0.0)
+
+
+def other_constant() -> Judgement:
+    """Return the judgement of initial values that are constant on one side, or another constant."""
+    return Judgement(
+        verdict=Verdict.SEMANTIC_DIFFERENCE, error=1.0, noise=0.0, cause=Cause.CONSTANT
+    )
+
+
+def judge_distribution(statistic: float, critical: float, *, must_be_equal: bool) -> Judgement:
+    """Decide whether two samples of initial values that are not equal are of one distribution.
+
+    Args:
+        statistic: distance of the two empirical distribution functions, in [0, 1].
+        critical: the distance that chance exceeds with `INIT_SIGNIFICANCE`.
+        must_be_equal: whether other numbers of the same distribution fail too.
+    """
+    if not statistic <= critical:
+        verdict, cause = Verdict.SEMANTIC_DIFFERENCE, Cause.DISTRIBUTION
+    elif must_be_equal:
+        verdict, cause = Verdict.SEMANTIC_DIFFERENCE, Cause.OTHER_DRAW
+    else:
+        return Judgement(verdict=Verdict.WITHIN_NOISE, error=statistic, noise=critical)
+    return Judgement(verdict=verdict, error=statistic, noise=critical, cause=cause)
+
+
+def judge_ulps(distances: dict[Side, float], operations: float, *, equal: bool) -> Judgement:
+    """Decide for a table whose exact values are known; error and noise are in ulps.
+
+    Args:
+        distances: of each side from the exact values, in ulps of float64.
+        operations: how many may each round once, on the longest way to a value.
+        equal: whether both sides' tables are bitwise equal.
+    """
+    worst = max(distances, key=lambda side: distances[side])
+    error, allowed = distances[worst], EXACT_ULPS * operations
+    if not error <= allowed:
+        return Judgement(
+            verdict=Verdict.SEMANTIC_DIFFERENCE, error=error, noise=allowed, cause=Cause.INEXACT,
+            side=worst,
+        )  # fmt: skip
+    verdict = Verdict.IDENTICAL if equal else Verdict.WITHIN_NOISE
+    return Judgement(verdict=verdict, error=error, noise=allowed)
+
+
+def reaches_horizon(judgement: Judgement) -> bool:
+    """Tell whether float32's rounding has grown to where a free run says nothing any more.
+
+    In float64 it is smaller by far, but how much smaller is known only as long as it grows in
+    proportion to what caused it.
+    """
+    in_float64 = (
+        judgement.verdict is Verdict.SEMANTIC_DIFFERENCE and judgement.precision == "float64"
+    )
+    noise = judgement.noise / PRECISION_RATIO if in_float64 else judgement.noise
+    return noise > HORIZON
+
+
+def cannot_judge(cause: Cause, side: Side | None = None) -> Judgement:
+    """Return the judgement of a tensor of which nothing can be said."""
+    nan = float("nan")
+    return Judgement(verdict=Verdict.ABSTAIN, error=nan, noise=nan, cause=cause, side=side)
+
+
+def error(
+    cause: Cause,
+    *,
+    side: Side | None = None,
+    precision: Precision = "float64",
+    compared: tuple[str, str] | None = None,
+) -> Judgement:
+    """Return the judgement of a tensor whose values cannot be compared at all."""
+    return Judgement(
+        verdict=Verdict.ERROR, error=float("inf"), noise=0.0, cause=cause, side=side,
+        precision=precision, compared=compared,
+    )  # fmt: skip

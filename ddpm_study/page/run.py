@@ -17,7 +17,6 @@ from ddpm_study.plan import NAMES
 from ddpm_study.records import Record, RunFolder, RunManifest
 from parity.errors import CannotCompare
 from parity.report.finding import Finding
-from parity.report.json import read as read_report
 from parity.report.report import Report
 
 AUDIT = "audit.json"
@@ -71,7 +70,7 @@ class Run:
         if result is None:
             return None
         try:
-            return read_report(self.path / result["report"])
+            return Report.load(self.path / result["report"])
         except CannotCompare as error:
             raise InputError(f"{error}; run the stage parity again") from None
 

@@ -1,4 +1,4 @@
-"""The list of places that may ABSTAIN holds only what does."""
+"""Every entry of an allow list must let something ABSTAIN."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from parity.report.report import Report
 def require_used_entries(
     report: Report, allow: Mapping[str, str] | None, matched: Collection[str]
 ) -> Report:
-    """Return the report; an entry of `allow` that excused nothing is refused.
+    """Return the report; refuse an entry of `allow` that excused nothing.
 
     Where something disagrees, that comes first, and the entry is only noted.
 
     Raises:
         CannotCompare: all agrees, and an entry matched nothing.
     """
-    idle = [repr(name) for name in allow or () if name not in matched]
-    if not idle:
+    unused = [repr(name) for name in allow or () if name not in matched]
+    if not unused:
         return report
-    text = f"allow names {', '.join(idle)}, where nothing abstained: take the entry out"
+    text = f"allow names {', '.join(unused)}, where nothing abstained: remove the entry"
     if report.passed:
         raise CannotCompare(f"pair {report.pair!r}: {text}")
     return replace(report, notes=[*report.notes, text])

@@ -1,4 +1,4 @@
-"""Both sides of a pair set up for runs: under a probe, end to end, or with tensors injected."""
+"""Both sides of a pair, ready to run: isolated, end to end, or with tensors injected."""
 
 from __future__ import annotations
 
@@ -8,27 +8,21 @@ from typing import Any
 
 from parity.base.numerics import Array, Precision
 from parity.base.stress_inputs import STRESS_INPUTS
-from parity.compare.noise_profile import (
-    Compare,
-    Comparison,
-    Perturbation,
-    Values,
-    compare,
-    module_cancellation_scale,
-)
-from parity.compare.operation_noise import PerturbResult
+from parity.compare import cancellation_scale
+from parity.compare.comparison import Comparison, Judge, judge_comparison
+from parity.compare.side_runner import Perturbation, PerturbResult, Values
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel
 from parity.trace.recorder import (
     Run,
-    Tap,
     Trace,
     list_calls,
     run_end_to_end,
     run_isolated,
     run_with_injection,
 )
-from parity.trace.sites import TensorSite, tensor_sites
+from parity.trace.sites import Tap, TensorSite
+from parity.trace.values import end_to_end, tensor_sites
 from parity.verdict import Judgement
 
 
@@ -41,8 +35,8 @@ class PairRunner:
         reference, candidate: the two sides.
         inputs: by keyword.
         weights: by reference path, float32 values.
-        seed: of cotangents, dropout and shifts.
-        compare: judges two runs.
+        seed: of cotangents, dropout and perturbations.
+        judge: judges two sides' runs.
     """
 
     pair: Pair
@@ -51,9 +45,9 @@ class PairRunner:
     inputs: Mapping[str, Array]
     weights: Mapping[str, Array]
     seed: int
-    compare: Compare = compare
+    judge: Judge = judge_comparison
 
-    def run(
+    def run_spec(
         self,
         model: BoundModel,
         precision: Precision,
@@ -74,147 +68,150 @@ class PairRunner:
             shift=shift,
         )
 
-    def judge_under(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
-        """Judge every gap under one probe; under the first, each side is also run twice."""
+    def judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
+        """Judge every segment between taps under one stress input.
+
+        Args:
+            stress_input: a name in `STRESS_INPUTS`.
+            first: whether it is the pair's first; then determinism is checked as well.
+        """
         teacher = run_isolated(
-            self.reference, self.run(self.reference, "float64", stress_input=stress_input)
+            self.reference, self.run_spec(self.reference, "float64", stress_input=stress_input)
         )
         comparison = Comparison(
-            # What leads is what the reference, following itself in float64, would leave.
-            reference=self._follower(self.reference, teacher, {"float64": teacher}),
-            candidate=self._follower(self.candidate, teacher),
+            # The teacher's trace is what the reference, fed by itself in float64, would leave.
+            reference=self._isolated(self.reference, teacher, {"float64": teacher}),
+            candidate=self._isolated(self.candidate, teacher),
             is_plain_input=first,
             check_determinism=first,
-            cancellation_scale=module_cancellation_scale(
+            cancellation_scale=cancellation_scale.of_modules(
                 tensor_sites(teacher), 1.0, teacher.passed
             ),
             cross_framework=self._cross_framework(),
         )
-        return self.compare(comparison, seed=self.seed)
+        return self.judge(comparison, seed=self.seed)
 
-    def _follower(
-        self, model: BoundModel, teacher: Trace, kept: Mapping[Precision, Trace] | None = None
-    ) -> _Traced:
-        def follow(
-            precision: Precision, shift: Perturbation | None, baseline: Trace | None
-        ) -> Trace:
-            return run_isolated(model, self.run(model, precision, shift=shift), teacher, baseline)
-
-        return _Traced(follow, model, kept)
-
-    def judge_whole(self) -> dict[TensorSite, Judgement]:
-        """Judge outputs, loss and gradients of both sides run whole, as their users run them."""
-        reference = self._whole(self.reference)
-        # Without a loss of the user's the outputs are weighed with standard normal numbers.
+    def judge_end_to_end(self) -> dict[TensorSite, Judgement]:
+        """Judge outputs, loss and gradients of both sides, run as their users run them."""
+        reference = self._end_to_end(self.reference)
+        # Without a loss of the user's, the outputs' cotangents are standard normal numbers.
         cotangent = 1.0 if self.pair.loss is None else 0.0
         comparison = Comparison(
             reference=reference,
-            candidate=self._whole(self.candidate),
+            candidate=self._end_to_end(self.candidate),
             is_plain_input=True,
             check_determinism=True,
-            cancellation_scale=module_cancellation_scale(
+            cancellation_scale=cancellation_scale.of_modules(
                 reference.values("float64"), cotangent, {}
             ),
             cross_framework=self._cross_framework(),
         )
-        return self.compare(comparison, seed=self.seed)
+        return self.judge(comparison, seed=self.seed)
+
+    def _isolated(
+        self, model: BoundModel, teacher: Trace, kept: Mapping[Precision, Trace] | None = None
+    ) -> _TracedRunner:
+        def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
+            spec = self.run_spec(model, precision, shift=shift)
+            return run_isolated(model, spec, teacher, baseline)
+
+        return _TracedRunner(run, model, kept)
+
+    def _end_to_end(self, model: BoundModel) -> _TracedRunner:
+        def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
+            return run_end_to_end(model, self.run_spec(model, precision, shift=shift), baseline)
+
+        return _TracedRunner(run, model, rename=end_to_end)
 
     def _cross_framework(self) -> bool:
         return self.reference.adapter.framework != self.candidate.adapter.framework
 
-    def _whole(self, model: BoundModel) -> _Traced:
-        def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
-            return run_end_to_end(model, self.run(model, precision, shift=shift), baseline)
-
-        return _Traced(run, model, name=_end_to_end)
-
     def without(self, modules: Collection[str]) -> PairRunner:
-        """Return the same sides, with some modules no longer watched."""
+        """Return the same pair, with some modules no longer tapped."""
         return replace(
             self,
-            reference=_unwatched(self.reference, modules),
-            candidate=_unwatched(self.candidate, modules),
+            reference=_untapped(self.reference, modules),
+            candidate=_untapped(self.candidate, modules),
         )
 
-    def whole(self, precision: Precision) -> tuple[Values, Values]:
-        """Run the reference in float64 and the candidate in a precision, whole, once each."""
+    def end_to_end(self, precision: Precision) -> tuple[Values, Values]:
+        """Run the reference in float64 and the candidate in a precision, end to end, once each."""
         return (
-            self._whole(self.reference).values("float64"),
-            self._whole(self.candidate).values(precision),
+            self._end_to_end(self.reference).values("float64"),
+            self._end_to_end(self.candidate).values(precision),
         )
 
     def list_calls(self) -> tuple[Trace, Trace]:
-        """Run both sides forward, once each, to see what is called."""
-        teacher = list_calls(self.reference, self.run(self.reference, "float32"))
-        return teacher, list_calls(self.candidate, self.run(self.candidate, "float32"), teacher)
+        """Run both sides forward, once each; the traces hold calls and no tensors."""
+        teacher = list_calls(self.reference, self.run_spec(self.reference, "float32"))
+        return teacher, list_calls(
+            self.candidate, self.run_spec(self.candidate, "float32"), teacher
+        )
 
     def rerun(
         self, stress_input: str, *, precision: Precision = "float64", seed: int | None = None
     ) -> tuple[Trace, Trace]:
-        """Run the reference in float64 and the candidate in a precision, cut, once each."""
+        """Run the reference in float64 and the candidate in a precision, isolated, once each."""
         teacher = run_isolated(
             self.reference,
-            self.run(self.reference, "float64", stress_input=stress_input, seed=seed),
+            self.run_spec(self.reference, "float64", stress_input=stress_input, seed=seed),
         )
         return teacher, run_isolated(
-            self.candidate, self.run(self.candidate, precision, seed=seed), teacher
+            self.candidate, self.run_spec(self.candidate, precision, seed=seed), teacher
         )
 
     def rerun_reference(self, teacher: Trace) -> Trace:
-        """Run the reference cut, in float64, on what the leading run passed on."""
-        return run_isolated(self.reference, self.run(self.reference, "float64"), teacher)
+        """Run the reference isolated, in float64, on the teacher's values."""
+        return run_isolated(self.reference, self.run_spec(self.reference, "float64"), teacher)
 
     def observe(
         self, model: BoundModel, precision: Precision, inject: Mapping[Tap, Array], teacher: Trace
     ) -> Trace:
-        """Run a side uncut, with some taps' values put in the place of its own."""
-        return run_with_injection(model, self.run(model, precision), teacher, inject)
+        """Run a side in one piece, with the given values injected at some taps."""
+        return run_with_injection(model, self.run_spec(model, precision), teacher, inject)
 
 
-class _Traced:
-    """A `Runner` whose runs are traces; of all but two of them only the distances are kept."""
+class _TracedRunner:
+    """A `SideRunner` whose runs are traces; all but two of them keep distances only."""
 
     def __init__(
         self,
         run: Callable[[Precision, Perturbation | None, Trace | None], Trace],
         model: BoundModel,
         kept: Mapping[Precision, Trace] | None = None,
-        name: Callable[[TensorSite], TensorSite] | None = None,
+        rename: Callable[[TensorSite], TensorSite] | None = None,
     ) -> None:
-        self._run, self._model, self._name = run, model, name
+        self._run, self._model, self._rename = run, model, rename
         self._kept: dict[Precision, Trace] = dict(kept or {})
 
     def values(self, precision: Precision) -> Values:
-        return self._named(self._baseline(precision))
+        return self._renamed(self._baseline(precision))
 
     def distances(
-        self, precision: Precision, shift: Perturbation | None
+        self, precision: Precision, perturbation: Perturbation | None
     ) -> Mapping[TensorSite, float]:
-        return self._named(self._run(precision, shift, self._baseline(precision)))
+        return self._renamed(self._run(precision, perturbation, self._baseline(precision)))
 
-    def perturbed(self, perturb: PerturbResult) -> Mapping[TensorSite, float] | None:
+    def with_perturbed_operations(
+        self, perturb: PerturbResult
+    ) -> Mapping[TensorSite, float] | None:
         perturbing_operations = getattr(self._model.adapter, "perturbing_operations", None)
         if perturbing_operations is None:
             return None
         baseline = self._baseline("float64")
         with perturbing_operations(perturb):
-            return self._named(self._run("float64", None, baseline))
+            return self._renamed(self._run("float64", None, baseline))
 
     def _baseline(self, precision: Precision) -> Trace:
         if precision not in self._kept:
             self._kept[precision] = self._run(precision, None, None)
         return self._kept[precision]
 
-    def _named(self, trace: Trace) -> Mapping[TensorSite, Any]:
-        found = tensor_sites(trace)
-        return found if self._name is None else found.named(self._name)
+    def _renamed(self, trace: Trace) -> Mapping[TensorSite, Any]:
+        values = tensor_sites(trace)
+        return values if self._rename is None else values.renamed(self._rename)
 
 
-def _end_to_end(site: TensorSite) -> TensorSite:
-    owner = f" of {site.path}" if site.path and site.tap is None else ""
-    return TensorSite(site.phase, "", f"{site.tensor}{owner}, end to end", site.tap)
-
-
-def _unwatched(model: BoundModel, modules: Collection[str]) -> BoundModel:
+def _untapped(model: BoundModel, modules: Collection[str]) -> BoundModel:
     kept = {own: path for own, path in model.modules.items() if path not in modules}
     return replace(model, modules=kept)

@@ -1,8 +1,8 @@
-"""What rounding inside a model does, where no shift of what flows in can show it.
+"""Rounding inside a model that no perturbation of inputs and weights can show.
 
-A table made from integers and written-out numbers, a timestep's sinusoids for example, does not
-move when weights and inputs do. And where it is computed in float64 at either precision, float32
-says nothing of it. So every operation's own result is moved at random by one ulp: Monte Carlo
+A table made from integers and constants, a timestep's sinusoids for example, stays the same when
+weights and inputs are perturbed. Where it is computed in float64 in either run, float32 says
+nothing of it. So the result of every operation is perturbed at random by one ulp: Monte Carlo
 arithmetic (Parker 1997).
 """
 
@@ -14,20 +14,21 @@ import numpy as np
 
 from parity.base.numerics import Array
 from parity.base.rng import perturb_one_ulp
+from parity.compare.side_runner import PerturbResult
 from parity.errors import CannotCompare
 from parity.trace.sites import TensorSite
 from parity.verdict import SHIFTS
 
-PerturbResult = Callable[[Array], Array]
-# (move) -> how far every place of one side moves in float64, each operation's result moved.
-Stirred = Callable[[PerturbResult], Mapping[TensorSite, float] | None]
-# Rounding grows with the size of the moves; where whole numbers are made of floats, an index that
-# jumps does not, and is no rounding. Told apart at the geometric middle.
+# (perturb) -> how far every tensor of one side moves in float64, each operation's result perturbed;
+# None where the framework cannot do that.
+RunPerturbed = Callable[[PerturbResult], Mapping[TensorSite, float] | None]
+# Rounding grows with the size of the perturbation. A jump does not, where an integer, an index for
+# example, is made of floats, and it is no rounding. The geometric mean tells them apart.
 WIDER = 2.0**10
 
 
-def perturbed(seed: int, number: int, ulps: float = 1.0) -> PerturbResult:
-    """Return what moves float64 arrays by so many ulps, up or down, anew at every call."""
+def perturb_results(seed: int, number: int, ulps: float = 1.0) -> PerturbResult:
+    """Return a function that moves float64 arrays up or down by `ulps`, anew at every call."""
     calls = 0
 
     def perturb(array: Array) -> Array:
@@ -44,24 +45,25 @@ def perturbed(seed: int, number: int, ulps: float = 1.0) -> PerturbResult:
     return perturb
 
 
-def operation_spread(stirred: Stirred, seed: int) -> dict[TensorSite, float]:
-    """Return how far one-ulp moves of every operation's result move each place.
+def operation_spread(run_perturbed: RunPerturbed, seed: int) -> dict[TensorSite, float]:
+    """Return how far one-ulp perturbations of every operation's result move each tensor.
 
     Args:
-        stirred: runs the side; None where its framework cannot say, and then nothing is known.
-        seed: of the moves.
+        run_perturbed: runs the side.
+        seed: of the perturbations.
     """
     try:
-        narrow = _spread(stirred, seed, 1.0)
-        wide = _spread(stirred, seed, WIDER)
+        narrow = _spread(run_perturbed, seed, 1.0)
+        wide = _spread(run_perturbed, seed, WIDER)
     except CannotCompare:
-        return {}  # the moves made the side raise: nothing is known of it
-    return {p: gap for p, gap in narrow.items() if wide.get(p, 0.0) >= WIDER**0.5 * gap}
+        return {}  # the side raises under perturbations: nothing is known of it
+    return {site: d for site, d in narrow.items() if wide.get(site, 0.0) >= WIDER**0.5 * d}
 
 
-def _spread(stirred: Stirred, seed: int, ulps: float) -> dict[TensorSite, float]:
+def _spread(run_perturbed: RunPerturbed, seed: int, ulps: float) -> dict[TensorSite, float]:
     spread: dict[TensorSite, float] = {}
     for number in range(SHIFTS):
-        for site, gap in (stirred(perturbed(seed, number, ulps)) or {}).items():
-            spread[site] = max(spread.get(site, 0.0), gap)
+        perturb = perturb_results(seed, number, ulps)
+        for site, distance in (run_perturbed(perturb) or {}).items():
+            spread[site] = max(spread.get(site, 0.0), distance)
     return spread

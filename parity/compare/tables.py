@@ -1,19 +1,82 @@
-"""How far an array is from exact numbers, in units in the last place."""
+"""Tables compared with exact arithmetic, in units in the last place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+import mpmath
 import numpy as np
 from mpmath import mpf
 
 from parity.base.numerics import Array
-from parity.report.finding import Finding
+from parity.errors import CannotCompare, one_line
+from parity.report.finding import Finding, finding_of
+from parity.report.report import Report
 from parity.trace.sites import TensorSite
-from parity.verdict import EXACT_ULPS, Verdict
+from parity.verdict import Cause, Side, error, judge_ulps
+
+# Decimal digits of the exact values; float64 has 16.
+DIGITS = 60
 
 
-def ulps(found: Array, exact: Sequence[mpf]) -> float:
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """Two sides' tables whose exact values are known, a noise schedule for example.
+
+    Attributes:
+        name: of the tables, in reports.
+        reference, candidate: () -> tables by name, float64 (N,).
+        exact: () -> for each name the exact values, N of them, and how many operations may each
+            round once on the longest way to a value; called with 60 decimal digits.
+    """
+
+    name: str
+    reference: Callable[[], Mapping[str, Array]]
+    candidate: Callable[[], Mapping[str, Array]]
+    exact: Callable[[], Mapping[str, tuple[Sequence[mpf], float]]]
+
+
+def check_tables(tables: Tables) -> Report:
+    """Compare every table of both sides with its exact values.
+
+    Raises:
+        CannotCompare: a side raises, or lacks a table.
+    """
+    started = time.perf_counter()
+    reference, candidate = (_values(tables, side) for side in ("reference", "candidate"))
+    with mpmath.workdps(DIGITS):
+        findings = tuple(
+            judge_table(name, reference[name], candidate[name], exact, operations)
+            for name, (exact, operations) in _exact(tables, reference, candidate).items()
+        )
+    return Report(pair=tables.name, findings=findings, seconds=time.perf_counter() - started)
+
+
+def _values(tables: Tables, side: str) -> Mapping[str, Array]:
+    try:
+        values: Mapping[str, Array] = getattr(tables, side)()
+    except Exception as raised:
+        raise CannotCompare(f"{tables.name!r}: the {side} raised {one_line(raised)}") from raised
+    return values
+
+
+def _exact(
+    tables: Tables, reference: Mapping[str, Array], candidate: Mapping[str, Array]
+) -> Mapping[str, tuple[Sequence[mpf], float]]:
+    exact = tables.exact()
+    for side, values in (("reference", reference), ("candidate", candidate)):
+        missing = [name for name in exact if name not in values]
+        if missing:
+            raise CannotCompare(
+                f"{tables.name!r}: the {side} has no table {missing[0]!r}; "
+                f"it has {', '.join(values) or 'none'}"
+            )
+    return exact
+
+
+def ulps(values: Array, exact: Sequence[mpf]) -> float:
     """Return the largest distance of an array from exact numbers, in ulps of its own dtype.
 
     A zero that should be one counts the distance in ulps of the smallest normal number.
@@ -21,52 +84,39 @@ def ulps(found: Array, exact: Sequence[mpf]) -> float:
     Raises:
         ValueError: the lengths differ.
     """
-    if found.ndim != 1 or len(found) != len(exact):
-        raise ValueError(f"{found.shape} values for {len(exact)} exact numbers")
-    if not np.isfinite(found).all():
+    if values.ndim != 1 or len(values) != len(exact):
+        raise ValueError(f"{values.shape} values for {len(exact)} exact numbers")
+    if not np.isfinite(values).all():
         return float("inf")
-    smallest = np.finfo(found.dtype).tiny
-    unit = np.spacing(np.maximum(np.abs(found), smallest))
-    gaps = [
-        abs(mpf(float(f)) - e) / mpf(float(u)) for f, e, u in zip(found, exact, unit, strict=True)
+    smallest = np.finfo(values.dtype).tiny
+    unit = np.spacing(np.maximum(np.abs(values), smallest))
+    distances = [
+        abs(mpf(float(f)) - e) / mpf(float(u)) for f, e, u in zip(values, exact, unit, strict=True)
     ]
-    return float(max(gaps, default=mpf(0)))
+    return float(max(distances, default=mpf(0)))
 
 
 def judge_table(
-    name: str, reference: Array, candidate: Array, exact: Sequence[mpf], steps: float
+    name: str, reference: Array, candidate: Array, exact: Sequence[mpf], operations: float
 ) -> Finding:
-    """Judge a table on both sides against exact arithmetic.
+    """Judge a table of both sides against exact arithmetic.
 
     Args:
         name: of the table.
-        reference: float64 (T,).
+        reference: float64 (N,).
         candidate: likewise.
-        exact: its true values.
-        steps: operations that may each round once, on the longest way to a value.
+        exact: its N exact values.
+        operations: how many may each round once, on the longest way to a value.
 
     Returns:
         A finding of the phase `schedule`; error and noise are in ulps.
     """
-    for side, table in (("reference", reference), ("candidate", candidate)):
+    site = TensorSite("schedule", "", "table", name, scope="built")
+    sides: dict[Side, Array] = {"reference": reference, "candidate": candidate}
+    for side, table in sides.items():
         if table.shape != (len(exact),):
-            return Finding(
-                path="", phase="schedule", tensor=name, verdict=Verdict.ERROR, stress_input="exact",
-                error=float("inf"), noise=0.0,
-                reason=f"the {side} has shape {table.shape} and not {(len(exact),)}",
-            )  # fmt: skip
-    distances = {side: ulps(table, exact) for side, table in
-                 (("reference", reference), ("candidate", candidate))}  # fmt: skip
-    worst = max(distances, key=lambda side: distances[side])
-    allowed = EXACT_ULPS * steps
-    if np.array_equal(reference, candidate) and distances[worst] <= allowed:
-        verdict, reason = Verdict.IDENTICAL, ""
-    elif distances[worst] <= allowed:
-        verdict, reason = Verdict.WITHIN_NOISE, ""
-    else:
-        verdict, reason = Verdict.SEMANTIC_DIFFERENCE, f"the {worst} is off, in ulps"
-    site = TensorSite("schedule", "", name)
-    return Finding(
-        path=site.path, phase=site.phase, tensor=name, verdict=verdict, stress_input="exact",
-        error=distances[worst], noise=float(allowed), reason=reason,
-    )  # fmt: skip
+            shapes = (str((len(exact),)), str(table.shape))
+            return finding_of(site, error(Cause.TABLE_SHAPE, side=side, compared=shapes))
+    distances = {side: ulps(table, exact) for side, table in sides.items()}
+    equal = np.array_equal(reference, candidate)
+    return finding_of(site, judge_ulps(distances, operations, equal=equal))

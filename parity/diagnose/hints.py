@@ -1,7 +1,7 @@
-"""A guess at what is wrong at a place: a signature, or a setting of the reference that explains it.
+"""A guess at what is wrong: a signature, or a setting of the reference that explains it.
 
 Every guess is tried before it is offered: the reference is run again in float64 with one thing
-changed, and only what gives the candidate's tensor is said.
+changed, and only a change that gives the candidate's tensor is returned.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from parity.base.numerics import Array, is_float
 from parity.compare.modules import PairRunner
 from parity.diagnose.signatures import resembles, signature
 from parity.errors import CannotCompare
-from parity.trace.recorder import Tap, Trace
-from parity.trace.sites import TensorSite, tap_name, tensor_sites
+from parity.report.wording import port_name
+from parity.trace.recorder import Trace
+from parity.trace.sites import Tap, TensorSite
+from parity.trace.values import tensor_sites
 
-# How many of the tensors that flowed before a place are looked at.
+# How many of the tensors met before a site are compared with it.
 NEARBY = 12
 # Settings that ports get wrong, by the names that frameworks give them, and what they are set to.
 SETTINGS: dict[str, tuple[Any, ...]] = {
@@ -41,13 +43,13 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
 
 
 def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> str:
-    """Return what the candidate's tensor at a place most resembles, or `""`.
+    """Return what the candidate's tensor at a site resembles, or `""`.
 
     Args:
-        site: where the two part.
+        site: where the two sides differ.
         runner: the pair, to run variants of the reference.
-        teacher: the reference in float64, cut, under the probe where they part.
-        other: the candidate, fed with the same.
+        teacher: the reference's isolated run in float64, under the stress input where they differ.
+        other: the candidate's, fed by the teacher.
     """
     reference, candidate = tensor_sites(teacher).get(site), tensor_sites(other).get(site)
     if reference is None or candidate is None or reference.shape != candidate.shape:
@@ -62,20 +64,23 @@ def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> 
 
 
 def _nearby(site: TensorSite, trace: Trace) -> dict[str, Array]:
-    """Return what had flowed when the place was reached, by name."""
+    """Return the tensors met just before a site, by name."""
     taps = list(trace.passed)
     if site.phase != "forward" or site.tap is None or site.tap not in trace.passed:
         return {}
     at = taps.index(site.tap)
     before = {tap: _as_used(tap, site, trace) for tap in taps[max(0, at - NEARBY) : at]}
-    named = {f"the {tap_name(t)} of {t.path or 'the model'}": x for t, x in before.items()}
+    named = {
+        f"the {port_name(t.port, t.label, t.call)} of {t.path or 'the model'}": x
+        for t, x in before.items()
+    }
     return {name: x.astype(np.float64) for name, x in named.items() if is_float(x)}
 
 
 def _as_used(tap: Tap, site: TensorSite, trace: Trace) -> Array:
-    """Return what the code before a place had in hand: the caller's own argument, not the copy.
+    """Return a tensor as the code before a site used it.
 
-    What a module was given is replaced inside it alone; what it returned, everywhere.
+    A module's argument is replaced inside that module alone, its result everywhere.
     """
     inside = tap.path == site.path or tap.port == "output"
     return trace.passed[tap] if inside else trace.arrived[tap]

@@ -1,32 +1,35 @@
-"""One place of one comparison again, alone: for a debugger, or a script that shows a fault."""
+"""Runs one tensor of one comparison again, for a debugger or a script that shows a fault."""
 
 from __future__ import annotations
 
 import pprint
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from parity.base.numerics import Array, Precision
 from parity.base.safe_files import write_text
-from parity.base.stress_inputs import STRESS_INPUTS
-from parity.compare.noise_profile import Values
+from parity.compare.side_runner import Values
 from parity.errors import CannotCompare
 from parity.pair import Pair
 from parity.pair_check import prepare
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.report.text import where
+from parity.report.wording import tensor_name
 from parity.trace.bound_model import build
-from parity.trace.sites import TensorSite, tensor_sites
+from parity.trace.sites import TensorSite, of_parameter
+from parity.trace.values import tensor_sites
 from parity.trajectories.optimizer_check import trajectories
-from parity.trajectories.trajectory import FREE_RUN, Trajectory, values_of_step
+from parity.trajectories.trajectory import Trajectory, values_of_step
 from parity.verdict import K
 
 _SCRIPT = '''"""{headline}
 
-Shows this one place and nothing else. Run it where the pair can be imported: exit status 1 while
-the two sides part here, 0 when they no longer do.
+Shows this one tensor and nothing else. Run it where the pair can be imported: exit status 1 while
+the two sides differ here, 0 when they no longer do.
 """
 
 import sys
@@ -37,83 +40,93 @@ from parity.pair_loading import load_pairs
 from parity.diagnose.reproducer import replay
 
 pair = next(p for p in load_pairs({source!r}) if p.name == {name!r})
-site = {site}
-reference, candidate = replay(pair, **site)
+arguments = {arguments}
+reference, candidate = replay(pair, **arguments)
 print("reference", reference.shape, reference.dtype, "candidate", candidate.shape, candidate.dtype)
 if reference.shape != candidate.shape:
     sys.exit(1)
 
-gap = np.abs(candidate.astype(float) - reference)
-worst = np.unravel_index(gap.argmax(), gap.shape)
+difference = np.abs(candidate.astype(float) - reference)
+worst = np.unravel_index(difference.argmax(), difference.shape)
 print(f"at {{list(map(int, worst))}}: {{reference[worst]}} and {{candidate[worst]}}")
-# What rounding explains here, as it was measured, times {k:g}.
+# The rounding measured here, times {k:g}.
 allowed = {allowed!r} * (np.abs(reference).max() or 1.0)
-print(f"largest difference {{gap.max():.3e}}, and rounding explains {{allowed:.3e}}")
-sys.exit(0 if gap.max() <= allowed else 1)
+print(f"largest difference {{difference.max():.3e}}, and rounding explains {{allowed:.3e}}")
+sys.exit(0 if difference.max() <= allowed else 1)
 '''
 
 
 def replay(
-    model: Pair | Trajectory,
+    pair: Pair | Trajectory,
     *,
-    path: str,
-    phase: str,
-    tensor: str,
+    site: Mapping[str, Any],
     stress_input: str = "plain",
     seed: int = 0,
     precision: Precision = "float64",
 ) -> tuple[Array, Array]:
-    """Run both sides once, as a comparison does, and return what they left at one place.
+    """Run both sides once, as a comparison does, and return one tensor of each.
 
     Args:
-        model: the pair or course.
-        path: of the finding, as are phase, tensor and probe.
-        phase: see path.
-        tensor: see path.
-        stress_input: see path; `step N` or `free run` in a course, or of a pair's optimizer.
-        seed: of the comparison; a course draws its own numbers.
+        pair: the pair or trajectory.
+        site: the fields of the finding's `TensorSite` that are not its defaults.
+        stress_input: of the finding.
+        seed: of the comparison; a trajectory draws its own numbers.
         precision: of the candidate's run.
 
     Returns:
         The reference's tensor, in float64, and the candidate's.
 
     Raises:
-        CannotCompare: a side has no such place, or cannot be run.
+        CannotCompare: a side has no such tensor, or cannot be run.
     """
-    if isinstance(model, Trajectory):
-        runs = values_of_step(model, stress_input, precision)
-    elif phase == "init":
-        runs = _initial(model)
-    elif stress_input not in STRESS_INPUTS:
-        of_pair = trajectories(prepare(model, seed=seed).runner)
-        runs = values_of_step(of_pair[stress_input == FREE_RUN], stress_input, precision)
-    elif tensor.endswith("end to end"):
-        runs = prepare(model, seed=seed).runner.whole(precision)
-    else:
-        teacher, other = prepare(model, seed=seed).runner.rerun(stress_input, precision=precision)
-        runs = tensor_sites(teacher), tensor_sites(other)
-    expected, found = (_at(values, path, phase, tensor) for values in runs)
-    return expected, found
+    wanted = TensorSite(**site)
+    reference, candidate = (
+        _at(values, wanted) for values in _runs(pair, wanted, stress_input, seed, precision)
+    )
+    return reference, candidate
+
+
+def _runs(
+    pair: Pair | Trajectory, site: TensorSite, stress_input: str, seed: int, precision: Precision
+) -> tuple[Values, Values]:
+    step = None if site.scope == "free_run" else site.step
+    if isinstance(pair, Trajectory):
+        return values_of_step(pair, step, precision)
+    if site.scope == "built":
+        return _initial(pair)
+    runner = prepare(pair, seed=seed).runner
+    if site.scope in ("step", "free_run"):
+        single_steps, free_run = trajectories(runner)
+        return values_of_step(free_run if step is None else single_steps, step, precision)
+    if site.scope == "end_to_end":
+        return runner.end_to_end(precision)
+    teacher, candidate = runner.rerun(stress_input, precision=precision)
+    return tensor_sites(teacher), tensor_sites(candidate)
 
 
 def _initial(pair: Pair) -> tuple[Values, Values]:
-    _, candidate, state = build(pair)
-    own = candidate.adapter.parameters() | candidate.adapter.buffers()
-    theirs = {p: candidate.adapter.to_numpy(own[n]) for p, n in candidate.parameters.items()}
-    ours, other = ({_parameter(p): a for p, a in side.items()} for side in (state, theirs))
-    return ours, other
+    _, candidate, reference_state = build(pair)
+    tensors = candidate.adapter.parameters() | candidate.adapter.buffers()
+    candidate_state = {
+        path: candidate.adapter.to_numpy(tensors[name])
+        for path, name in candidate.parameters.items()
+    }
+    reference, other = (
+        {of_parameter("init", path, "parameter", scope="built"): array for path, array in s.items()}
+        for s in (reference_state, candidate_state)
+    )
+    return reference, other
 
 
-def _parameter(path: str) -> TensorSite:
-    owner, _, name = path.rpartition(".")
-    return TensorSite("init", owner, name)
-
-
-def _at(values: Values, path: str, phase: str, tensor: str) -> Array:
+def _at(values: Values, wanted: TensorSite) -> Array:
     for site in values:
-        if (site.path, site.phase, site.tensor) == (path, phase, tensor):
+        # A finding knows no tap, and names the step where a single step's tensors do not.
+        step = site.step if site.scope == "free_run" else wanted.step
+        if site._replace(tap=None, step=step) == wanted:
             return values[site]
-    raise CannotCompare(f"no {phase} of {tensor!r} at {path or 'the model itself'!r}")
+    raise CannotCompare(
+        f"no {wanted.phase} of {tensor_name(wanted)!r} at {wanted.path or 'the model itself'!r}"
+    )
 
 
 def write_script(report: Report, source: str, *, seed: int, path: Path) -> bool:
@@ -140,20 +153,22 @@ def write_script(report: Report, source: str, *, seed: int, path: Path) -> bool:
 
 def script(name: str, finding: Finding, source: str, seed: int) -> str:
     """Return the text of the script, at most 40 lines."""
-    in_float32 = finding.reason.startswith("in float32") or "loses digits" in finding.reason
     site = {
-        "path": finding.path,
-        "phase": finding.phase,
-        "tensor": finding.tensor,
-        "stress_input": finding.stress_input,
+        field: value
+        for field, value in finding.site._asdict().items()
+        if field not in TensorSite._field_defaults or value != TensorSite._field_defaults[field]
+    }
+    arguments = {
+        "site": site,
+        "stress_input": finding.stress_input or "plain",
         "seed": seed,
-        "precision": "float32" if in_float32 else "float64",
+        "precision": finding.precision,
     }
     return _SCRIPT.format(
-        headline=f"{name} parts at {where(finding)}.",
+        headline=f"{name} differs at {where(finding)}.",
         source=source,
         name=name,
-        site=pprint.pformat(site, width=90, sort_dicts=False),
+        arguments=pprint.pformat(arguments, width=90, sort_dicts=False),
         k=K,
         allowed=K * finding.noise if np.isfinite(finding.noise) else 0.0,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from parity.base.safe_files import write_text
 from parity.report.finding import Finding
-from parity.report.report import Report
+from parity.report.outcome import Outcome
 from parity.report.text import amount, describe, headline, where
 from parity.verdict import Verdict
 
@@ -28,7 +28,7 @@ _COLOURS = {
 }
 
 
-def write_page(report: Report, path: Path) -> None:
+def write_page(report: Outcome, path: Path) -> None:
     """Write the page, whole or not at all.
 
     Raises:
@@ -37,22 +37,23 @@ def write_page(report: Report, path: Path) -> None:
     write_text(path, page(report))
 
 
-def page(report: Report) -> str:
+def page(report: Outcome) -> str:
     """Return the page as HTML; nothing is fetched from elsewhere."""
     rows = "".join(_row(finding) for finding in report.findings)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>{html.escape(report.pair)}: {report.verdict.name}</title><style>{_STYLE}</style>"
         f"<h1>{html.escape(headline(report))}</h1><pre>{html.escape(describe(report))}</pre>"
-        "<h2>Divergence by depth</h2><p>Error (dots) and what rounding explains (line), relative "
-        "to the largest value at each place, logarithmic, in order of execution.</p>"
-        f"{_chart(report)}<h2>Every place</h2><table><tr><th>place<th>verdict<th>amount"
-        f"<th>probe</tr>{rows}</table>{_environment(report)}</html>\n"
+        "<h2>Divergence by depth</h2><p>Error (dots) and measured rounding (grey line), relative "
+        "to the reference's largest value of each tensor, on a logarithmic scale, in order of "
+        "execution.</p>"
+        f"{_chart(report)}<h2>Every tensor</h2><table><tr><th>location<th>verdict<th>amount"
+        f"<th>stress input</tr>{rows}</table>{_environment(report)}</html>\n"
     )
 
 
 def _row(finding: Finding) -> str:
-    cells = (where(finding), finding.verdict.name, amount(finding), finding.stress_input)
+    cells = (where(finding), finding.verdict.name, amount(finding), finding.stress_input or "")
     inside = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
     return f'<tr class="{finding.verdict.name}">{inside}</tr>'
 
@@ -62,7 +63,7 @@ def _height(value: float) -> float:
     return _HEIGHT * (2 - min(2, max(_LOWEST, exponent))) / (2 - _LOWEST)
 
 
-def _chart(report: Report) -> str:
+def _chart(report: Outcome) -> str:
     shown = [f for f in report.findings if not math.isnan(f.error)]
     step = (_WIDTH - _LEFT) / max(1, len(shown))
     across = [_LEFT + i * step for i in range(len(shown))]
@@ -89,7 +90,7 @@ def _dot(x: float, finding: Finding) -> str:
     )
 
 
-def _environment(report: Report) -> str:
+def _environment(report: Outcome) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(side)}<td>{html.escape(key)}<td>{html.escape(value)}</tr>"
         for side, values in report.environment.items()

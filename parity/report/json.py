@@ -1,26 +1,30 @@
-"""parity.json: the report as data, versioned, written and read here alone.
+"""parity.json: a report as data, versioned; written and read here alone.
 
-`report.schema.json` beside this file is the contract with other readers.
+`report.schema.json` beside this file is the contract with other readers, and docs/parity-json.md
+explains it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from parity.base.safe_files import write_text
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding
-from parity.report.report import Report
-from parity.verdict import Verdict
+from parity.report.outcome import Outcome
+from parity.trace.sites import Boundary, Segment
+from parity.verdict import Cause, Verdict
 
-SCHEMA = "parity-report/1"
+SCHEMA = "parity-report/2"
+SCHEMA_1 = "parity-report/1"
 
 
-def to_dict(report: Report) -> dict[str, Any]:
-    """Return a report as JSON-ready values; NaN and infinity become null and text."""
+def to_dict(report: Outcome) -> dict[str, Any]:
+    """Return a report as JSON-ready values; NaN becomes null and infinity the text `inf`."""
     first = report.first_divergence
     return {
         "schema": SCHEMA,
@@ -37,11 +41,21 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    values = dict(vars(finding))
-    values["verdict"] = finding.verdict.name
-    for name in ("error", "noise"):
-        values[name] = _number(values[name])
-    return values
+    segment = finding.segment
+    return {
+        **vars(finding),
+        "verdict": finding.verdict.name,
+        "cause": None if finding.cause is None else finding.cause.name,
+        "error": _number(finding.error),
+        "noise": _number(finding.noise),
+        "compared": None if finding.compared is None else list(finding.compared),
+        "segment": None
+        if segment is None
+        else {"before": segment.before._asdict(), "after": segment.after._asdict()},
+        "tensor": finding.tensor,
+        "reason": finding.reason,
+        "allowed": finding.allowed,
+    }
 
 
 def _number(value: float) -> float | str | None:
@@ -54,33 +68,68 @@ def _float(value: float | str | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def from_dict(values: Any) -> Report:
-    """Rebuild a report from what `to_dict` gave.
+def from_dict(values: Any) -> dict[str, Any]:
+    """Return the fields of the report that `to_dict` gave, of this schema or the one before.
 
     Raises:
         CannotCompare: it is of another schema, or damaged.
     """
     schema = values.get("schema") if isinstance(values, dict) else None
-    if schema != SCHEMA:
-        raise CannotCompare(f"schema is {schema!r}, and {SCHEMA!r} is needed")
+    if schema not in (SCHEMA, SCHEMA_1):
+        raise CannotCompare(f"schema is {schema!r}, and {SCHEMA!r} or {SCHEMA_1!r} is needed")
+    read_finding = _read_finding if schema == SCHEMA else _read_finding_1
     try:
-        return Report(
-            pair=values["pair"],
-            findings=tuple(_read_finding(finding) for finding in values["findings"]),
-            notes=tuple(values["notes"]),
-            environment=values["environment"],
-            seconds=values["seconds"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        return {
+            "pair": values["pair"],
+            "findings": tuple(read_finding(finding) for finding in values["findings"]),
+            "notes": tuple(values["notes"]),
+            "environment": values["environment"],
+            "seconds": values["seconds"],
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CannotCompare(f"not a complete report: {one_line(error)}") from error
 
 
-def _read_finding(values: dict[str, Any]) -> Finding:
-    numbers = {name: _float(values[name]) for name in ("error", "noise")}
-    return Finding(**{**values, **numbers, "verdict": Verdict[values["verdict"]]})
+def _read_finding(values: Mapping[str, Any]) -> Finding:
+    # Texts are made anew from the data; what a later version adds is passed over.
+    fields = {name: value for name, value in values.items() if name in vars(_EXAMPLE)}
+    segment, compared = values["segment"], values["compared"]
+    fields |= {
+        "verdict": Verdict[values["verdict"]],
+        "cause": None if values["cause"] is None else Cause[values["cause"]],
+        "error": _float(values["error"]),
+        "noise": _float(values["noise"]),
+        "compared": None if compared is None else (str(compared[0]), str(compared[1])),
+        "segment": None
+        if segment is None
+        else Segment(Boundary(**segment["before"]), Boundary(**segment["after"])),
+    }
+    return Finding(**fields)
 
 
-def write(report: Report, path: Path) -> None:
+def _read_finding_1(values: Mapping[str, Any]) -> Finding:
+    """Read a finding of schema 1, which held texts where there are fields now; they are kept."""
+    between = f"in the code between {values['gap']}" if values["gap"] else ""
+    return Finding(
+        path=values["path"],
+        phase=values["phase"],
+        verdict=Verdict[values["verdict"]],
+        error=_float(values["error"]),
+        noise=_float(values["noise"]),
+        quantity="named",
+        label=values["tensor"],
+        confirmed=values["confirmed"],
+        stress_input=values["probe"],
+        hint=values["hint"],
+        note="; ".join(text for text in (values["reason"], between) if text),
+        allowance="" if values["allowed"] else None,
+    )
+
+
+_EXAMPLE = Finding(path="", phase="forward", verdict=Verdict.IDENTICAL, error=0.0, noise=0.0)
+
+
+def write(report: Outcome, path: Path) -> None:
     """Write a report as JSON.
 
     Raises:
@@ -89,8 +138,8 @@ def write(report: Report, path: Path) -> None:
     write_text(path, json.dumps(to_dict(report), indent=1, allow_nan=False) + "\n")
 
 
-def read(path: Path) -> Report:
-    """Read a report.
+def read(path: Path) -> dict[str, Any]:
+    """Read the fields of a report.
 
     Raises:
         CannotCompare: there is none, or it is damaged or of another schema.

@@ -1,76 +1,44 @@
-"""What came out: findings first, words after."""
+"""The report that a comparison returns: its outcome, to be printed, saved and read again."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from parity.report.finding import Finding
-from parity.verdict import Verdict
+from parity.report import json, text
+from parity.report.outcome import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """The outcome of one comparison.
-
-    Attributes:
-        pair: its name.
-        findings: one for every place, in order of execution.
-        notes: what a reader should know beside the findings.
-        environment: each side's versions and settings.
-        seconds: wall time.
-    """
-
-    pair: str
-    findings: Sequence[Finding]
-    notes: Sequence[str] = ()
-    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    @property
-    def verdict(self) -> Verdict:
-        """The worst of the findings' verdicts; ERROR where nothing was compared."""
-        judged = [f.verdict for f in self.findings if not f.allowed]
-        return max(judged, key=lambda v: v.rank, default=Verdict.ERROR)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gate lets the pair through."""
-        return self.passes()
-
-    def passes(self, *, strict: bool = False) -> bool:
-        """Tell whether the gate lets the pair through; nothing compared is not agreement."""
-        return bool(self.findings) and all(f.passes(strict=strict) for f in self.findings)
-
-    @property
-    def first_divergence(self) -> Finding | None:
-        """The first finding that does not pass, in order of execution, or None.
-
-        A proven fault comes before a place that could not be judged: that is often its consequence.
-        """
-        failing = [finding for finding in self.findings if not finding.passes()]
-        proven = [f for f in failing if f.verdict is not Verdict.ABSTAIN]
-        return next(iter(proven or failing), None)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many places got which verdict, by name, worst last."""
-        counted = Counter(finding.verdict for finding in self.findings)
-        return {verdict.name: counted[verdict] for verdict in Verdict if counted[verdict]}
+class Report(Outcome):
+    """The outcome of one comparison; its text is that of `parity check`."""
 
     def save(self, path: str | Path) -> None:
-        """Write the report as JSON, whole or not at all.
+        """Write the report as JSON, complete or not at all.
 
         Raises:
             CannotCompare: the file cannot be written.
         """
-        from parity.report.json import write
+        json.write(self, Path(path))
 
-        write(self, Path(path))
+    @classmethod
+    def load(cls, path: str | Path) -> Report:
+        """Read a report that `save` wrote, of this version or of an earlier one.
+
+        Raises:
+            CannotCompare: there is none, or it is damaged or of another schema.
+        """
+        return cls(**json.read(Path(path)))
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Report:
+        """Return the report of JSON values.
+
+        Raises:
+            CannotCompare: they are damaged or of another schema.
+        """
+        return cls(**json.from_dict(values))
 
     def __str__(self) -> str:
-        from parity.report.text import describe
-
-        return describe(self)
+        return text.describe(self)

@@ -1,4 +1,4 @@
-"""A report in words, for people."""
+"""A report as lines of text for a terminal."""
 
 from __future__ import annotations
 
@@ -6,38 +6,39 @@ import math
 from collections.abc import Sequence
 
 from parity.report.finding import Finding
-from parity.report.report import Report
+from parity.report.outcome import Outcome
+from parity.report.wording import segment_name
 from parity.verdict import Verdict
 
 ADVICE = {
-    Verdict.SEMANTIC_DIFFERENCE: "read the two sides of this place next to each other",
-    Verdict.ERROR: "mend this before anything else is looked at",
-    Verdict.ABSTAIN: "make the place repeatable and reachable, or list it in Pair(allow=…)",
+    Verdict.SEMANTIC_DIFFERENCE: "read the two sides of this location next to each other",
+    Verdict.ERROR: "fix this before looking at anything else",
+    Verdict.ABSTAIN: "make the tensor repeatable and reachable, or list it in Pair(allow=…)",
     Verdict.NUMERICALLY_WEAKER: "use a more accurate form on the weaker side, or accept the loss",
 }
 NEIGHBOURS = 2
 
 
-def describe(report: Report) -> str:
-    """Return the whole text: verdict, place, surroundings, what to do, notes."""
+def describe(report: Outcome) -> str:
+    """Return the complete text: verdict, notes, first location, its neighbours, what to do."""
     lines = [headline(report), *(f"  note: {note}" for note in report.notes)]
     first = report.first_divergence or _weakest(report)
     if first is not None:
-        lines += _place(first) + _surroundings(report, first)
+        lines += _location(first) + _surroundings(report, first)
         lines.append(f"  what to do: {ADVICE[first.verdict]}")
     lines.append("  compared: " + _counts(report))
     return "\n".join(lines)
 
 
-def headline(report: Report) -> str:
+def headline(report: Outcome) -> str:
     """Return the verdict in one line."""
     outcome = "agree" if report.passed else "DISAGREE"
     meaning = report.verdict.value if report.findings else "nothing was compared"
     return f"{report.pair}: {outcome} ({report.verdict.name}: {meaning})"
 
 
-def summary_lines(reports: Sequence[Report]) -> list[str]:
-    """Return one line for each report, and one more with the place where it does not pass."""
+def summary_lines(reports: Sequence[Outcome]) -> list[str]:
+    """Return one line for each report, and one more with the first tensor that does not pass."""
     lines = []
     for report in reports:
         lines.append(f"{headline(report)} in {report.seconds:.1f} s")
@@ -48,41 +49,44 @@ def summary_lines(reports: Sequence[Report]) -> list[str]:
 
 
 def where(finding: Finding) -> str:
-    """Return a finding's place as `path, phase: tensor`."""
+    """Return where a finding is, as `path, phase: tensor`."""
     return f"{finding.path or 'the model itself'}, {finding.phase}: {finding.tensor}"
 
 
 def amount(finding: Finding) -> str:
-    """Return error and noise in the same unit, the reference's largest value at the place."""
+    """Return error and noise in the same unit, the reference's largest value there."""
     if math.isnan(finding.error) or math.isinf(finding.error):
         return finding.reason
     text = f"error {finding.error:.2e}, noise {finding.noise:.2e}"
     return f"{text}; {finding.reason}" if finding.reason else text
 
 
-def _weakest(report: Report) -> Finding | None:
+def _weakest(report: Outcome) -> Finding | None:
     weak = [f for f in report.findings if f.verdict is Verdict.NUMERICALLY_WEAKER]
     return weak[0] if weak else None
 
 
-def _place(finding: Finding) -> list[str]:
-    lines = [f"  at {where(finding)}", f"     {amount(finding)}; probe: {finding.stress_input}"]
-    if finding.gap:
-        lines.append(f"     in the code between {finding.gap}")
+def _location(finding: Finding) -> list[str]:
+    amounts = f"     {amount(finding)}"
+    if finding.stress_input is not None:
+        amounts += f"; stress input: {finding.stress_input}"
+    lines = [f"  at {where(finding)}", amounts]
+    if finding.segment is not None:
+        lines.append(f"     in the code between {segment_name(finding.segment)}")
     if finding.confirmed is not None:
         lines.append(
-            "     confirmed: with the reference's tensor put in after it, everything later agrees"
+            "     confirmed: with the reference's tensor injected after it, everything later agrees"
             if finding.confirmed and finding.phase == "forward"
-            else "     confirmed: it fails again under other cotangents"
+            else "     confirmed: it fails again with other output gradients"
             if finding.confirmed
-            else "     not confirmed: something besides this place disagrees as well"
+            else "     not confirmed: something else disagrees as well"
         )
     if finding.hint:
         lines.append(f"     hint, a guess: {finding.hint}")
     return lines
 
 
-def _surroundings(report: Report, finding: Finding) -> list[str]:
+def _surroundings(report: Outcome, finding: Finding) -> list[str]:
     same = [f for f in report.findings if f.phase == finding.phase]
     at = same.index(finding)
     shown = same[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]
@@ -95,6 +99,6 @@ def _surroundings(report: Report, finding: Finding) -> list[str]:
     return ["  around it:", *lines, *([f"  and {others} more that do not pass"] if others else [])]
 
 
-def _counts(report: Report) -> str:
+def _counts(report: Outcome) -> str:
     counted = ", ".join(f"{number} {name}" for name, number in report.counts.items())
-    return f"{len(report.findings)} places ({counted}) in {report.seconds:.1f} s"
+    return f"{len(report.findings)} tensors ({counted}) in {report.seconds:.1f} s"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,19 +23,10 @@ from parity.base.rng import cotangent, draw_cotangent, keyed
 from parity.base.stress_inputs import StressInput
 from parity.trace.bound_model import BoundModel
 from parity.trace.containers import replaced, substituted, tensors
+from parity.trace.sites import Boundary, Port, Tap
 from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
 
-Port = Literal["input", "output", "loss"]
 Perturbation = Callable[..., Array]
-
-
-class Tap(NamedTuple):
-    """A named point: one tensor that enters or leaves one call of one module."""
-
-    path: str
-    call: int
-    port: Port
-    label: str
 
 
 @dataclass
@@ -50,7 +41,7 @@ class Trace:
         parameters: gradient by each parameter.
         buffers: each buffer after the run.
         caller: module inside which each tap's module was called, `""` for the model itself.
-        between: what was met just before each tap, for describing the gap.
+        before: the boundary that was met just before each tap.
     """
 
     arrived: TensorSink[Tap] = field(default_factory=TensorStore)
@@ -60,7 +51,7 @@ class Trace:
     parameters: TensorSink[str] = field(default_factory=TensorStore)
     buffers: TensorSink[str] = field(default_factory=TensorStore)
     caller: dict[Tap, str] = field(default_factory=dict)
-    between: dict[Tap, str] = field(default_factory=dict)
+    before: dict[Tap, Boundary] = field(default_factory=dict)
 
     def distances_from_here(self) -> Trace:
         """Return an empty trace that keeps no tensor, but how far each is from the one here."""
@@ -113,7 +104,7 @@ class _Recorder:
         self.stack: list[tuple[str, int, Callable[[], None]]] = []
         self.dropout_calls: Counter[str] = Counter()
         self.leaves = model.leaves()
-        self.last = "the start"
+        self.last = Boundary("start")
         # With tensors to inject, the run is left uncut but for those.
         self.inject: Mapping[Tap, Array] | None = None
         self._labels = _labels(teacher) if teacher else {}
@@ -153,7 +144,7 @@ class _Recorder:
             self._tap(Tap(path, call, port, label), tensor, caller)
             for label, (_, tensor) in zip(labels, found, strict=True)
         ]
-        self.last = f"{port} of {path or 'the model'}"
+        self.last = Boundary(port, path)
         return iter(new)
 
     def _paired_labels(self, path: str, call: int, port: Port, own: list[str]) -> list[str]:
@@ -164,7 +155,7 @@ class _Recorder:
     def _tap(self, tap: Tap, tensor: Tensor, caller: str) -> Tensor:
         arrived = self.adapter.to_numpy(tensor)
         self.trace.arrived[tap], self.trace.caller[tap] = arrived, caller
-        self.trace.between[tap] = self.last
+        self.trace.before[tap] = self.last
         if self.inject is not None:
             value = self.inject.get(tap)
             return tensor if value is None else self.adapter.constant(self.run.given(value, ""))
@@ -206,7 +197,7 @@ class _Recorder:
             loss = self.run.loss(outputs)
             self.trace.arrived[Tap("", 0, "loss", "")] = self.adapter.to_numpy(loss)
             self.trace.caller[Tap("", 0, "loss", "")] = ""
-            self.trace.between[Tap("", 0, "loss", "")] = self.last
+            self.trace.before[Tap("", 0, "loss", "")] = self.last
             self.weighted_outputs.append((loss, np.ones(tuple(loss.shape), np.float32)))
         own = self.adapter.parameters() | self.adapter.buffers()
         parameters = {path: own[name] for path, name in self.model.parameters.items()}

@@ -1,110 +1,106 @@
-"""Everything a run leaves behind, as one ordered mapping from place to array.
-
-A place knows what it is called for people: the module that answers for it, the phase, the tensor.
-"""
+"""Names of compared tensors, as data: the text for people is made in `parity.report.text`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
-from parity.report.finding import Phase
-from parity.trace.recorder import Tap, Trace
-from parity.trace.tensor_store import TensorSink
+Phase = Literal["init", "forward", "backward", "optimizer", "schedule", "loss", "sampling"]
+Port = Literal["input", "output", "loss"]
+# isolated: each segment between two taps is fed the reference's own input. end_to_end: the model
+# runs as its user runs it. step: one step of a trajectory from equal states. free_run: a trajectory
+# that is never reset. built: before anything has run.
+Scope = Literal["isolated", "end_to_end", "step", "free_run", "built"]
+Quantity = Literal[
+    "input",
+    "output",
+    "loss",
+    "buffer",
+    "input_gradient",
+    "output_gradient",
+    "parameter_gradient",
+    "parameter",
+    "state",
+    "reported",
+    "table",
+    "named",  # read from a file that says no more than a name
+]
+
+
+class Tap(NamedTuple):
+    """A named point: one tensor that enters or leaves one call of one module.
+
+    Attributes:
+        path: the module's path in the reference, `""` for the model itself.
+        call: number of the call of this module, from 0.
+        port: whether the tensor enters or leaves, or is the loss.
+        label: the tensor's place in nested arguments or results, `""` for the only one.
+    """
+
+    path: str
+    call: int
+    port: Port
+    label: str
+
+
+class Boundary(NamedTuple):
+    """Where a module begins or ends, or where the run does.
+
+    Attributes:
+        port: `input` and `output` of a module, `start` and `end` of the run.
+        path: the module's path.
+    """
+
+    port: Literal["input", "output", "loss", "start", "end"]
+    path: str = ""
+
+
+class Segment(NamedTuple):
+    """The code between two neighbouring boundaries."""
+
+    before: Boundary
+    after: Boundary
 
 
 class TensorSite(NamedTuple):
-    """One tensor to be judged.
+    """Where a compared tensor is.
 
     Attributes:
         phase: of the run.
-        path: the reference's module that answers for it: the module itself for what leaves it, the
-            one that called it for what arrives at it.
-        tensor: what it is, in words.
-        tap: the tap it was seen at; None for parameters' gradients and buffers.
+        path: the reference's module that answers for the tensor: the module itself for what leaves
+            it, its caller for what enters it, `""` for the model itself.
+        quantity: kind of tensor.
+        label: its name: a parameter's or buffer's, or the place in nested arguments or results.
+        owner: the module whose tensor it is; differs from `path` for what a caller passes in.
+        call: number of the module's call, from 0.
+        group: of a trajectory's state, `exp_avg` for example.
+        scope: kind of run.
+        step: of a free run.
+        tap: where the recorder met the tensor; None for parameters, buffers and states.
     """
 
     phase: Phase
     path: str
-    tensor: str
+    quantity: Quantity
+    label: str = ""
+    owner: str = ""
+    call: int = 0
+    group: str = ""
+    scope: Scope = "isolated"
+    step: int | None = None
     tap: Tap | None = None
 
-
-class Values(Mapping[TensorSite, Any]):
-    """What a run left at every place, read from the trace when it is asked for.
-
-    Arrays, or their distances where the trace keeps no more.
-    """
-
-    def __init__(self, found: Mapping[TensorSite, tuple[TensorSink[Any], Any]]) -> None:
-        self._found = found
-
-    def __getitem__(self, site: TensorSite) -> Any:
-        store, key = self._found[site]
-        return store[key]
-
-    def __iter__(self) -> Iterator[TensorSite]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __contains__(self, site: object) -> bool:
-        return site in self._found
-
-    def named(self, name: Callable[[TensorSite], TensorSite]) -> Values:
-        """Return the same at other places."""
-        return Values({name(site): where for site, where in self._found.items()})
+    @property
+    def is_end_to_end(self) -> bool:
+        """Tell whether the run was as its user's: neither cut nor reset."""
+        return self.scope == "end_to_end"
 
 
-def tensor_sites(trace: Trace) -> Values:
-    """List a run's tensors in order of execution: forward, then backward from the end."""
-    found: dict[TensorSite, tuple[TensorSink[Any], Any]] = {
-        _forward(trace, tap): (trace.arrived, tap) for tap in trace.arrived
-    }
-    for path in trace.buffers:
-        owner, _, name = path.rpartition(".")
-        found[TensorSite("forward", owner, f"{name} after the run")] = trace.buffers, path
-    owners: dict[str, list[str]] = {}
-    for path in trace.parameters:
-        owners.setdefault(path.rpartition(".")[0], []).append(path)
-    # Gradients come in any order; a run's own order is that of its taps.
-    order = {tap: number for number, tap in enumerate(trace.caller)}
-    for tap in sorted(trace.gradients, key=lambda tap: order.get(tap, -1), reverse=True):
-        found[_backward(trace, tap)] = trace.gradients, tap
-        if tap.port == "input":
-            found |= _parameters(trace, owners.pop(tap.path, []))
-    for rest in owners.values():
-        found |= _parameters(trace, rest)
-    return Values(found)
+def parent(path: str) -> str:
+    """Return the path of the module around a module, parameter or buffer."""
+    return path.rpartition(".")[0]
 
 
-def tap_name(tap: Tap) -> str:
-    """Return what a tap is called beside its module's path."""
-    label = f" {tap.label}" if tap.label not in ("", tap.port) else ""
-    again = f" (call {tap.call + 1})" if tap.call else ""
-    return f"{tap.port}{label}{again}"
-
-
-def _forward(trace: Trace, tap: Tap) -> TensorSite:
-    if tap.port == "loss":
-        return TensorSite("loss", "", "loss", tap)
-    if tap.port == "output" or tap.path == "":
-        return TensorSite("forward", tap.path, tap_name(tap), tap)
-    return TensorSite("forward", trace.caller[tap], f"{tap_name(tap)} of {tap.path}", tap)
-
-
-def _backward(trace: Trace, tap: Tap) -> TensorSite:
-    if tap.port == "input" or tap.path == "":
-        return TensorSite("backward", tap.path, f"gradient of {tap_name(tap)}", tap)
-    return TensorSite(
-        "backward", trace.caller[tap], f"gradient of {tap_name(tap)} of {tap.path}", tap
-    )
-
-
-def _parameters(trace: Trace, paths: list[str]) -> dict[TensorSite, tuple[TensorSink[Any], Any]]:
-    found: dict[TensorSite, tuple[TensorSink[Any], Any]] = {}
-    for path in paths:
-        owner, _, name = path.rpartition(".")
-        found[TensorSite("backward", owner, f"gradient of {name}")] = trace.parameters, path
-    return found
+def of_parameter(phase: Phase, path: str, quantity: Quantity, **fields: str) -> TensorSite:
+    """Return the site of a parameter's or buffer's tensor, given its full path."""
+    owner, _, name = path.rpartition(".")
+    return TensorSite(phase, owner, quantity, name, owner, **fields)  # type: ignore[arg-type]

@@ -17,7 +17,8 @@ from parity.base.numerics import Array, Precision, rounded
 from parity.base.rng import keyed
 from parity.compare.modules import PairRunner
 from parity.trace.bound_model import BoundModel
-from parity.trace.recorder import Run, Tap, Trace, run_end_to_end
+from parity.trace.recorder import Run, Trace, run_end_to_end
+from parity.trace.sites import Tap
 from parity.trajectories.trajectory import Stepper, Trajectory
 
 STEPS, FREE_STEPS = 3, 20

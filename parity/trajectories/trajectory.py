@@ -1,42 +1,34 @@
 """Training and sampling compared: one step at a time from equal states, and running free.
 
-The strong test is one step: both sides are set to the reference's own state, take one step, and
-every number of the new state is judged. The free run is the weak one, for an adaptive optimizer
-hides much of what is wrong; in float64 it still tells, as long as rounding has not grown to the
-size of the result. Up to where that holds is measured, and past it there is no verdict.
+Single steps are the strong test: both sides are set to the reference's state, take one step, and
+every number of the new state is judged. The free run is the weak test, since an adaptive optimizer
+hides many faults. In float64 it still finds them as long as rounding has not grown to the size of
+the result; how far that holds is measured, and beyond it there is no verdict.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from parity.base.numerics import Array, Precision, is_float, rounded
+from parity.compare import cancellation_scale
 from parity.compare.allowlist import require_used_entries
-from parity.compare.noise_profile import (
-    Compare,
-    Comparison,
-    Perturbation,
-    Repeated,
-    Runner,
-    Values,
-    compare,
-    group_cancellation_scale,
-)
-from parity.diagnose.localise import finding_of
+from parity.compare.comparison import Comparison, Judge, judge_comparison
+from parity.compare.side_runner import FunctionRunner, Perturbation, SideRunner, Values
 from parity.errors import CannotCompare, one_line
-from parity.report.finding import Finding, Phase
+from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
-from parity.trace.sites import TensorSite
-from parity.verdict import HORIZON, PRECISION_RATIO, Judgement, Verdict
+from parity.trace.sites import Phase, TensorSite
+from parity.verdict import Cause, Judgement, cannot_judge, reaches_horizon
 
 State = Mapping[str, Array]
-# The probe of a free run's findings, in the place of a probe's name or of `step N`.
-FREE_RUN = "free run"
+# The entry of `Trajectory.allow` that lets a free run outrun its horizon.
+HORIZON = "horizon"
 
 
 class Stepper(Protocol):
@@ -89,23 +81,23 @@ def check_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
     """
     report = judge_trajectory(trajectory, seed=seed)
     allowed = [finding for finding in report.findings if finding.allowed]
-    matched = {"horizon" if f.stress_input == FREE_RUN else f.path for f in allowed}
+    matched = {HORIZON if f.scope == "free_run" else f.path for f in allowed}
     return require_used_entries(report, trajectory.allow, matched)
 
 
 def judge_trajectory(
-    trajectory: Trajectory, *, seed: int = 0, compare: Compare = compare
+    trajectory: Trajectory, *, seed: int = 0, judge: Judge = judge_comparison
 ) -> Report:
-    """Do as `check_trajectory`, whatever `allow` names; `compare` judges two runs.
+    """Do as `check_trajectory`, whatever `allow` names; `judge` judges two sides' runs.
 
     Raises:
         CannotCompare: a side cannot be built, or raises.
     """
     started = time.perf_counter()
     sides, start = _ready(trajectory)
-    findings, notes = _single_steps(trajectory, sides, start, seed, compare), []
+    findings, notes = _single_steps(trajectory, sides, start, seed, judge), []
     if trajectory.free:
-        findings += _free_run(trajectory, sides, start, seed, compare)
+        findings += _free_run(trajectory, sides, start, seed, judge)
     if trajectory.free and trajectory.phase == "sampling":
         notes.append(_pixels(trajectory, sides, start))
     return Report(
@@ -142,31 +134,30 @@ def _ready(trajectory: Trajectory) -> tuple[Steppers, State]:
 
 
 def values_of_step(
-    trajectory: Trajectory, stress_input: str, precision: Precision
+    trajectory: Trajectory, step: int | None, precision: Precision
 ) -> tuple[Values, Values]:
-    """Return what one step, or the free run, left: of the reference in float64, of the candidate.
+    """Return the tensors of one step, or of the free run, of the reference (float64) first.
 
     Args:
         trajectory: to run.
-        stress_input: `step N`, or `free run`.
+        step: number of the step; None for the free run.
         precision: of the candidate.
 
     Raises:
         CannotCompare: a side cannot be built, or raises.
     """
     sides, state = _ready(trajectory)
-    if stress_input == FREE_RUN:
+    if step is None:
         return (
             _free_runner(trajectory, sides, state, "reference").values("float64"),
             _free_runner(trajectory, sides, state, "candidate").values(precision),
         )
-    number = int(stress_input.removeprefix("step "))
-    for earlier in range(number):
+    for earlier in range(step):
         teacher = _stepped(trajectory, sides, "reference", "float64", state, earlier, None)
         state = {name: rounded(teacher[name]) for name in state}
     return (
-        _runner(trajectory, sides, "reference", state, number).values("float64"),
-        _runner(trajectory, sides, "candidate", state, number).values(precision),
+        _runner(trajectory, sides, "reference", state, step).values("float64"),
+        _runner(trajectory, sides, "candidate", state, step).values(precision),
     )
 
 
@@ -184,28 +175,28 @@ Steppers = Mapping[tuple[str, str], Stepper]
 
 
 def _single_steps(
-    trajectory: Trajectory, sides: Steppers, start: State, seed: int, compare: Compare
+    trajectory: Trajectory, sides: Steppers, start: State, seed: int, judge: Judge
 ) -> list[Finding]:
     worst: dict[TensorSite, tuple[int, Judgement]] = {}
     state = start
     for number in range(trajectory.steps):
         teacher = _stepped(trajectory, sides, "reference", "float64", state, number, None)
-        values = _places(trajectory, teacher)
+        values = _by_site(trajectory, teacher)
         comparison = Comparison(
             reference=_runner(trajectory, sides, "reference", state, number, {"float64": values}),
             candidate=_runner(trajectory, sides, "candidate", state, number),
             is_plain_input=True,
             check_determinism=number == 0,
-            cancellation_scale=group_cancellation_scale(values)
+            cancellation_scale=cancellation_scale.of_groups(values)
             if trajectory.phase == "optimizer"
-            else lambda site: 0.0,
+            else cancellation_scale.none,
         )
-        for site, judgement in compare(comparison, seed=seed).items():
+        for site, judgement in judge(comparison, seed=seed).items():
             if site not in worst or judgement.verdict.rank > worst[site][1].verdict.rank:
                 worst[site] = (number, judgement)
         state = {name: rounded(teacher[name]) for name in state}
     return [
-        finding_of(site, f"step {number}", judgement, trajectory.allow or {})
+        finding_of(site._replace(step=number), judgement, allow=trajectory.allow)
         for site, (number, judgement) in worst.items()
     ]
 
@@ -217,13 +208,13 @@ def _runner(
     state: State,
     number: int,
     kept: Mapping[Precision, Values] | None = None,
-) -> Runner:
+) -> SideRunner:
     def run(precision: Precision, shift: Perturbation | None) -> Values:
-        return _places(
+        return _by_site(
             trajectory, _stepped(trajectory, sides, role, precision, state, number, shift)
         )
 
-    return Repeated(run, kept)
+    return FunctionRunner(run, kept)
 
 
 def _stepped(
@@ -253,17 +244,21 @@ def _given(state: State, precision: Precision, shift: Perturbation | None) -> di
     return {n: v.astype(precision) if is_float(v) else v for n, v in perturbed.items()}
 
 
-def _places(trajectory: Trajectory, values: State) -> dict[TensorSite, Array]:
-    found = {}
+def _by_site(trajectory: Trajectory, values: State) -> dict[TensorSite, Array]:
+    """Return what a step left by site; a name is `group:path` where it belongs to a module."""
+    by_site = {}
     for name, value in values.items():
         group, colon, path = name.partition(":")
-        owner, _, tensor = path.rpartition(".")
-        what = f"{group} of {tensor}" if colon else name
-        found[TensorSite(trajectory.phase, owner if colon else "", what)] = np.asarray(value)
-    return found
+        owner, _, label = path.rpartition(".") if colon else ("", "", name)
+        site = TensorSite(
+            trajectory.phase, owner, "state" if colon else "reported", label, owner,
+            group=group if colon else "", scope="step",
+        )  # fmt: skip
+        by_site[site] = np.asarray(value)
+    return by_site
 
 
-def _free_runner(trajectory: Trajectory, sides: Steppers, start: State, role: str) -> Runner:
+def _free_runner(trajectory: Trajectory, sides: Steppers, start: State, role: str) -> SideRunner:
     phase: Phase = "loss" if trajectory.phase == "optimizer" else trajectory.phase
 
     def run(precision: Precision, shift: Perturbation | None) -> Values:
@@ -272,60 +267,39 @@ def _free_runner(trajectory: Trajectory, sides: Steppers, start: State, role: st
         side.load(_given(start, precision, shift))
         for number in range(trajectory.free):
             for name, value in side.step(number).items():
-                site = TensorSite(phase, "", f"{name} at step {number}, running free")
+                site = TensorSite(phase, "", "reported", name, scope="free_run", step=number)
                 found[site] = np.asarray(value)
         return found
 
-    return Repeated(run)
+    return FunctionRunner(run)
 
 
 def _free_run(
-    trajectory: Trajectory, sides: Steppers, start: State, seed: int, compare: Compare
+    trajectory: Trajectory, sides: Steppers, start: State, seed: int, judge: Judge
 ) -> list[Finding]:
     comparison = Comparison(
         reference=_free_runner(trajectory, sides, start, "reference"),
         candidate=_free_runner(trajectory, sides, start, "candidate"),
         is_plain_input=True,
         check_determinism=False,
-        cancellation_scale=lambda site: 0.0,
+        cancellation_scale=cancellation_scale.none,
     )
-    judged = compare(comparison, seed=seed)
-    return _within_horizon(trajectory, judged)
+    return _within_horizon(trajectory, judge(comparison, seed=seed))
 
 
 def _within_horizon(
     trajectory: Trajectory, judged: Mapping[TensorSite, Judgement]
 ) -> list[Finding]:
-    """Take back every verdict from the step on at which float32's noise has grown to `HORIZON`.
-
-    In float64 it is smaller by far, but how much smaller is known only as long as it grows in
-    proportion to what caused it.
-    """
+    """Return the findings; from the step on that reaches the horizon, all of them ABSTAIN."""
     findings, past = [], False
     for site, judgement in judged.items():
-        in_float64 = judgement.verdict is Verdict.SEMANTIC_DIFFERENCE and not judgement.reason
-        noise = judgement.noise / PRECISION_RATIO if in_float64 else judgement.noise
-        past = past or noise > HORIZON
-        reason = "past the horizon: rounding alone has grown to the size of the result"
-        finding = finding_of(site, FREE_RUN, judgement, {})
-        if past:
-            allowed = "horizon" in (trajectory.allow or {})
-            reason += (
-                f"; allowed: {trajectory.allow['horizon']}" if trajectory.allow and allowed else ""
-            )
-            finding = Finding(
-                path="", phase=site.phase, verdict=Verdict.ABSTAIN, error=judgement.error,
-                noise=judgement.noise, tensor=site.tensor, stress_input=FREE_RUN, reason=reason,
-                allowed=allowed,
-            )  # fmt: skip
-        elif trajectory.gain > 1:
-            finding = _with_gain(finding, trajectory.gain)
-        findings.append(finding)
+        past = past or reaches_horizon(judgement)
+        if not past:
+            findings.append(finding_of(site, judgement, gain=trajectory.gain))
+            continue
+        abstains = replace(
+            cannot_judge(Cause.PAST_HORIZON), error=judgement.error, noise=judgement.noise
+        )
+        finding = finding_of(site, abstains)
+        findings.append(replace(finding, allowance=(trajectory.allow or {}).get(HORIZON)))
     return findings
-
-
-def _with_gain(finding: Finding, gain: float) -> Finding:
-    from dataclasses import replace
-
-    text = f"error / gain {finding.error / gain:.2e} (gain {gain:.4g})"
-    return replace(finding, reason=f"{finding.reason}; {text}" if finding.reason else text)

@@ -90,12 +90,13 @@ def test_every_single_tensor_is_looked_at(name: str) -> None:
 
 
 def test_an_explanation_that_explains_nothing_is_reported() -> None:
-    end_to_end = explained(TensorSite("backward", "", "gradient of bias of a.key, end to end"))
-    moment = explained(TensorSite("optimizer", "a.key", "exp_avg of bias"))
+    gradient = TensorSite("backward", "", "parameter_gradient", "bias", "a.key", scope="end_to_end")
+    state = TensorSite("optimizer", "a.key", "state", "bias", "a.key", group="ema", scope="step")
+    end_to_end, moment = explained(gradient), explained(state)
     assert {end_to_end, moment} == set(EXPLAINED)
-    assert not explained(TensorSite("backward", "key", "gradient of bias"))
-    assert not explained(TensorSite("optimizer", "a.key", "exp_avg of weight"))
-    assert not explained(TensorSite("optimizer", "a.monkey", "exp_avg of bias"))
+    assert not explained(gradient._replace(scope="isolated", path="a.key"))
+    assert not explained(state._replace(label="weight"))
+    assert not explained(state._replace(path="a.monkey", owner="a.monkey"))
     assert unused_explanations([]) == []
     used = {"set": "exhaustive", "explained": {end_to_end: 3}}
     assert unused_explanations([used]) == [moment]

@@ -13,7 +13,7 @@ import jittor_env
 from audit import exhaustive
 from audit.corrupted_checks import exhaustive_record, of_pair, record
 from parity import Pair, Verdict
-from parity.compare.noise_profile import compare
+from parity.compare.comparison import judge_comparison
 from parity.trace.sites import TensorSite
 from parity.verdict import Judgement
 
@@ -58,7 +58,7 @@ def test_a_tensor_that_is_not_looked_at_is_reported() -> None:
     def lenient(comparison: Any, *, seed: int) -> dict[TensorSite, Judgement]:
         return {
             site: replace(j, verdict=Verdict.WITHIN_NOISE) if site.path == "linear" else j
-            for site, j in compare(comparison, seed=seed).items()
+            for site, j in judge_comparison(comparison, seed=seed).items()
         }
 
     check = exhaustive.of_pair(WITHOUT_OUTPUTS)

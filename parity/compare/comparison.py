@@ -1,0 +1,81 @@
+"""Two sides' runs, judged tensor by tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from parity.base.memory import give_back
+from parity.compare.arrays import judge_arrays
+from parity.compare.cancellation_scale import CancellationScale
+from parity.compare.noise_profile import NoiseProfile
+from parity.compare.side_runner import SideRunner
+from parity.trace.sites import TensorSite
+from parity.verdict import Judgement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two sides to be run, and what is known of them.
+
+    Attributes:
+        reference, candidate: the sides; the reference's values in float64 are what is expected.
+        is_plain_input: whether the inputs are ones that models meet, and not stress inputs; then
+            both sides must be finite.
+        check_determinism: whether each side is also run against itself, and perturbed more often.
+        cancellation_scale: (site) -> magnitude of the terms summed into a gradient. Where they
+            cancel, rounding is relative to them and not to the gradient. 0: use the gradient's own
+            size.
+        cross_framework: whether the sides are of two frameworks, one of which could keep the
+            other's memory.
+    """
+
+    reference: SideRunner
+    candidate: SideRunner
+    is_plain_input: bool
+    check_determinism: bool
+    cancellation_scale: CancellationScale
+    cross_framework: bool = False
+
+
+class Judge(Protocol):
+    """A function that judges a comparison: `judge_comparison`, or one that wraps it."""
+
+    def __call__(self, comparison: Comparison, *, seed: int) -> dict[TensorSite, Judgement]:
+        """Judge every tensor of a comparison."""
+
+
+def judge_comparison(comparison: Comparison, *, seed: int) -> dict[TensorSite, Judgement]:
+    """Judge every tensor that the reference reaches, and every output that only the candidate has.
+
+    Left out: a tensor of the reference that a stress input drives out of the finite numbers.
+    """
+    profiles = []
+    for runner in (comparison.reference, comparison.candidate):
+        profiles.append(
+            NoiseProfile(runner, check_determinism=comparison.check_determinism, seed=seed)
+        )
+        if comparison.cross_framework:
+            give_back()
+    reference, candidate = profiles
+    sites = list(reference.float64)
+    sites += [s for s in candidate.float64 if s not in reference.float64 and _is_output(s)]
+    judged = {}
+    for site in sites:
+        judgement = judge_arrays(
+            reference.at(site),
+            candidate.at(site),
+            is_plain_input=comparison.is_plain_input,
+            cancellation_scale=comparison.cancellation_scale(site)
+            if site in reference.float64
+            else 0.0,
+            # What a module is given by other arguments is judged where it comes out.
+            may_be_missing=site.tap is not None and site.tap.port == "input",
+        )
+        if judgement is not None:
+            judged[site] = judgement
+    return judged
+
+
+def _is_output(site: TensorSite) -> bool:
+    return site.quantity in ("output", "output_gradient")

@@ -1,0 +1,60 @@
+"""The outcome of one comparison, as data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from parity.report.finding import Finding
+from parity.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The outcome of one comparison.
+
+    Attributes:
+        pair: its name.
+        findings: one for every compared tensor, in order of execution.
+        notes: what a reader should know beside the findings.
+        environment: each side's versions and settings.
+        seconds: wall time.
+    """
+
+    pair: str
+    findings: Sequence[Finding]
+    notes: Sequence[str] = ()
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the findings' verdicts; ERROR where nothing was compared."""
+        judged = [f.verdict for f in self.findings if not f.allowed]
+        return max(judged, key=lambda v: v.rank, default=Verdict.ERROR)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets the pair through."""
+        return self.passes()
+
+    def passes(self, *, strict: bool = False) -> bool:
+        """Tell whether the gate lets the pair through; nothing compared is not agreement."""
+        return bool(self.findings) and all(f.passes(strict=strict) for f in self.findings)
+
+    @property
+    def first_divergence(self) -> Finding | None:
+        """The first finding that does not pass, in order of execution, or None.
+
+        A proven fault comes before a tensor that could not be judged, often its consequence.
+        """
+        failing = [finding for finding in self.findings if not finding.passes()]
+        proven = [f for f in failing if f.verdict is not Verdict.ABSTAIN]
+        return next(iter(proven or failing), None)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of tensors by the name of their verdict, worst last."""
+        counted = Counter(finding.verdict for finding in self.findings)
+        return {verdict.name: counted[verdict] for verdict in Verdict if counted[verdict]}

@@ -1,0 +1,86 @@
+"""Words for the data of a finding: the one place where fields become text for people."""
+
+from __future__ import annotations
+
+from parity.base.numerics import Precision
+from parity.trace.sites import Boundary, Segment, TensorSite
+from parity.verdict import Cause, Side
+
+
+def tensor_name(site: TensorSite) -> str:
+    """Return what a compared tensor is called, `gradient of input x of down.0` for example."""
+    name = _name_in_module(site)
+    if site.owner and site.owner != site.path:
+        name += f" of {site.owner}"
+    if site.scope == "end_to_end":
+        return f"{name}, end to end"
+    return f"{name} at step {site.step}, running free" if site.scope == "free_run" else name
+
+
+def _name_in_module(site: TensorSite) -> str:
+    if site.quantity in ("input", "output"):
+        return port_name(site.quantity, site.label, site.call)
+    if site.quantity in ("input_gradient", "output_gradient"):
+        port = site.quantity.removesuffix("_gradient")
+        return f"gradient of {port_name(port, site.label, site.call)}"
+    if site.quantity == "parameter_gradient":
+        return f"gradient of {site.label}"
+    if site.quantity == "buffer":
+        return f"{site.label} after the run"
+    if site.quantity == "state" and site.group:
+        return f"{site.group} of {site.label}"
+    return "loss" if site.quantity == "loss" else site.label
+
+
+def port_name(port: str, label: str, call: int) -> str:
+    """Return the name of one tensor that enters or leaves a module's call."""
+    name = f" {label}" if label not in ("", port) else ""
+    again = f" (call {call + 1})" if call else ""
+    return f"{port}{name}{again}"
+
+
+def boundary_name(boundary: Boundary) -> str:
+    """Return `output of down.0`, or `the start`."""
+    if boundary.port in ("start", "end"):
+        return f"the {boundary.port}"
+    return f"{boundary.port} of {boundary.path or 'the model'}"
+
+
+def segment_name(segment: Segment) -> str:
+    """Return the two boundaries between which a fault lies."""
+    return f"{boundary_name(segment.before)} and {boundary_name(segment.after)}"
+
+
+def cause_text(
+    cause: Cause,
+    *,
+    side: Side | None = None,
+    precision: Precision = "float64",
+    compared: tuple[str, str] | None = None,
+) -> str:
+    """Return a cause in words; see `parity.verdict.Judgement` for the arguments."""
+    reference, candidate = compared or ("", "")
+    not_finite = f"the {side} is not finite" + (" in float32" if precision == "float32" else "")
+    lower = reference if side == "reference" else candidate
+    return {
+        Cause.SHAPE: f"shape {candidate}, and {reference} in the reference",
+        Cause.TABLE_SHAPE: f"the {side} has shape {candidate} and not {reference}",
+        Cause.DTYPE: f"dtype {candidate}, and {reference} in the reference",
+        Cause.NOT_FINITE: not_finite + (", the reference is" if side == "candidate" else ""),
+        Cause.ONLY_IN_CANDIDATE: "the candidate has this call, the reference has not",
+        Cause.MISSING_IN_CANDIDATE: "the candidate never reaches this tensor",
+        Cause.LOWER_PRECISION: f"the {side} computes this in {lower} even when run in float64",
+        Cause.RERUNS_DIFFER: f"the {side} differs from itself when run again",
+        Cause.FLOAT32_ONLY: "in float32 only; float64 agrees",
+        Cause.LOSES_DIGITS: f"the {side} loses digits",
+        Cause.CONSTANT: "a constant on one side only, or another one",
+        Cause.DISTRIBUTION: "another distribution",
+        Cause.OTHER_DRAW: "of the same distribution, but other numbers",
+        Cause.INEXACT: f"the {side} is further from exact arithmetic than its operations explain",
+        Cause.PAST_HORIZON: "past the horizon: rounding alone has grown to the size of the result",
+    }[cause]
+
+
+def gain_text(error: float, gain: float) -> str:
+    """Return a free run's error divided by the linear growth of a disturbance."""
+    return f"error / gain {error / gain:.2e} (gain {gain:.4g})"

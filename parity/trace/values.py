@@ -1,0 +1,85 @@
+"""What a run left behind, as one ordered mapping from site to array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from parity.trace.recorder import Trace
+from parity.trace.sites import Tap, TensorSite, of_parameter
+from parity.trace.tensor_store import TensorSink
+
+
+class Values(Mapping[TensorSite, Any]):
+    """The tensors of a trace by site, read from it when asked for.
+
+    Distances instead of arrays, where the trace keeps no more.
+    """
+
+    def __init__(self, stored: Mapping[TensorSite, tuple[TensorSink[Any], Any]]) -> None:
+        self._stored = stored
+
+    def __getitem__(self, site: TensorSite) -> Any:
+        store, key = self._stored[site]
+        return store[key]
+
+    def __iter__(self) -> Iterator[TensorSite]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __contains__(self, site: object) -> bool:
+        return site in self._stored
+
+    def renamed(self, rename: Callable[[TensorSite], TensorSite]) -> Values:
+        """Return the same tensors at other sites."""
+        return Values({rename(site): where for site, where in self._stored.items()})
+
+
+def tensor_sites(trace: Trace) -> Values:
+    """List a run's tensors in order of execution: forward, then backward from the end."""
+    stored: dict[TensorSite, tuple[TensorSink[Any], Any]] = {
+        _forward(trace, tap): (trace.arrived, tap) for tap in trace.arrived
+    }
+    for path in trace.buffers:
+        stored[of_parameter("forward", path, "buffer")] = trace.buffers, path
+    by_owner: dict[str, list[str]] = {}
+    for path in trace.parameters:
+        by_owner.setdefault(path.rpartition(".")[0], []).append(path)
+    # Gradients come in any order; a run's own order is that of its taps.
+    order = {tap: number for number, tap in enumerate(trace.caller)}
+    for tap in sorted(trace.gradients, key=lambda tap: order.get(tap, -1), reverse=True):
+        stored[_backward(trace, tap)] = trace.gradients, tap
+        if tap.port == "input":
+            stored |= _parameter_gradients(trace, by_owner.pop(tap.path, []))
+    for rest in by_owner.values():
+        stored |= _parameter_gradients(trace, rest)
+    return Values(stored)
+
+
+def end_to_end(site: TensorSite) -> TensorSite:
+    """Return the site of the same tensor in an end-to-end run, for which the model answers."""
+    return site._replace(path="", scope="end_to_end")
+
+
+def _forward(trace: Trace, tap: Tap) -> TensorSite:
+    if tap.port == "loss":
+        return TensorSite("loss", "", "loss", tap=tap)
+    path = tap.path if tap.port == "output" or tap.path == "" else trace.caller[tap]
+    return TensorSite("forward", path, tap.port, tap.label, tap.path, tap.call, tap=tap)
+
+
+def _backward(trace: Trace, tap: Tap) -> TensorSite:
+    path = tap.path if tap.port == "input" or tap.path == "" else trace.caller[tap]
+    quantity = "input_gradient" if tap.port == "input" else "output_gradient"
+    return TensorSite("backward", path, quantity, tap.label, tap.path, tap.call, tap=tap)  # type: ignore[arg-type]
+
+
+def _parameter_gradients(
+    trace: Trace, paths: list[str]
+) -> dict[TensorSite, tuple[TensorSink[Any], Any]]:
+    return {
+        of_parameter("backward", path, "parameter_gradient"): (trace.parameters, path)
+        for path in paths
+    }
