@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def command(
     checkpoint = Checkpoint.load(ckpt)
     _require_shape(checkpoint, shape)
     options = {"num_samples": num_samples, "batch_size": batch_size, "seed": seed}
-    checkpoint.config = checkpoint.config.with_(sample=options)
+    checkpoint = replace(checkpoint, config=checkpoint.config.with_(sample=options))
     _make_way(out / "fid", overwrite=overwrite)
     framework = framework or checkpoint.framework
     outcome = session.sample(
