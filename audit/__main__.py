@@ -12,7 +12,7 @@ import click
 from audit.journal import SCHEMA, run
 from audit.sets import SETS
 from ddpm.errors import InputError
-from ddpm.safe_files import write_text
+from safe_files import CannotWrite, write_text
 
 
 def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[str]) -> Any:
@@ -58,7 +58,7 @@ def main(out: Path, quick: bool, only: tuple[str, ...], fresh: bool) -> None:
         records = run(list(jobs(only, quick)), out.with_suffix(".jsonl"), fresh=fresh)
         audit = summary(records, quick=quick, only=only)
         write_text(out, json.dumps(audit, indent=1, allow_nan=False) + "\n")
-    except InputError as error:
+    except (InputError, CannotWrite) as error:
         click.echo(f"audit: {error}", err=True)
         raise SystemExit(2) from None
     click.echo(describe(audit))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
-from ddpm.safe_files import replacing
+from safe_files import CannotWrite, replacing
 
 Tensors = dict[str, np.ndarray]
 
@@ -53,7 +53,8 @@ class Checkpoint:
         """Write it whole: to a temporary name, onto the disk, then moved to `path`.
 
         Raises:
-            InputError: the path cannot be written, or the four groups do not match.
+            InputError: the four groups do not match.
+            CannotWrite: the path cannot be written.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import save_file
@@ -69,7 +70,9 @@ class Checkpoint:
             try:
                 save_file(tensors, temporary, metadata=self._metadata())
             except SafetensorError as error:
-                raise InputError(f"{path} cannot be written: {error}") from error
+                raise CannotWrite(
+                    f"{path} cannot be written: {error}; choose another path"
+                ) from error
 
     def _metadata(self) -> dict[str, str]:
         values = {
@@ -128,15 +131,6 @@ class Checkpoint:
 def path_for(folder: Path | str, dataset: str, epoch: int) -> Path:
     """Return `{folder}/ddpm_{dataset}_epoch{epoch}.safetensors`."""
     return Path(folder) / f"ddpm_{dataset}_epoch{epoch}.safetensors"
-
-
-def latest(folder: Path | str, dataset: str) -> Path | None:
-    """Return the checkpoint of the highest epoch in a folder, or None if there is none."""
-    pattern = re.compile(rf"ddpm_{re.escape(dataset)}_epoch(\d+)\.safetensors")
-    found = [
-        (int(m[1]), path) for path in Path(folder).glob("*") if (m := pattern.fullmatch(path.name))
-    ]
-    return max(found)[1] if found else None
 
 
 def _values(metadata: dict[str, str]) -> dict[str, Any]:

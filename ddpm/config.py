@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeGuard
 
+import numpy as np
+
 from ddpm.errors import InputError
 
 
@@ -222,17 +224,46 @@ class TrainConfig:
         _require(fractions, "betas", self.betas, "a tuple of two numbers in [0, 1)")
 
 
+# The name of every sampler. Both `impl_torch.samplers` and `impl_jittor.samplers` have a function
+# for each.
+SAMPLERS = ("ddpm",)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig:
-    """One sampling run: how many images, in which batches, from which seed."""
+    """One sampling run.
+
+    Attributes:
+        num_samples: images to draw.
+        batch_size: images drawn at a time; it changes no image.
+        seed: of the sampler's noise.
+        sampler: a name in `SAMPLERS`.
+        steps: sampling steps, at most the T training timesteps; None for all T.
+    """
 
     num_samples: int = 16
     batch_size: int = 16
     seed: int = 0
+    sampler: str = "ddpm"
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         _require_whole(self, "num_samples", "batch_size", least=1)
         _require_seed(self)
+        _require(self.sampler in SAMPLERS, "sampler", self.sampler, " or ".join(SAMPLERS))
+        if self.steps is not None:
+            _require_whole(self, "steps", least=1)
+
+    def timesteps(self, T: int) -> tuple[int, ...]:
+        """Return the visited ones of the timesteps 0 … T-1, ascending.
+
+        They are evenly spaced and end at T-1, where the chain starts from noise (Nichol & Dhariwal
+        2021, section 4).
+        """
+        if self.steps is None:
+            return tuple(range(T))
+        spaced = np.linspace(T - 1, 0, self.steps).round().astype(int)
+        return tuple(reversed(spaced.tolist()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +274,11 @@ class RunConfig:
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     sample: SampleConfig = field(default_factory=SampleConfig)
+
+    def __post_init__(self) -> None:
+        steps, T = self.sample.steps, self.diffusion.T
+        fit = steps is None or steps <= T
+        _require(fit, "sample.steps", steps, f"at most the T = {T} training timesteps")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain, JSON-ready values (tuples become lists)."""
@@ -256,10 +292,10 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Rebuild what `to_dict` gave.
+        """Rebuild what `to_dict` gave; an option that an older version did not have is its default.
 
         Raises:
-            InputError: a part or an option is missing, unknown or out of range.
+            InputError: a part is missing, or an option is unknown or out of range.
         """
         parts = [part.name for part in fields(cls)]
         if not isinstance(values, dict) or set(values) != set(parts):

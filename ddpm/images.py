@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ddpm.data.raw_images import to_pillow
 from ddpm.errors import InputError
-from ddpm.safe_files import replacing
+from safe_files import replacing
 
 _BACKGROUND = 1.0  # white
 
@@ -35,7 +35,8 @@ def save_png(image: NDArray[np.floating], path: Path | str) -> None:
     """Write one image (C, H, W) in [-1, 1], C = 1 or 3, as a PNG.
 
     Raises:
-        InputError: the image is not finite, or the path cannot be written.
+        InputError: the image is not finite.
+        CannotWrite: the path cannot be written.
     """
     picture = to_pillow(to_uint8(image))
     with replacing(path, durable=False) as temporary:
@@ -48,7 +49,8 @@ def save_samples(
     """Write images (N, C, H, W) in [-1, 1] as `sample_{first}.png` onwards; return the paths.
 
     Raises:
-        InputError: an image is not finite (then none is written), or a path cannot be written.
+        InputError: an image is not finite; then none is written.
+        CannotWrite: a path cannot be written.
     """
     to_uint8(images)
     paths = [Path(folder) / f"sample_{first + i}.png" for i in range(len(images))]
@@ -100,7 +102,8 @@ def save_grid(
     """Write images (N, C, H, W) in [-1, 1] as one PNG; the options are those of `grid`.
 
     Raises:
-        InputError: no images, a pixel that is not finite, or a path that cannot be written.
+        InputError: there are no images, or a pixel is not finite.
+        CannotWrite: a path cannot be written.
     """
     save_png(grid(images, columns=columns, padding=padding, scale=scale), path)
 
@@ -116,7 +119,8 @@ def save_steps(
     """Write a grid of x_t, (N, C, H, W) clipped to [-1, 1], for each timestep; return the paths.
 
     Raises:
-        InputError: no images, a pixel that is not finite, or a path that cannot be written.
+        InputError: there are no images, or a pixel is not finite.
+        CannotWrite: a path cannot be written.
     """
     paths = {timestep: step_path(folder, timestep) for timestep in sorted(frames, reverse=True)}
     for timestep, path in paths.items():
@@ -140,7 +144,8 @@ def save_strip(
         scale: as in `grid`.
 
     Raises:
-        InputError: no frames, a pixel that is not finite, or a path that cannot be written.
+        InputError: there are no frames, or a pixel is not finite.
+        CannotWrite: a path cannot be written.
     """
     if not frames:
         raise InputError("a strip of no timesteps cannot be drawn; store at least one")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpm.errors import InputError
-from ddpm.safe_files import replacing
+from safe_files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,8 @@ def save_loss_curve(curves: Mapping[str, Curve], path: Path | str) -> None:
         path: the PNG to write.
 
     Raises:
-        InputError: there is no curve, one is empty, or the path cannot be written.
+        InputError: there is no curve, or one is empty.
+        CannotWrite: the path cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

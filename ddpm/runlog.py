@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpm.errors import InputError
-from ddpm.safe_files import cannot_write, make_folder, write_text
+from safe_files import CannotWrite, make_folder, write_text
 
 _LINE = re.compile(r"epoch (\d+) step (\d+) loss (\S+)")
 _EPOCH = re.compile(r"epoch (\d+) time (\S+) s speed (\S+) images/s(?: peak memory (\S+) MiB)?")
@@ -30,7 +30,7 @@ class RunLog:
         resume: go on with them rather than start them anew; then call `truncate_to`.
 
     Raises:
-        InputError: they cannot be written.
+        CannotWrite: they cannot be written.
     """
 
     def __init__(self, folder: Path | str = "logs", *, resume: bool = False) -> None:
@@ -61,7 +61,8 @@ class RunLog:
             step: steps done, as a checkpoint counts them; the lines 0 … step-1 stay.
 
         Raises:
-            InputError: a line is no log line, or the file cannot be written.
+            InputError: a line is no log line.
+            CannotWrite: the file cannot be written.
         """
         self._train.close()
         kept = [line for line, at, _ in _parse(self.train_path) if at < step]
@@ -154,11 +155,11 @@ def _open(path: Path, mode: str) -> IO[str]:
     try:
         return path.open(mode, encoding="utf-8", newline="\n", buffering=1)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise CannotWrite.because(path, error) from error
 
 
 def _write(file: IO[str], line: str) -> None:
     try:
         file.write(f"{line}\n")
     except OSError as error:
-        raise cannot_write(file.name, error) from error
+        raise CannotWrite.because(file.name, error) from error

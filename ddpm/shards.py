@@ -1,12 +1,11 @@
-"""Several processes, one run: which rows of each batch are whose.
+"""The rows of a batch that each of several processes works on.
 
-Every process draws the random numbers of the whole batch and takes the rows of its own share, so
-that however many there are, the run is the same up to the order in which its sums are taken.
+Every process draws the random numbers of the whole batch and takes those of its own rows, so that
+any number of processes computes the same run, up to the order of its sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +16,7 @@ from ddpm.errors import InputError
 
 @dataclass(frozen=True)
 class Shard:
-    """The rows `start` to `stop` (exclusive) of a batch of `batch_size`.
-
-    >>> [(s.start, s.stop) for s in shards(5, 2)]
-    [(0, 2), (2, 5)]
-    """
+    """The rows `start` to `stop` (exclusive) of a batch of `batch_size`."""
 
     start: int
     stop: int
@@ -35,16 +30,19 @@ class Shard:
         self, shape: tuple[int, ...], rate: float, *, seed: int, step: int, layer: str
     ) -> np.ndarray:
         """Return these rows of `streams.dropout_mask` for the whole batch, bool of `shape`."""
-        whole = (self.batch_size, *shape[1:])
-        return self.of(streams.dropout_mask(whole, rate, seed=seed, step=step, layer=layer))
+        of_batch = (self.batch_size, *shape[1:])
+        return self.of(streams.dropout_mask(of_batch, rate, seed=seed, step=step, layer=layer))
 
     def weight(self, size: int) -> float:
-        """Return what makes the mean of `size` shards' own means the mean of the batch."""
+        """Return the factor by which the mean of `size` shards' own means is the batch's mean."""
         return (self.stop - self.start) * size / self.batch_size
 
 
 def shard(batch_size: int, rank: int, size: int) -> Shard:
-    """Return the share of process `rank` of `size`: one row more or fewer than any other's.
+    """Return the rows of process `rank` of `size`; the numbers of rows differ by at most one.
+
+    >>> shard(5, 0, 2), shard(5, 1, 2)
+    (Shard(start=0, stop=2, batch_size=5), Shard(start=2, stop=5, batch_size=5))
 
     Raises:
         InputError: there are more processes than rows.
@@ -55,8 +53,3 @@ def shard(batch_size: int, rank: int, size: int) -> Shard:
             f" --batch-size {size} or more"
         )
     return Shard(rank * batch_size // size, (rank + 1) * batch_size // size, batch_size)
-
-
-def shards(batch_size: int, size: int) -> Iterator[Shard]:
-    """Yield every process's share in order."""
-    return (shard(batch_size, rank, size) for rank in range(size))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ddpm.errors import InputError
-from ddpm.safe_files import write_text
 from ddpm_cli.options import extractor_options
+from safe_files import write_text
 
 if TYPE_CHECKING:
     from ddpm_study.metrics import Scores

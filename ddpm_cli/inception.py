@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ddpm.safe_files import write_text
 from ddpm_cli.options import extractor_options
+from safe_files import write_text
 
 
 @click.command()

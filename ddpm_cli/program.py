@@ -13,6 +13,7 @@ import click
 from ddpm.errors import InputError
 from ddpm.launch import launched, require_one_process
 from jittor_env import JittorEnvError
+from safe_files import CannotWrite
 
 # Two OpenMP runtimes, torch's and Jittor's, share the cores: threads that spin while they wait take
 # the time of those that work. Read when a framework is imported, which is later.
@@ -53,7 +54,7 @@ class Program(click.Group):
         """Run a command; an unusable input is one line and exit status 2."""
         try:
             return super().invoke(context)
-        except (InputError, JittorEnvError) as error:
+        except (InputError, CannotWrite, JittorEnvError) as error:
             _refuse(f"ddpm: {error}")
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "ddpm"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from ddpm.safe_files import write_text
 from ddpm_study.page import tables
 from ddpm_study.page.page import write_page
 from ddpm_study.page.run import AUDIT, Run, read_audit
 from ddpm_study.records import RunFolder
+from safe_files import write_text
 
 AGREE, DIFFER = 0, 1
 

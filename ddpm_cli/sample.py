@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from ddpm import images, session
+from ddpm import images, sampling
 from ddpm.checkpoint import Checkpoint
 from ddpm.errors import InputError
 from ddpm_cli.options import acceleration_options, device_option, framework_choice
-from ddpm_study.stages.sampling import write_pictures
 from implementations import TITLES, Acceleration, chain
 
 
@@ -55,13 +54,13 @@ def command(
     checkpoint = replace(checkpoint, config=checkpoint.config.with_(sample=options))
     _make_way(out / "fid", overwrite=overwrite)
     framework = framework or checkpoint.framework
-    outcome = session.sample(
+    outcome = sampling.sample(
         chain(framework, checkpoint, device, acceleration=acceleration),
         checkpoint.config,
         label=TITLES[framework],
     )
     images.save_samples(outcome.images, out / "fid")
-    write_pictures(outcome, out / "samples")
+    sampling.save_pictures(outcome, out / "samples")
     click.echo(f"{out / 'samples' / 'sample_grid.png'}: {num_samples} images")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ddpm import session
+from ddpm import training
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import PRESETS, RunConfig, preset
 from ddpm.data import image_set
@@ -92,7 +92,7 @@ def command(
     if state is not None:
         state.require_config(config)
         _require_unfinished(state, config)
-    outcome = session.train(
+    outcome = training.train(
         trainer(framework, config, device, acceleration=acceleration),
         images,
         dataset=image_set.dataset_name(dataset),

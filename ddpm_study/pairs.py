@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig, UNetConfig, preset
+from implementations import module, sampler, trainer, unet_class
 from parity.base.numerics import Array, Precision
 from parity.pair import Pair
 from parity.trajectories.processes import in_processes
@@ -29,16 +29,12 @@ LEARNING_RATES, FEW_STEPS = (2e-4, 2e-2), 5
 Inputs = Callable[[np.random.Generator], Mapping[str, Array]]
 
 
-def _part(framework: str, name: str) -> Any:
-    return getattr(import_module(f"impl_{framework}.unet"), name)
-
-
 def _pair(name: str, part: str, *arguments: Any, inputs: Inputs) -> Pair:
     """Pair one class of both U-Nets, in training mode, so that dropout is switched on."""
     return Pair(
         name=name,
-        reference=lambda: _seeded(_part("torch", part), *arguments),
-        candidate=lambda: _part("jittor", part)(*arguments),
+        reference=lambda: _seeded(unet_class("torch", part), *arguments),
+        candidate=lambda: unet_class("jittor", part)(*arguments),
         inputs=inputs,
         training=True,
     )
@@ -46,7 +42,9 @@ def _pair(name: str, part: str, *arguments: Any, inputs: Inputs) -> Pair:
 
 def _seeded(make: Callable[..., Any], *arguments: Any) -> Any:
     """Build a part from torch's own initial values, the same at every run."""
-    import_module("torch").manual_seed(0)
+    import torch
+
+    torch.manual_seed(0)
     return make(*arguments)
 
 
@@ -59,8 +57,8 @@ def unet_pair(name: str, config: UNetConfig, batch: int, **options: Any) -> Pair
     shape = (batch, config.image_channels, config.image_size, config.image_size)
     return Pair(
         name=name,
-        reference=lambda: _part("torch", "UNet")(config).initialize(0),
-        candidate=lambda: _part("jittor", "UNet")(config).initialize(0),
+        reference=lambda: unet_class("torch", "UNet")(config).initialize(0),
+        candidate=lambda: unet_class("jittor", "UNet")(config).initialize(0),
         inputs=lambda rng: {"x": _normal(rng, *shape), "timestep": rng.integers(0, 1000, batch)},
         training=True,
         init="exact",  # both draw from the same streams
@@ -117,8 +115,7 @@ class Training:
         self, framework: str, config: RunConfig, precision: Precision, *, batch: int = BATCH
     ) -> None:
         self.config, self.batch = config, batch
-        trainer = import_module(f"impl_{framework}.train").Trainer
-        self.trainer = trainer(config, dtype=precision)
+        self.trainer = module(framework, "train").Trainer(config, dtype=precision)
 
     def state(self) -> dict[str, Array]:
         """Copy weights, moments and average out, as `group:path`, and the number of steps."""
@@ -159,16 +156,16 @@ class Sampling:
 
     def __init__(self, framework: str, config: RunConfig, precision: Precision) -> None:
         self.config = config
-        trainer = import_module(f"impl_{framework}.train").Trainer(config, dtype=precision)
+        self.trainer = module(framework, "train").Trainer(config, dtype=precision)
         # Initial weights are zero in the last layer; the averaged weights of a training are not.
         weights = _sampling_weights(config, precision)
-        saved = trainer.checkpoint(dataset="", epoch=0)
-        trainer.restore(
+        saved = self.trainer.checkpoint(dataset="", epoch=0)
+        self.trainer.restore(
             Checkpoint(**{**vars(saved), "weights": weights, "ema": weights}),
         )
-        self.model = trainer.model.eval()
-        self.trainer, self.diffusion = trainer, trainer.diffusion
-        self.framework = import_module(framework)
+        self.model = self.trainer.model.eval()
+        self.sampler = sampler(framework, self.trainer.diffusion, config.sample)
+        self.diffusion = self.sampler.diffusion
         self.x = self._draw(config.diffusion.T)
 
     def _shape(self) -> tuple[int, int, int]:
@@ -190,20 +187,14 @@ class Sampling:
         """Go from t = T - number to the one before; return the new x."""
         t = self.config.diffusion.T - 1 - number
         noise = self._draw(t) if t > 0 else np.zeros_like(self.x)
-        timestep = self._timestep(np.full(len(self.x), t))
         tensor = self.trainer.tensor
-        x = self.diffusion.p_sample(self.model, tensor(self.x), timestep, tensor(noise))
+        x = self.sampler.step(self.model, tensor(self.x), t, tensor(noise))
         self.x = np.array((x.detach() if hasattr(x, "detach") else x).numpy())
         return {"x": self.x}
 
-    def _timestep(self, t: Array) -> Any:
-        make = getattr(self.framework, "from_numpy", None) or self.framework.array
-        return make(t)
-
 
 def _sampling_weights(config: RunConfig, precision: Precision) -> dict[str, Array]:
-    trainer = import_module("impl_torch.train").Trainer(config)
-    saved = trainer.checkpoint(dataset="", epoch=0)
+    saved = trainer("torch", config).checkpoint(dataset="", epoch=0)
     moved = {}
     for path, value in saved.weights.items():
         draw = streams.stream(0, "probe", "sampling weights", path).standard_normal(value.shape)

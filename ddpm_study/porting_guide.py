@@ -1,39 +1,51 @@
-"""docs/porting-guide.md: what changes from PyTorch to Jittor, read off the mirrored pair.
+"""Write docs/porting-guide.md: a table of translations, and the mirrored pair as a diff.
 
-`python -m ddpm_study.porting_guide` writes it anew; a test holds that it is up to date.
+`python -m ddpm_study.porting_guide` writes it anew; a test checks that it is up to date.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from ddpm.safe_files import write_text
+import click
+
+from ddpm_study.translations import FALSE_FRIENDS, TRANSLATIONS, Translation
+from safe_files import write_text
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "porting-guide.md"
-# A word is listed once it has been translated so often.
-SEEN = 2
 
-_HEAD = """# Porting from PyTorch to Jittor, by example
+_INTRODUCTION = """# Porting from PyTorch to Jittor, by example
 
-Generated from `impl_torch/` and `impl_jittor/` by `python -m ddpm_study.porting_guide`: two
-programs that were proven to be the same function, so each line below is a translation that holds.
-What Jittor does differently behind the same name is in
-[jittor-divergences.md](jittor-divergences.md).
+Written by `python -m ddpm_study.porting_guide`. A test runs both sides of every row of the two
+tables on the same numbers. For all that Jittor does differently behind the same name, operator by
+operator, see [jittor-divergences.md](jittor-divergences.md).
 
-## Word for word
+## Translations
 
-| PyTorch | Jittor | times |
-|---|---|---|
+`nn` is `torch.nn` on the left and `jittor.nn` on the right, `F` is `torch.nn.functional`. `x` and
+`y` are tensors of shape (2, 4, 6, 6), `m` of (3, 6), `w` of (3, 4, 3, 3), all float32; `i` holds
+integers, and `a` is a NumPy array of float64.
+"""
+_FALSE_FRIENDS = """
+## False friends
+
+These read alike and are different functions; the test shows that they differ.
+"""
+_DIFFERENCES = """
+## The mirrored pair, file by file
+
+`impl_torch/` and `impl_jittor/` compute the same function: `pytest parity` compares them at every
+layer. So the changed lines of two files of one name, shown here with a line around each, are
+translations in context. Names such as `Conv`, `silu`, `attention` and `constant` are this project's
+own operators, in `impl_jittor/operators.py`.
 """
 
 
-def mirrored(root: Path = ROOT) -> list[str]:
+def mirrored_files(root: Path = ROOT) -> list[str]:
     """Return the names of the files that both packages have, without `__init__.py`."""
     names = {path.name for path in (root / "impl_torch").glob("*.py")} - {"__init__.py"}
     return sorted(names & {path.name for path in (root / "impl_jittor").glob("*.py")})
@@ -41,69 +53,48 @@ def mirrored(root: Path = ROOT) -> list[str]:
 
 def guide(root: Path = ROOT) -> str:
     """Return the guide as Markdown."""
-    sources = {
-        name: tuple(
-            (root / side / name).read_text(encoding="utf-8").splitlines()
-            for side in ("impl_torch", "impl_jittor")
-        )
-        for name in mirrored(root)
-    }
-    words: Counter[tuple[str, str]] = Counter()
-    for ours, theirs in sources.values():
-        words.update(_words(ours, theirs))
-    table = "".join(
-        f"| `{a}` | `{b}` | {n} |\n" for (a, b), n in sorted(words.items(), key=_rank) if n >= SEEN
+    files = [
+        f"\n### {name}\n\n```diff\n{_difference(root, name)}\n```\n"
+        for name in mirrored_files(root)
+    ]
+    return "".join(
+        [
+            _INTRODUCTION,
+            _table(TRANSLATIONS),
+            _FALSE_FRIENDS,
+            _table(FALSE_FRIENDS),
+            _DIFFERENCES,
+            *files,
+        ]
     )
-    files = "".join(
-        f"\n## {name}\n\n```diff\n{_difference(*lines)}\n```\n" for name, lines in sources.items()
+
+
+def _table(rows: Iterable[Translation]) -> str:
+    lines = [f"| `{row.torch}` | `{row.jittor}` | {row.note} |" for row in rows]
+    return "\n".join(["", "| PyTorch | Jittor | note |", "|---|---|---|", *lines, ""])
+
+
+def _difference(root: Path, name: str) -> str:
+    """Return the changed lines of one file with a line around each, imports left out."""
+    torch_lines, jittor_lines = (
+        _without_imports((root / package / name).read_text(encoding="utf-8").splitlines())
+        for package in ("impl_torch", "impl_jittor")
     )
-    return f"{_HEAD}{table}{files}"
+    lines = list(difflib.unified_diff(torch_lines, jittor_lines, n=1, lineterm=""))[2:]
+    shown = ("" if line.startswith("@@") else line.rstrip() for line in lines)
+    return "\n".join(shown).strip("\n")
 
 
-def _rank(item: tuple[tuple[str, str], int]) -> tuple[int, tuple[str, str]]:
-    words, times = item
-    return -times, words
-
-
-def _words(ours: list[str], theirs: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield what stands for what, in lines that differ in a few words only."""
-    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag != "replace" or i2 - i1 != j2 - j1:
-            continue
-        for a, b in zip(ours[i1:i2], theirs[j1:j2], strict=True):
-            yield from _translated(_tokens(a), _tokens(b))
-
-
-def _tokens(line: str) -> list[str]:
-    return re.findall(r"[\w.]+|\S", line)
-
-
-def _translated(a: list[str], b: list[str]) -> Iterator[tuple[str, str]]:
-    matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
-    if matcher.ratio() < 0.6:
-        return
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        words = " ".join(a[i1:i2]), " ".join(b[j1:j2])
-        if tag == "replace" and all(re.search(r"[A-Za-z]", word) for word in words):
-            yield words
-
-
-def _difference(ours: list[str], theirs: list[str]) -> str:
-    """Return the changed lines with one line around them; imports and module texts left out."""
-    lines = list(difflib.unified_diff(_body(ours), _body(theirs), "", "", n=1, lineterm=""))[2:]
-    return "\n".join("" if line.startswith("@@") else line for line in lines).strip()
-
-
-def _body(lines: list[str]) -> list[str]:
+def _without_imports(lines: list[str]) -> list[str]:
     start = next(i for i, line in enumerate(lines) if re.match(r"(class|def|@)", line))
     return lines[start:]
 
 
+@click.command()
 def main() -> None:
-    """Write the guide."""
+    """Write docs/porting-guide.md from the two implementations and the list of translations."""
     write_text(GUIDE, guide())
-    print(f"wrote {GUIDE}", file=sys.stderr)
+    click.echo(f"wrote {GUIDE}", err=True)
 
 
 if __name__ == "__main__":

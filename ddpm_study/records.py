@@ -18,7 +18,7 @@ import numpy as np
 
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
-from ddpm.safe_files import cannot_write, make_folder, sweep, write_text
+from safe_files import CannotWrite, make_folder, sweep, write_text
 
 SCHEMA = "ddpm-run/2"
 
@@ -81,14 +81,15 @@ class RunFolder:
         The system lets go when this process dies.
 
         Raises:
-            InputError: another one is at work there, or the folder cannot be written.
+            InputError: another one is at work there.
+            CannotWrite: the folder cannot be written.
         """
         make_folder(self.path)
         path = self.path / "run.lock"
         try:
             file = path.open("a")
         except OSError as error:
-            raise cannot_write(path, error) from error
+            raise CannotWrite.because(path, error) from error
         with file:
             try:  # a POSIX lock: forks do not inherit it, and cannot keep it after their parent
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +99,7 @@ class RunFolder:
                     " choose another --out"
                 ) from None
             except OSError as error:
-                raise cannot_write(path, error) from error
+                raise CannotWrite.because(path, error) from error
             sweep(self.path)
             yield
 
@@ -115,7 +116,7 @@ class RunFolder:
         """Write what the run is about.
 
         Raises:
-            InputError: it cannot be written.
+            CannotWrite: it cannot be written.
         """
         _write(self.path / "run.json", asdict(head))
 
@@ -132,7 +133,7 @@ class RunFolder:
         """Write a stage's record: from then on it is done.
 
         Raises:
-            InputError: it cannot be written.
+            CannotWrite: it cannot be written.
         """
         _write(self._record(record.stage), asdict(record))
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ddpm.errors import InputError
-from ddpm.safe_files import replacing
+from safe_files import CannotWrite, replacing
 
 SHRUNK = 2  # photographs are halved first, so that a patch shows more than one surface
 
@@ -65,7 +65,7 @@ def main(out: Path, count: int, size: int, seed: int) -> None:
             for i, patch in enumerate(patches(photograph, count, size, seed)):
                 with replacing(out / name / f"{i:04d}.png", durable=False) as temporary:
                     patch.save(temporary)
-    except InputError as error:
+    except (InputError, CannotWrite) as error:
         click.echo(f"colour_patches: {error}", err=True)
         raise SystemExit(2) from None
 

@@ -22,8 +22,3 @@ class EMA:
         for name, parameter in model.named_parameters():
             average = self.average[name]
             average.update(average + rest * (parameter - average))
-
-    def copy_to(self, model: nn.Module) -> None:
-        """Overwrite the model's weights by the average."""
-        for name, parameter in model.named_parameters():
-            parameter.update(self.average[name].copy())  # else one Var, without gradients, is both

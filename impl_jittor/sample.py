@@ -9,8 +9,8 @@ import numpy as np
 
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
-from impl_jittor.diffusion import GaussianDiffusion
 from impl_jittor.operators import overwrite
+from impl_jittor.samplers import Sampler
 from impl_jittor.unet import UNet
 
 
@@ -28,25 +28,25 @@ def load_model(
 
 
 def p_sample_loop(
-    model: UNet, diffusion: GaussianDiffusion, samples: Sequence[int], *, seed: int
+    model: UNet, sampler: Sampler, samples: Sequence[int], *, seed: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Run the reverse chain for the samples of the given numbers.
+    """Run the reverse chain for the samples of the given numbers (algorithm 2).
 
     Yields:
-        (t, x_t) for t = T, T-1, …, 0 with x_t (N, C, H, W): x_T is pure noise, the last the images.
+        (t, x_t) with x_t (N, C, H, W), for t = T, where x_T is pure noise, then after each step; t
+        falls to 0, where x_0 are the images. With all T timesteps visited: T, T-1, …, 0.
     """
-    T = diffusion.config.T
     config, weight = model.config, model.conv_in.weight
     shape = (config.image_channels, config.image_size, config.image_size)
+    reached = (0, *(timestep + 1 for timestep in sampler.timesteps))
 
     def draw(timestep: int) -> jt.Var:
         noise = streams.sampler_noise(samples, shape, seed=seed, timestep=timestep)
         return jt.array(noise).cast(weight.dtype)
 
-    x = draw(T)
-    yield T, x.numpy()
-    for t in reversed(range(T)):
-        timestep = jt.array(np.full((len(samples),), t, np.int64))
+    x = draw(reached[-1])
+    yield reached[-1], x.numpy()
+    for i, timestep in reversed(list(enumerate(sampler.timesteps))):
         with jt.no_grad():
-            x = diffusion.p_sample(model, x, timestep, draw(t) if t > 0 else jt.zeros_like(x))
-        yield t, x.numpy()
+            x = sampler.step(model, x, i, draw(timestep) if i > 0 else jt.zeros_like(x))
+        yield reached[i], x.numpy()

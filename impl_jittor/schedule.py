@@ -6,6 +6,7 @@ In NumPy: Jittor's `cumprod` goes through logarithms, and its `linspace` is floa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import jittor as jt
 import numpy as np
@@ -17,19 +18,26 @@ from ddpm.config import DiffusionConfig
 class Schedule:
     """The tables beta_t … of Ho et al. 2020, each float64 (T,), index t for the paper's t + 1.
 
+    Over some of the timesteps only, each is float64 (S,) with a row for each of the S timesteps.
+
+    Args:
+        config: the forward process over all T timesteps.
+        timesteps: those that the tables are for, ascending; None for all.
+
     Attributes:
         beta, alpha, alpha_bar: section 2; alpha_bar is the running product of alpha = 1 - beta.
-        alpha_bar_previous: alpha_bar of t - 1, and 1 before the first step.
+        alpha_bar_previous: alpha_bar of the row before, and 1 before the first.
         sqrt_alpha_bar, sqrt_one_minus_alpha_bar: the coefficients of eq. 4.
         posterior_variance: eq. 7, right.
         posterior_mean_x0, posterior_mean_xt: the coefficients of x_0 and x_t in eq. 7, left.
-        sigma: the reverse process's spread, the root of beta or of the posterior's variance
-            (section 3.2); 0 at t = 0, where algorithm 2 adds no noise.
+        sigma: the reverse process's standard deviation, the root of beta or of the posterior's
+            variance (section 3.2); 0 in the first row, where algorithm 2 adds no noise.
     """
 
-    def __init__(self, config: DiffusionConfig) -> None:
-        self.T = config.T
+    def __init__(self, config: DiffusionConfig, timesteps: Sequence[int] | None = None) -> None:
         self.beta = linear_beta(config) if config.schedule == "linear" else cosine_beta(config)
+        if timesteps is not None:
+            self.beta = respaced_beta(self.beta, timesteps)
         self.alpha = 1 - self.beta
         self.alpha_bar = np.cumprod(self.alpha, axis=0)
         one = np.ones(1, dtype=np.float64)
@@ -55,6 +63,13 @@ def cosine_beta(config: DiffusionConfig) -> np.ndarray:
     t = np.arange(config.T + 1, dtype=np.float64) / config.T
     alpha_bar = np.cos((t + 0.008) / 1.008 * (math.pi / 2)) ** 2
     return np.minimum(1 - alpha_bar[1:] / alpha_bar[:-1], 0.999)
+
+
+def respaced_beta(beta: np.ndarray, timesteps: Sequence[int]) -> np.ndarray:
+    """Return beta of the process over some timesteps, (S,) (Nichol & Dhariwal 2021, eq. 19)."""
+    alpha_bar = np.cumprod(1 - beta, axis=0)[list(timesteps)]
+    one = np.ones(1, dtype=np.float64)
+    return 1 - alpha_bar / np.concatenate([one, alpha_bar[:-1]])
 
 
 def extract(table: np.ndarray, timestep: Var, like: Var) -> Var:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,11 +14,17 @@ NoisePredictor = Callable[[Tensor, Tensor], Tensor]
 
 
 class GaussianDiffusion:
-    """Forward and reverse process. Images are (N, C, H, W), timesteps integer (N,) in 0 … T-1."""
+    """Forward and reverse process. Images are (N, C, H, W), timesteps integer (N,) in 0 … T-1.
 
-    def __init__(self, config: DiffusionConfig) -> None:
+    Args:
+        config: the process over all T timesteps.
+        timesteps: those of them that it runs over, S in number and ascending; None for all. Every
+            `timestep` that a method takes is then a position among them, 0 … S-1.
+    """
+
+    def __init__(self, config: DiffusionConfig, timesteps: Sequence[int] | None = None) -> None:
         self.config = config
-        self.schedule = Schedule(config)
+        self.schedule = Schedule(config, timesteps)
 
     def q_sample(self, x_0: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
         """Draw x_t from q(x_t | x_0) with the given noise (eq. 4)."""
@@ -38,19 +44,15 @@ class GaussianDiffusion:
         spread = extract(self.schedule.sqrt_one_minus_alpha_bar, timestep, x_t)
         return (x_t - spread * noise) / signal
 
-    def p_mean(self, model: NoisePredictor, x_t: Tensor, timestep: Tensor) -> Tensor:
-        """Return the mean of p_theta(x_{t-1} | x_t), the predicted x_0 clipped if so configured."""
-        x_0 = self.predict_x0(x_t, timestep, model(x_t, timestep))
+    def p_mean(self, x_t: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
+        """Return the mean of p_theta(x_{t-1} | x_t) for the predicted noise (eq. 7 at that x_0).
+
+        The x_0 that x_t and the noise imply is clipped to [-1, 1] if so configured.
+        """
+        x_0 = self.predict_x0(x_t, timestep, noise)
         if self.config.clip:
             x_0 = x_0.clamp(-1, 1)
         return self.q_posterior_mean(x_0, x_t, timestep)
-
-    def p_sample(
-        self, model: NoisePredictor, x_t: Tensor, timestep: Tensor, noise: Tensor
-    ) -> Tensor:
-        """Draw x_{t-1} from p_theta(x_{t-1} | x_t) (algorithm 2); no noise is added at t = 0."""
-        sigma = extract(self.schedule.sigma, timestep, x_t)
-        return self.p_mean(model, x_t, timestep) + sigma * noise
 
     def loss(self, model: NoisePredictor, x_0: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
         """Return L_simple, the mean squared error of the predicted noise (eq. 14)."""

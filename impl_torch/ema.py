@@ -20,9 +20,3 @@ class EMA:
         """Move the average towards the model's weights."""
         average = list(self.average.values())
         torch._foreach_lerp_(average, list(model.parameters()), 1 - self.decay)
-
-    @torch.no_grad()
-    def copy_to(self, model: nn.Module) -> None:
-        """Overwrite the model's weights by the average."""
-        for name, parameter in model.named_parameters():
-            parameter.copy_(self.average[name])

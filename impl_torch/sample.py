@@ -9,7 +9,7 @@ import torch
 
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
-from impl_torch.diffusion import GaussianDiffusion
+from impl_torch.samplers import Sampler
 from impl_torch.unet import UNet
 
 
@@ -24,25 +24,25 @@ def load_model(
 
 
 def p_sample_loop(
-    model: UNet, diffusion: GaussianDiffusion, samples: Sequence[int], *, seed: int
+    model: UNet, sampler: Sampler, samples: Sequence[int], *, seed: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Run the reverse chain for the samples of the given numbers.
+    """Run the reverse chain for the samples of the given numbers (algorithm 2).
 
     Yields:
-        (t, x_t) for t = T, T-1, …, 0 with x_t (N, C, H, W): x_T is pure noise, the last the images.
+        (t, x_t) with x_t (N, C, H, W), for t = T, where x_T is pure noise, then after each step; t
+        falls to 0, where x_0 are the images. With all T timesteps visited: T, T-1, …, 0.
     """
-    T = diffusion.config.T
     config, weight = model.config, model.conv_in.weight
     shape = (config.image_channels, config.image_size, config.image_size)
+    reached = (0, *(timestep + 1 for timestep in sampler.timesteps))
 
     def draw(timestep: int) -> torch.Tensor:
         noise = streams.sampler_noise(samples, shape, seed=seed, timestep=timestep)
         return torch.from_numpy(noise).to(weight)
 
-    x = draw(T)
-    yield T, x.cpu().numpy()
-    for t in reversed(range(T)):
-        timestep = torch.full((len(samples),), t, dtype=torch.int64, device=weight.device)
+    x = draw(reached[-1])
+    yield reached[-1], x.cpu().numpy()
+    for i, timestep in reversed(list(enumerate(sampler.timesteps))):
         with torch.inference_mode():
-            x = diffusion.p_sample(model, x, timestep, draw(t) if t > 0 else torch.zeros_like(x))
-        yield t, x.cpu().numpy()
+            x = sampler.step(model, x, i, draw(timestep) if i > 0 else torch.zeros_like(x))
+        yield reached[i], x.cpu().numpy()

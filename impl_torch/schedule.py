@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,19 +14,26 @@ from ddpm.config import DiffusionConfig
 class Schedule:
     """The tables beta_t … of Ho et al. 2020, each float64 (T,), index t for the paper's t + 1.
 
+    Over some of the timesteps only, each is float64 (S,) with a row for each of the S timesteps.
+
+    Args:
+        config: the forward process over all T timesteps.
+        timesteps: those that the tables are for, ascending; None for all.
+
     Attributes:
         beta, alpha, alpha_bar: section 2; alpha_bar is the running product of alpha = 1 - beta.
-        alpha_bar_previous: alpha_bar of t - 1, and 1 before the first step.
+        alpha_bar_previous: alpha_bar of the row before, and 1 before the first.
         sqrt_alpha_bar, sqrt_one_minus_alpha_bar: the coefficients of eq. 4.
         posterior_variance: eq. 7, right.
         posterior_mean_x0, posterior_mean_xt: the coefficients of x_0 and x_t in eq. 7, left.
-        sigma: the reverse process's spread, the root of beta or of the posterior's variance
-            (section 3.2); 0 at t = 0, where algorithm 2 adds no noise.
+        sigma: the reverse process's standard deviation, the root of beta or of the posterior's
+            variance (section 3.2); 0 in the first row, where algorithm 2 adds no noise.
     """
 
-    def __init__(self, config: DiffusionConfig) -> None:
-        self.T = config.T
+    def __init__(self, config: DiffusionConfig, timesteps: Sequence[int] | None = None) -> None:
         self.beta = linear_beta(config) if config.schedule == "linear" else cosine_beta(config)
+        if timesteps is not None:
+            self.beta = respaced_beta(self.beta, timesteps)
         self.alpha = 1 - self.beta
         self.alpha_bar = torch.cumprod(self.alpha, dim=0)
         one = torch.ones(1, dtype=torch.float64)
@@ -51,6 +59,13 @@ def cosine_beta(config: DiffusionConfig) -> Tensor:
     t = torch.arange(config.T + 1, dtype=torch.float64) / config.T
     alpha_bar = torch.cos((t + 0.008) / 1.008 * (math.pi / 2)) ** 2
     return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
+
+
+def respaced_beta(beta: Tensor, timesteps: Sequence[int]) -> Tensor:
+    """Return beta of the process over some timesteps, (S,) (Nichol & Dhariwal 2021, eq. 19)."""
+    alpha_bar = torch.cumprod(1 - beta, dim=0)[list(timesteps)]
+    one = torch.ones(1, dtype=torch.float64)
+    return 1 - alpha_bar / torch.cat([one, alpha_bar[:-1]])
 
 
 def extract(table: Tensor, timestep: Tensor, like: Tensor) -> Tensor:

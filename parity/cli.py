@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from parity.errors import CannotCompare
+from safe_files import CannotWrite, make_folder
 
 if TYPE_CHECKING:
     from parity.report.report import Report
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except CannotCompare as error:
+    except (CannotCompare, CannotWrite) as error:
         print(f"parity: {error}", file=sys.stderr)
         return CANNOT_COMPARE
     except KeyboardInterrupt:
@@ -89,7 +90,7 @@ def _check(options: argparse.Namespace) -> int:
             _write(report, options)
             if options.repro:
                 _write_repro(report, name, options)
-        except CannotCompare as error:
+        except (CannotCompare, CannotWrite) as error:
             print(f"parity: {subject.name}: {error}", file=sys.stderr)
             worst = CANNOT_COMPARE
             continue
@@ -121,8 +122,8 @@ def _atlas(options: argparse.Namespace) -> int:
 
     for path in (options.json, options.markdown):
         # Asked for before minutes of work, not after.
-        if path and not path.absolute().parent.is_dir():
-            raise CannotCompare(f"{path} cannot be written: {path.parent} is no folder")
+        if path:
+            make_folder(path.absolute().parent)
     atlas = survey(options.only)
     print(document.summary(atlas))
     if options.json:

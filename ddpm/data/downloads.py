@@ -8,7 +8,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from ddpm.errors import InputError
-from ddpm.safe_files import replacing
+from safe_files import replacing
 
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _CIFAR = "https://www.cs.toronto.edu/~kriz/"
@@ -41,7 +41,8 @@ def fetch(dataset: str, folder: Path, *, progress: bool = True) -> Path:
         What to read the set from: the one archive, or the folder of several.
 
     Raises:
-        InputError: an archive cannot be fetched or written, or is not the official one.
+        InputError: an archive cannot be fetched, or is not the official one.
+        CannotWrite: an archive cannot be written.
     """
     paths = []
     for url, digest in ARCHIVES[dataset]:

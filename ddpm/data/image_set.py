@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ddpm import streams
 from ddpm.data import cifar10, class_folders, downloads, mnist, raw_images
 from ddpm.errors import InputError
-from ddpm.safe_files import replacing
+from safe_files import replacing
 
 DATASETS = ("mnist", "cifar10")
 _MOST_CLASSES = 100_000  # that a file may leave unnamed: a wild label must not fill the memory
@@ -37,7 +37,8 @@ class ImageSet:
         """Write the set whole, as an .npz of `images`, `labels` and `classes`.
 
         Raises:
-            InputError: the set breaks its own rules, or the path cannot be written.
+            InputError: the set breaks its own rules.
+            CannotWrite: the path cannot be written.
         """
         _validate(self, where="the set to be saved")
         with replacing(path) as temporary, temporary.open("wb") as file:

@@ -10,9 +10,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpm.errors import InputError
-from ddpm.safe_files import replacing
 from ddpm_study.metrics.extractors import Extractor, Features, features
+from safe_files import CannotWrite, replacing
 
 FORMAT = 1
 
@@ -33,7 +32,7 @@ def cached_features(
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, vectors=seen.vectors, logits=seen.logits)
-    except InputError:
+    except CannotWrite:
         return seen
     return seen
 

@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from ddpm import streams
 from ddpm.data import image_set
-from ddpm.safe_files import replacing
 from ddpm_study.metrics.digit_classifier import WEIGHTS, DigitClassifier
+from safe_files import replacing
 
 SEED, EPOCHS, BATCH, LR, WEIGHT_DECAY = 0, 30, 50, 1e-3, 1e-4
 HELD_OUT = 1000

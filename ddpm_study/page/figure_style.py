@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ddpm.safe_files import replacing
+from safe_files import replacing
 
 COLOURS = {"torch": "#1f77b4", "jittor": "#ff7f0e"}
 GREY, RED, GREEN = "#808080", "#d62728", "#2ca02c"

@@ -7,9 +7,9 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from ddpm.safe_files import write_text
 from ddpm_study.page.run import Run
 from ddpm_study.page.sections import sections
+from safe_files import write_text
 
 _TEMPLATE = Path(__file__).with_name("template")
 
@@ -22,7 +22,8 @@ def write_page(run: Run, *, against: Run | None = None) -> Path:
         against: another run, to be laid beside it.
 
     Raises:
-        InputError: a record is damaged, or a file cannot be written.
+        InputError: a record is damaged.
+        CannotWrite: a file cannot be written.
     """
     path = run.path / "report.html"
     write_text(path, page(run, run.path / "pictures", against=against))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ddpm.errors import InputError
 from ddpm.runlog import read_losses
-from ddpm.session import SamplingOutcome
+from ddpm.sampling import SamplingOutcome
 from ddpm_study.plan import NAMES
 from ddpm_study.records import Record, RunFolder, RunManifest
 from parity.errors import CannotCompare

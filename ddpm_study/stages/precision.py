@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ddpm import session
+from ddpm import sampling
 from ddpm.checkpoint import Checkpoint
-from ddpm.session import Trainer
+from ddpm.training import Trainer
 from ddpm_study.agreement import Discrepancy, largest_gap, parameters_with_gradient, relative_gap
 from ddpm_study.stage import Context
 from ddpm_study.stages.sampling import agreement_of_images
@@ -40,7 +40,7 @@ def probe(context: Context) -> dict[str, Any]:
             losses[framework] = np.array(list(_losses(side, context.images, steps, label)))
             states[framework] = side.checkpoint(dataset="probe", epoch=0)
             start = chain(framework, final, context.device, dtype)
-            samples[framework] = session.sample(start, final.config, label=label).images
+            samples[framework] = sampling.sample(start, final.config, label=label).images
         if dtype == "float64":
             names = parameters_with_gradient(states["torch"].exp_avg_sq)
         for quantity, gap in {

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ddpm import images, session
+from ddpm import images, sampling
 from ddpm.checkpoint import Checkpoint
-from ddpm.session import SamplingOutcome
+from ddpm.sampling import STRIP, SamplingOutcome
 from ddpm_study.agreement import pixel_agreement, relative_gap
 from ddpm_study.stage import Context
 from implementations import FRAMEWORKS, TITLES, chain
-
-STRIP = 8  # samples whose way is shown
 
 
 def draw(
@@ -32,7 +30,7 @@ def draw(
     )
     folder, seed = context.folder.path / place, final.config.train.seed
     label = f"sample {TITLES[framework]}"
-    outcome = session.sample(
+    outcome = sampling.sample(
         chain(framework, final, context.device),
         final.config,
         label=label if seed == context.config.train.seed else f"{label}, seed {seed}",
@@ -42,7 +40,7 @@ def draw(
         samples_path(context, place)
     )
     if pictures:
-        write_pictures(outcome, folder / "samples")
+        sampling.save_pictures(outcome, folder / "samples")
     shutil.rmtree(folder / "parts")
     return {"framework": framework, "samples": str(Path(place) / "samples.npz")}
 
@@ -50,14 +48,6 @@ def draw(
 def samples_path(context: Context, place: str) -> Path:
     """Return where the images of a sampling stage lie."""
     return context.folder.path / place / "samples.npz"
-
-
-def write_pictures(outcome: SamplingOutcome, folder: Path) -> None:
-    """Write the grid, the states on the way and the denoising strip of a sampling run."""
-    images.save_grid(outcome.images[:64], folder / "sample_grid.png")
-    images.save_steps({t: x[:64] for t, x in outcome.frames.items()}, folder)
-    strip = {t: x[:STRIP] for t, x in outcome.frames.items()}
-    images.save_strip(strip, folder / "denoising_strip.png", scale=2)
 
 
 def compare(context: Context) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ddpm.errors import InputError
 from ddpm.images import to_uint8
-from ddpm.session import SamplingOutcome
+from ddpm.sampling import SamplingOutcome
 from ddpm_study.stage import Context
 from ddpm_study.stages.sampling import samples_path
 from implementations import TITLES

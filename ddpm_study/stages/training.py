@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ddpm import session
+from ddpm import training
 from ddpm.checkpoint import Checkpoint, path_for
 from ddpm.runlog import read_epochs, read_losses
 from ddpm_study.stage import Context
@@ -34,7 +34,7 @@ def train(context: Context, framework: str, *, seed: int | None = None) -> dict[
     if found is not None and found.epoch == config.train.epochs:
         path = path_for(folder / "checkpoints", context.name, found.epoch)
     else:
-        outcome = session.train(
+        outcome = training.train(
             trainer(framework, config, context.device),
             context.images,
             dataset=context.name,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import IO, Any
 
-from ddpm.session import peak_memory
+from ddpm.memory import peak_memory
 
 
 def main() -> None:

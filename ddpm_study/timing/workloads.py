@@ -74,7 +74,7 @@ class _Work:
         numbers = range(self.config.sample.batch_size)
         model = self.trainer.model.eval()
         chain: Iterator[tuple[int, np.ndarray]] = module.p_sample_loop(
-            model, self.trainer.diffusion, numbers, seed=0
+            model, module.Sampler(self.trainer.diffusion, self.config.sample), numbers, seed=0
         )
         next(chain)  # the start is noise and no step
         return chain

@@ -9,8 +9,8 @@ from typing import Any
 from parity.atlas.judge import HIDDEN
 from parity.atlas.program import PREAMBLE
 from parity.atlas.record import Atlas, Line
-from parity.base.safe_files import write_text
 from parity.verdict import Verdict
+from safe_files import write_text
 
 _HEAD = """\
 # What Jittor does differently from PyTorch
@@ -100,7 +100,7 @@ def write(atlas: Atlas, path: Path) -> None:
     """Write the page, whole or not at all.
 
     Raises:
-        CannotCompare: the file cannot be written.
+        CannotWrite: the file cannot be written.
     """
     write_text(path, page(atlas))
 

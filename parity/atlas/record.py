@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parity.base.safe_files import write_text
 from parity.errors import CannotCompare, one_line
 from parity.verdict import Verdict
+from safe_files import write_text
 
 SCHEMA = 1
 
@@ -65,7 +65,7 @@ class Atlas:
         """Write it as JSON, whole or not at all.
 
         Raises:
-            CannotCompare: the file cannot be written.
+            CannotWrite: the file cannot be written.
         """
         plain = {
             "schema": SCHEMA,

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from parity.base.numerics import Array, Precision
+
+# (array, its name) -> a perturbed copy.
+Perturbation = Callable[[Array, str], Array]
+# (result of an operation) -> the result, perturbed.
+PerturbResult = Callable[[Array], Array]
 
 
 def keyed(*key: object) -> np.random.Generator:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from parity.base.numerics import Array, Precision
+from parity.base.rng import Perturbation, PerturbResult
 from parity.base.stress_inputs import STRESS_INPUTS
 from parity.compare import cancellation_scale
 from parity.compare.comparison import Comparison, Judge, judge_comparison
-from parity.compare.side_runner import Perturbation, PerturbResult, Values
+from parity.compare.side_runner import Values
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel
 from parity.trace.recorder import (

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from parity.base.numerics import Array, Precision
-from parity.base.safe_files import write_text
+from parity.compare.prepare import prepare
 from parity.compare.side_runner import Values
 from parity.errors import CannotCompare
 from parity.pair import Pair
-from parity.pair_check import prepare
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.report.text import where
@@ -25,6 +24,7 @@ from parity.trace.values import tensor_sites
 from parity.trajectories.optimizer_check import trajectories
 from parity.trajectories.trajectory import Trajectory, values_of_step
 from parity.verdict import K
+from safe_files import write_text
 
 _SCRIPT = '''"""{headline}
 
@@ -142,7 +142,7 @@ def write_script(report: Report, source: str, *, seed: int, path: Path) -> bool:
         Whether there was anything to show.
 
     Raises:
-        CannotCompare: the file cannot be written.
+        CannotWrite: the file cannot be written.
     """
     first = report.first_divergence
     if first is None:

@@ -6,11 +6,11 @@ import html
 import math
 from pathlib import Path
 
-from parity.base.safe_files import write_text
 from parity.report.finding import Finding
 from parity.report.outcome import Outcome
 from parity.report.text import amount, describe, headline, where
 from parity.verdict import Verdict
+from safe_files import write_text
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}
 pre{background:#f6f6f6;padding:1em;overflow-x:auto}table{border-collapse:collapse;font-size:13px}
@@ -32,7 +32,7 @@ def write_page(report: Outcome, path: Path) -> None:
     """Write the page, whole or not at all.
 
     Raises:
-        CannotCompare: the file cannot be written.
+        CannotWrite: the file cannot be written.
     """
     write_text(path, page(report))
 

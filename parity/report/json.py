@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from parity.base.safe_files import write_text
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding
 from parity.report.outcome import Outcome
 from parity.trace.sites import Boundary, Segment
 from parity.verdict import Cause, Verdict
+from safe_files import CannotWrite, write_text
 
 SCHEMA = "parity-report/2"
 SCHEMA_1 = "parity-report/1"
@@ -135,7 +135,11 @@ def write(report: Outcome, path: Path) -> None:
     Raises:
         CannotCompare: the file cannot be written.
     """
-    write_text(path, json.dumps(to_dict(report), indent=1, allow_nan=False) + "\n")
+    text = json.dumps(to_dict(report), indent=1, allow_nan=False) + "\n"
+    try:
+        write_text(path, text)
+    except CannotWrite as error:
+        raise CannotCompare(str(error)) from error
 
 
 def read(path: Path) -> dict[str, Any]:

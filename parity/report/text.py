@@ -70,6 +70,8 @@ def _location(finding: Finding) -> list[str]:
     amounts = f"     {amount(finding)}"
     if finding.stress_input is not None:
         amounts += f"; stress input: {finding.stress_input}"
+    if finding.scope == "step":
+        amounts += f"; step {finding.step}"
     lines = [f"  at {where(finding)}", amounts]
     if finding.segment is not None:
         lines.append(f"     in the code between {segment_name(finding.segment)}")

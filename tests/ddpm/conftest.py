@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ddpm.errors import InputError
+from safe_files import CannotWrite
 
 # The same examples each time, however busy the machine: a test that fails must fail again.
 settings.register_profile(
@@ -24,10 +25,19 @@ Refuses = Callable[..., AbstractContextManager[None]]
 @pytest.fixture
 def refuses() -> Refuses:
     """Return a block that must end in an InputError of one line with each part in it, literally."""
+    return _refusal(InputError)
 
+
+@pytest.fixture
+def refuses_to_write() -> Refuses:
+    """Return a block that must end in a CannotWrite of one line with each part in it, literally."""
+    return _refusal(CannotWrite)
+
+
+def _refusal(kind: type[Exception]) -> Refuses:
     @contextmanager
     def block(*parts: object) -> Iterator[None]:
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(kind) as caught:
             yield
         text = str(caught.value)
         assert re.fullmatch(r"[^\n]+", text), f"not one line: {text!r}"

@@ -101,9 +101,9 @@ def test_a_crash_during_the_write_leaves_the_old_checkpoint(tmp_path, listing, m
     assert listing(tmp_path) == {"c.safetensors"}
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path, refuses):
+def test_a_place_that_cannot_be_written_is_refused(tmp_path, refuses_to_write):
     (tmp_path / "file").write_text("in the way")
-    with refuses(tmp_path / "file", "cannot be written"):
+    with refuses_to_write(tmp_path / "file", "cannot be written"):
         make().save(tmp_path / "file" / "c.safetensors")
 
 
@@ -211,13 +211,9 @@ def test_another_configuration_is_refused_by_the_option(refuses, part, option, v
         make().require_config(preset("tiny").with_(**{part: {option: value}}))
 
 
-def test_the_latest_is_the_highest_epoch_of_that_set(tmp_path):
-    assert checkpoint.latest(tmp_path, "mnist") is None
-    assert checkpoint.latest(tmp_path / "missing", "mnist") is None
-    for dataset, epoch in [("mnist", 9), ("mnist", 10), ("mnist_x", 11), ("cifar10", 12)]:
-        checkpoint.path_for(tmp_path, dataset, epoch).touch()
-    (tmp_path / "ddpm_mnist_epoch99.pth").touch()
-    assert checkpoint.latest(tmp_path, "mnist") == tmp_path / "ddpm_mnist_epoch10.safetensors"
+def test_a_checkpoint_is_named_by_its_set_and_epoch(tmp_path):
+    path = checkpoint.path_for(tmp_path, "mnist", 10)
+    assert path == tmp_path / "ddpm_mnist_epoch10.safetensors"
 
 
 def test_a_checkpoint_names_all_its_fields():

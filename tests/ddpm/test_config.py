@@ -1,6 +1,7 @@
 """Configurations: every bad option is named, and all survive JSON."""
 
 import dataclasses
+import itertools
 import json
 import math
 from typing import Any
@@ -48,6 +49,10 @@ BAD = {
     ("sample", "num_samples"): NOT_WHOLE,
     ("sample", "batch_size"): NOT_WHOLE,
     ("sample", "seed"): st.sampled_from([None, "0", 0.5, True]),
+    ("sample", "sampler"): st.sampled_from(["euler", None, 3]),
+    ("sample", "steps"): st.sampled_from(["3", True, 0.5, [1]])
+    | st.integers(max_value=0)
+    | st.just(101),
 }
 
 
@@ -146,3 +151,27 @@ def test_unknown_presets_options_and_parts_are_refused(refuses):
         RunConfig.from_dict(values | {"unet": {}})
     with refuses("cannot be read"):
         RunConfig.from_dict(values | {"unet": None})
+
+
+@pytest.mark.parametrize("T", [1, 2, 3, 10, 1000])
+def test_a_sampler_visits_all_timesteps_unless_told_how_many(T):
+    assert SampleConfig().timesteps(T) == SampleConfig(steps=T).timesteps(T) == tuple(range(T))
+
+
+@given(T=st.integers(1, 1000), data=st.data())
+def test_fewer_timesteps_are_evenly_spaced_from_the_last(T, data):
+    steps = data.draw(st.integers(1, T))
+    visited = SampleConfig(steps=steps).timesteps(T)
+    assert len(visited) == steps
+    assert visited[-1] == T - 1
+    assert visited[0] == (0 if steps > 1 else T - 1)
+    spacing = (T - 1) / max(1, steps - 1)
+    assert all(abs(b - a - spacing) <= 1 for a, b in itertools.pairwise(visited))
+    assert list(visited) == sorted(set(visited))
+
+
+def test_a_configuration_from_before_samplers_reads_as_ddpm_over_all_timesteps():
+    config = preset("tiny")
+    values = config.to_dict()
+    del values["sample"]["sampler"], values["sample"]["steps"]
+    assert RunConfig.from_dict(values) == config

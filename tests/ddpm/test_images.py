@@ -111,7 +111,7 @@ def test_an_empty_strip_is_refused(tmp_path, refuses):
         images.save_strip({}, tmp_path / "strip.png")
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path, refuses):
+def test_a_place_that_cannot_be_written_is_refused(tmp_path, refuses_to_write):
     (tmp_path / "file").write_text("in the way")
-    with refuses(tmp_path / "file", "cannot be written into: it is a file"):
+    with refuses_to_write(tmp_path / "file", "cannot be written into: it is a file"):
         images.save_samples(SAMPLES, tmp_path / "file")

@@ -102,9 +102,9 @@ def test_unreadable_logs_are_refused(tmp_path, refuses):
         read_losses(tmp_path / "binary")
 
 
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path, refuses):
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path, refuses_to_write):
     (tmp_path / "file").write_text("in the way")
-    with refuses(tmp_path / "file", "cannot be written"):
+    with refuses_to_write(tmp_path / "file", "cannot be written"):
         RunLog(tmp_path / "file" / "logs")
 
 

@@ -192,14 +192,14 @@ def test_what_makes_pytorch_faster_is_refused_for_jittor(trained, option):
     run = ddpm("train", *TINY, "--framework", "jittor", *option)
     assert run.exit_code == 2
     (line,) = run.output.splitlines()
-    assert line.startswith(f"ddpm: {' '.join(option)} is PyTorch's alone")
+    assert line.startswith(f"ddpm: {' '.join(option)} is for PyTorch only")
 
 
 def test_compiling_without_a_compiler_is_refused(trained, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     run = ddpm("train", *TINY, "--compile")
     assert run.exit_code == 2
-    assert "no-such-compiler is not here" in run.output
+    assert "no-such-compiler is not installed" in run.output
     assert len(run.output.splitlines()) == 1
 
 

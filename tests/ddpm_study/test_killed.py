@@ -71,7 +71,7 @@ MOMENTS = {
     "in a training step of the second epoch": ("impl_jittor.train:Trainer.train_step", "", 12),
     "in an ensemble": ("ddpm_study.stages.ensemble:_losses", "", 1),
     "in a reverse step of the second batch": (
-        "impl_torch.diffusion:GaussianDiffusion.p_sample",
+        "impl_torch.samplers:Sampler.step",
         "",
         8,
     ),

@@ -10,6 +10,7 @@ import pytest
 from ddpm.config import preset
 from ddpm.errors import InputError
 from ddpm_study.records import Record, RunFolder, RunManifest
+from safe_files import CannotWrite
 
 
 def head():
@@ -92,5 +93,5 @@ def test_a_folder_at_which_another_is_at_work_is_refused_until_that_one_dies(tmp
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(CannotWrite, match="cannot be written"):
         RunFolder(tmp_path / "file" / "run").alone().__enter__()

@@ -1,4 +1,4 @@
-"""The tests of the Jittor side: its oracles are those of the torch side."""
+"""Tests of the Jittor side alone: the import path of the oracles, and Jittor's 64-bit flag."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 import impl_jittor  # noqa: F401  (makes Jittor usable before anything imports it)
 
-sys.path.append(str(Path(__file__).parents[2]))  # for tests.impl_torch.oracles
+sys.path.append(str(Path(__file__).parents[2]))  # for tests.implementations.oracles
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from impl_jittor.operators import (
     silu,
     upsample,
 )
-from tests.impl_torch import oracles
-from tests.impl_torch.oracles import error
+from tests.implementations import oracles
+from tests.implementations.oracles import error
 
 DTYPES = pytest.mark.parametrize(
     ("dtype", "tolerance"), [("float64", 1e-14), ("float32", 5e-6)], ids=["float64", "float32"]

@@ -1,4 +1,4 @@
-"""The tests of both implementations: where their oracles are found, and one thread for torch."""
+"""Tests of the PyTorch side alone: the import path of the oracles, and one thread."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.append(str(Path(__file__).parents[2]))  # for tests.impl_torch.oracles
+sys.path.append(str(Path(__file__).parents[2]))  # for tests.implementations.oracles
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Sum in one order, whatever the machine."""
+    """Compute in one thread, so that sums have one order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

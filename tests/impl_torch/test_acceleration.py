@@ -9,10 +9,11 @@ import torch
 from impl_torch.acceleration import accelerate
 from impl_torch.diffusion import GaussianDiffusion
 from impl_torch.sample import p_sample_loop
+from impl_torch.samplers import Sampler
 from impl_torch.train import Trainer
 from impl_torch.unet import UNet
-from tests.impl_torch import oracles
-from tests.impl_torch.test_train import CONFIG
+from tests.implementations import oracles
+from tests.implementations.test_train import CONFIG
 
 # Without a branch of zeros, which would hide what the branches do.
 DROPPING = dataclasses.replace(CONFIG, unet=dataclasses.replace(CONFIG.unet, dropout=0.4))
@@ -54,11 +55,11 @@ def test_bfloat16_keeps_weights_and_loses_digits_alone():
 
 
 def test_a_chain_in_bfloat16_stays_near_and_in_float32():
-    diffusion = GaussianDiffusion(CONFIG.diffusion)
+    sampler = Sampler(GaussianDiffusion(CONFIG.diffusion), CONFIG.sample)
     ends = []
     for options in ({}, {"bfloat16": True}):
         model = trainer(**options).model.eval()
-        *_, (_, images) = p_sample_loop(model, diffusion, range(3), seed=0)
+        *_, (_, images) = p_sample_loop(model, sampler, range(3), seed=0)
         ends.append(images)
     assert ends[1].dtype == np.float32
     assert 1e-5 < np.abs(ends[0] - ends[1]).max() < 0.2

@@ -7,7 +7,7 @@ from torch import nn
 
 from impl_torch import operators
 from impl_torch.operators import GroupNorm, group_norm
-from tests.impl_torch import oracles
+from tests.implementations import oracles
 
 DTYPES = pytest.mark.parametrize(
     ("dtype", "tolerance"), [("float64", 1e-14), ("float32", 5e-6)], ids=["float64", "float32"]

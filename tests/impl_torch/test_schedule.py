@@ -1,119 +1,18 @@
-"""The tables of the forward process and of its posterior, and their look-up."""
+"""The tables against diffusers' DDPMScheduler."""
 
-import warnings
-
-import numpy as np
 import pytest
-import torch
 
-from ddpm.config import DiffusionConfig
-from impl_torch import schedule as under_test
-from impl_torch.schedule import Schedule, cosine_beta, extract, linear_beta
-from tests.impl_torch import oracles
-from tests.impl_torch.oracles import DIFFUSIONS, error
-
-# 1 - alpha_bar keeps eps / beta_0 of its digits: eps / 4e-5 is 6e-12 for the cosine.
-TABLE_TOLERANCE = 2e-11
-configs = pytest.mark.parametrize("config", DIFFUSIONS.values(), ids=DIFFUSIONS.keys())
+from impl_torch.schedule import Schedule
+from tests.impl_torch.diffusers_scheduler import scheduler
+from tests.implementations.oracles import DIFFUSIONS, error
 
 
-def scheduler(config):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from diffusers import DDPMScheduler
-    names = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
-    return DDPMScheduler(
-        num_train_timesteps=config.T,
-        beta_start=config.beta_start,
-        beta_end=config.beta_end,
-        beta_schedule=names[config.schedule],
-        variance_type=config.variance,
-        clip_sample=config.clip,
-    )
-
-
-def distance(config, name):
-    """The largest relative error of any one entry."""
-    actual = getattr(Schedule(config), name).numpy()
-    expected = oracles.schedule(config)[name]
-    zero = expected == 0
-    assert (actual[zero] == 0).all(), "zeros are exact"
-    gaps = np.abs(actual[~zero] - expected[~zero]) / np.abs(expected[~zero])
-    return float(gaps.max(initial=0.0))
-
-
-@configs
-def test_every_table_is_that_of_high_precision(config):
-    for name in oracles.schedule(config):
-        table = getattr(Schedule(config), name)
-        assert table.dtype == torch.float64
-        assert table.shape == (config.T,)
-        assert distance(config, name) < TABLE_TOLERANCE, name
-
-
-@configs
-def test_coefficients_lose_no_digit_where_none_cancels(config):
-    for name in ("alpha", "sqrt_alpha_bar"):
-        bound = max(config.T, 10) * 2.3e-16 * (10 if config.schedule == "cosine" else 1)
-        assert distance(config, name) < bound, name
-
-
-def test_a_beta_of_the_wrong_end_is_seen(monkeypatch):
-    config = DIFFUSIONS["tiny"]
-    monkeypatch.setattr(under_test, "linear_beta", lambda c: linear_beta(c) * (1 + 1e-9))
-    assert distance(config, "beta") > TABLE_TOLERANCE
-    assert distance(config, "posterior_variance") > TABLE_TOLERANCE
-
-
-@configs
+@pytest.mark.parametrize("config", DIFFUSIONS.values(), ids=DIFFUSIONS.keys())
 def test_tables_are_those_of_diffusers(config):
-    theirs, ours = scheduler(config), Schedule(config)
+    expected, actual = scheduler(config), Schedule(config)
     # Its tables are float32, of numbers up to 1: one rounding each, T for the product alpha_bar.
-    assert error(ours.beta.numpy(), theirs.betas.double().numpy(), scale=1) < 2e-7
-    assert error(ours.alpha.numpy(), theirs.alphas.double().numpy(), scale=1) < 2e-7
-    assert error(ours.alpha_bar.numpy(), theirs.alphas_cumprod.double().numpy(), scale=1) < 1e-5
-
-
-@configs
-def test_the_first_step_back_is_certain(config):
-    tables = Schedule(config)
-    assert tables.posterior_variance[0] == 0
-    assert tables.sigma[0] == 0
-    assert tables.posterior_mean_x0[0] == pytest.approx(1, abs=TABLE_TOLERANCE)
-    assert tables.posterior_mean_xt[0] == 0
-    assert tables.alpha_bar_previous[0] == 1
-
-
-@configs
-def test_tables_are_finite_and_in_range(config):
-    tables = Schedule(config)
-    for name in oracles.schedule(config):
-        assert torch.isfinite(getattr(tables, name)).all(), name
-    assert (tables.beta > 0).all()
-    assert (tables.beta <= 0.999).all()
-    assert (tables.alpha_bar.diff() < 0).all()
-    assert (tables.posterior_variance <= tables.beta).all()
-
-
-@pytest.mark.parametrize("T", [1, 2, 10])
-def test_a_linear_schedule_starts_and_ends_where_it_is_told(T):
-    beta = linear_beta(DiffusionConfig(T=T, beta_start=0.1, beta_end=0.3))
-    assert beta[0] == 0.1
-    assert beta[-1] == (0.1 if T == 1 else 0.3)
-
-
-def test_a_cosine_schedule_ignores_the_linear_ends():
-    one = cosine_beta(DiffusionConfig(T=20, schedule="cosine"))
-    other = cosine_beta(DiffusionConfig(T=20, schedule="cosine", beta_start=0.1, beta_end=0.3))
-    assert torch.equal(one, other)
-    assert one[-1] == 0.999
-
-
-def test_extract_looks_up_each_sample_and_keeps_the_dtype():
-    table = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
-    timestep = torch.tensor([2, 0, 2, 1])
-    for dtype in (torch.float32, torch.float64):
-        found = extract(table, timestep, torch.zeros(4, 1, 2, 2, dtype=dtype))
-        assert found.dtype == dtype
-        assert found.shape == (4, 1, 1, 1)
-        assert torch.equal(found.flatten(), table[timestep].to(dtype))
+    beta, alpha = expected.betas.double().numpy(), expected.alphas.double().numpy()
+    assert error(actual.beta.numpy(), beta, scale=1) < 2e-7
+    assert error(actual.alpha.numpy(), alpha, scale=1) < 2e-7
+    alpha_bar = expected.alphas_cumprod.double().numpy()
+    assert error(actual.alpha_bar.numpy(), alpha_bar, scale=1) < 1e-5

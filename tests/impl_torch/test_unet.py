@@ -1,8 +1,6 @@
-"""The U-Net against diffusers' UNet2DModel, its time embedding, dropout and initial weights."""
+"""The U-Net against diffusers' UNet2DModel, and its time embedding."""
 
 import dataclasses
-import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -10,19 +8,10 @@ import torch
 from torch import nn
 
 from bench.peers import unet_of_diffusers
-from ddpm import streams
-from ddpm.config import PRESETS, UNetConfig
-from impl_torch.unet import (
-    Attention,
-    Downsample,
-    Dropout,
-    ResidualBlock,
-    TimeEmbedding,
-    UNet,
-    Upsample,
-)
-from tests.impl_torch import oracles
-from tests.impl_torch.oracles import SMALL, error
+from ddpm.config import PRESETS
+from impl_torch.unet import Attention, Downsample, TimeEmbedding, UNet, Upsample
+from tests.implementations import oracles
+from tests.implementations.oracles import SMALL, error
 
 CIFAR10 = PRESETS["cifar10"].unet
 CONFIGS = {
@@ -182,81 +171,6 @@ def test_the_papers_network_has_as_many_parameters_as_the_published_one():
     assert sorted(their_name(name) for name in shapes(ours)) == sorted(shapes(theirs))
 
 
-# Gradients, dtypes, devices of shape
-
-
-def test_the_gradient_is_that_of_finite_differences():
-    model = randomised(SMALL)
-    x, timestep = batch(SMALL)
-    with torch.no_grad():
-        noise = model(x, timestep) + torch.from_numpy(oracles.random_arrays({"": x.shape}, 3)[""])
-
-    def loss():
-        return ((model(x, timestep) - noise) ** 2).mean()
-
-    def at(weights):
-        load(model, weights)
-        with torch.no_grad():
-            return loss().item()
-
-    start = oracles.off_zero(shapes(model), 0)
-    along = oracles.random_arrays(shapes(model), 4)
-    loss().backward()
-    slope = math.fsum(
-        (p.grad * torch.from_numpy(along[name])).sum().item()
-        for name, p in model.named_parameters()
-    )
-    assert slope == pytest.approx(oracles.derivative(at, start, along, 1e-4), rel=1e-10)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_everything_keeps_the_dtype(dtype):
-    model = UNet(SMALL).to(dtype).train()
-    x, timestep = batch(SMALL)
-    out = model(x.to(dtype), timestep)
-    assert out.dtype == dtype
-    assert out.shape == x.shape
-    out.sum().backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.dtype == dtype, name
-        assert parameter.grad.dtype == dtype, name
-
-
-def test_float32_is_float64_but_for_rounding():
-    model = randomised(SMALL)
-    x, timestep = batch(SMALL)
-    with torch.no_grad():
-        expected = model(x, timestep)
-        assert 1e-9 < error(model.float()(x.float(), timestep).numpy(), expected.numpy()) < 1e-5
-
-
-def test_samples_of_a_batch_do_not_mix():
-    model = randomised(SMALL)
-    x, timestep = batch(SMALL, count=4)
-    with torch.no_grad():
-        whole = model(x, timestep)
-        for i in range(4):
-            alone = model(x[i : i + 1], timestep[i : i + 1])
-            assert error(alone.numpy(), whole[i : i + 1].numpy()) < 1e-13
-
-
-def test_a_block_of_equal_width_has_no_shortcut():
-    assert isinstance(ResidualBlock(8, 8, SMALL).shortcut, nn.Identity)
-    assert isinstance(ResidualBlock(8, 16, SMALL).shortcut, nn.Conv2d)
-
-
-# Time embedding
-
-
-@pytest.mark.parametrize("channels", [8, 32, 128])
-def test_sinusoids_are_those_of_high_precision(channels):
-    timestep = np.array([0, 1, 2, 10, 99, 500, 999])
-    actual = TimeEmbedding(channels, 4).sinusoids(torch.from_numpy(timestep))
-    assert actual.dtype == torch.float64
-    # A phase of 999 rad, rounded to float64, is known to 1e-13.
-    assert error(actual.numpy(), oracles.sinusoids(timestep, channels)) < 5e-13
-
-
 def test_sinusoids_are_those_of_diffusers_to_float32():
     from diffusers.models.embeddings import get_timestep_embedding
 
@@ -267,118 +181,3 @@ def test_sinusoids_are_those_of_diffusers_to_float32():
     assert error(actual.numpy(), theirs.double().numpy()) < 2e-4
     flipped = get_timestep_embedding(timestep, 128, flip_sin_to_cos=True, downscale_freq_shift=1)
     assert error(actual.numpy(), flipped.double().numpy()) > 0.1
-
-
-# Dropout
-
-
-def test_dropout_keeps_what_the_mask_keeps_and_scales_it():
-    layer, x = Dropout(0.25).train(), torch.ones(2, 3, 8, 8, dtype=torch.float64)
-    mask = streams.dropout_mask((2, 3, 8, 8), 0.25, seed=0, step=0, layer="one")
-    layer.mask_source = lambda shape, rate: mask
-    np.testing.assert_array_equal(layer(x).numpy(), np.where(mask, 1 / 0.75, 0.0))
-
-
-def test_dropout_passes_everything_in_eval_and_at_rate_0():
-    x = torch.ones(2, 3)
-    off, none = Dropout(0.5).eval(), Dropout(0.0).train()
-    off.mask_source = none.mask_source = lambda shape, rate: pytest.fail("no mask is needed")
-    assert off(x) is x
-    assert none(x) is x
-
-
-@pytest.mark.parametrize("from_streams", [True, False])
-def test_the_share_dropped_is_the_rate(from_streams):
-    layer, count, rate = Dropout(0.3).train(), 100_000, 0.3
-    if from_streams:
-        layer.mask_source = partial(streams.dropout_mask, seed=0, step=0, layer="one")
-    torch.manual_seed(0)
-    out = layer(torch.ones(count))
-    dropped = (out == 0).double().mean().item()
-    assert dropped == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / count))
-    assert out[out != 0].unique().item() == pytest.approx(1 / 0.7)
-
-
-def test_layers_ask_for_masks_of_their_own_by_their_names():
-    model, asked = UNet(SMALL).train(), {}
-
-    def source(shape, rate, *, layer):
-        asked[layer] = streams.dropout_mask(shape, rate, seed=0, step=0, layer=layer)
-        return asked[layer]
-
-    model.use_dropout_masks(source)
-    x, timestep = batch(SMALL)
-    model(x.float(), timestep)
-    names = [name for name, m in model.named_modules() if isinstance(m, Dropout)]
-    assert sorted(asked) == sorted(names)
-    assert len(names) == 8
-    firsts = [mask.ravel()[:64].tobytes() for mask in asked.values()]
-    assert len(set(firsts)) == len(firsts)
-
-
-def test_masks_can_be_given_back_to_torch():
-    model = UNet(SMALL)
-    model.use_dropout_masks(lambda shape, rate, layer: np.ones(shape, bool))
-    model.use_dropout_masks(None)
-    assert all(m.mask_source is None for m in model.modules() if isinstance(m, Dropout))
-
-
-# Initial weights
-
-
-def test_initial_weights_are_glorots_and_branches_end_in_zeros():
-    model = UNet(SMALL).initialize(3)
-    for name, module in model.named_modules():
-        if isinstance(module, nn.GroupNorm):
-            assert (module.weight == 1).all()
-            assert (module.bias == 0).all()
-        if not isinstance(module, (nn.Conv2d, nn.Linear)):
-            continue
-        assert (module.bias == 0).all(), name
-        if name.split(".")[-1] in ("conv2", "out", "conv_out"):
-            assert (module.weight == 0).all(), name
-            continue
-        fan_in, fan_out = nn.init._calculate_fan_in_and_fan_out(module.weight)
-        bound = math.sqrt(6 / (fan_in + fan_out))
-        largest = module.weight.abs().max().item()
-        assert 0.9 * bound < largest <= bound * (1 + 1e-6), name
-        spread = module.weight.double().pow(2).mean().sqrt().item()
-        assert spread == pytest.approx(bound / math.sqrt(3), rel=0.25), name
-
-
-def test_a_new_network_predicts_nothing_and_its_branches_pass_their_input():
-    model = UNet(SMALL).initialize(0).eval()
-    x, timestep = batch(SMALL)
-    with torch.no_grad():
-        assert (model(x.float(), timestep) == 0).all()
-        h = torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(0))
-        assert torch.equal(model.middle(h, torch.zeros(2, 32)), h)
-
-
-def test_initial_weights_belong_to_the_seed_and_the_name_and_not_to_the_order():
-    config = dataclasses.replace(SMALL, blocks_per_level=2)
-    one, again, other = (UNet(c).initialize(s).state_dict() for c, s in
-                         ((SMALL, 1), (SMALL, 1), (SMALL, 2)))  # fmt: skip
-    deeper = UNet(config).initialize(1).state_dict()
-    assert all(torch.equal(one[name], again[name]) for name in one)
-    assert not torch.equal(one["conv_in.weight"], other["conv_in.weight"])
-    shared = [name for name in one if name in deeper and one[name].shape == deeper[name].shape]
-    assert len(shared) > 40
-    assert all(torch.equal(one[name], deeper[name]) for name in shared)
-
-
-def test_configurations_give_the_levels_they_name():
-    config = UNetConfig(
-        image_size=8,
-        image_channels=3,
-        base_channels=4,
-        channel_multipliers=(1, 3),
-        attention_resolutions=(),
-        norm_groups=2,
-    )
-    model = UNet(config)
-    assert [len(level.resnets) for level in model.down] == [2, 2]
-    assert [len(level.resnets) for level in model.up] == [3, 3]
-    assert model.down[1].downsample is None
-    assert model.up[1].upsample is None
-    assert model.conv_out.weight.shape == (3, 4, 3, 3)

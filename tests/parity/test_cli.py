@@ -9,6 +9,7 @@ import pytest
 
 from parity.cli import main
 
+ROOT = Path(__file__).parents[2]
 PAIRS = """
 import numpy as np
 from torch import nn
@@ -33,6 +34,7 @@ number = 3
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     name = f"pairs_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(PAIRS)
+    (tmp_path / "file").write_text("no folder")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return Path(name)
@@ -59,7 +61,12 @@ def test_agreement_is_0_and_disagreement_1(
         (["check", "PROJECT:absent"], "has no attribute 'absent'; its pairs: good, bad, broken"),
         (["check", "PROJECT:number"], "holds int, and a parity.Pair or parity.Course is needed"),
         (["check", "PROJECT:broken"], "the candidate's builder raised ZeroDivisionError"),
-        (["check", "PROJECT:good", "--json", "no/where.json"], "no/where.json cannot be written"),
+        (
+            ["check", "PROJECT:good", "--json", "file/x.json"],
+            "file cannot be written into: it is a file",
+        ),
+        (["check", "PROJECT:good", "--html", "file/x.html"], "file cannot be written into"),
+        (["check", "PROJECT:bad", "--repro", "file/x.py"], "file cannot be written into"),
         (["check", "PROJECT:several", "--json", "x.json"], "take one pair, and 2 were named"),
         (["explain", "absent.json"], "absent.json cannot be read: FileNotFoundError"),
     ],
@@ -100,12 +107,13 @@ def test_a_crash_in_one_pair_does_not_stop_the_others(
 
 
 def test_the_engine_works_without_this_projects_models(tmp_path: Path) -> None:
-    """Copy the package alone, without its own pairs, and compare a pair in a fresh process."""
-    package = Path(__file__).parents[2] / "parity"
-    (tmp_path / "parity").mkdir()
-    for source in package.glob("*.py"):
-        if not source.name.startswith("test_") and source.name != "ddpm_pairs.py":
-            (tmp_path / "parity" / source.name).write_text(source.read_text())
+    """Copy the harness alone and compare a pair in a fresh process."""
+    for package in ("safe_files", "parity"):
+        for source in (ROOT / package).rglob("*.py"):
+            if not source.name.startswith("test_"):
+                copy = tmp_path / source.relative_to(ROOT)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_text(source.read_text())
     (tmp_path / "mine.py").write_text(PAIRS)
     command = (
         "import sys, parity.cli; status = parity.cli.main(['check', 'mine:good']);"

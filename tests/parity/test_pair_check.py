@@ -12,6 +12,7 @@ from torch import nn
 
 from parity import CannotCompare, Pair, Verdict, assert_parity, check
 from parity.base.stress_inputs import STRESS_INPUTS
+from parity.report.wording import segment_name
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -46,7 +47,7 @@ def test_every_phase_of_a_model_is_judged(models: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "path", "phase", "tensor", "gap"),
+    ("fault", "path", "phase", "tensor", "between"),
     [
         ("glue", "", "forward", "input of batch", "output of norm and input of batch"),
         ("residual", "", "forward", "input of dropout", "output of act and input of dropout"),
@@ -62,13 +63,14 @@ def test_every_phase_of_a_model_is_judged(models: ModuleType) -> None:
     ],
 )
 def test_a_fault_is_found_where_it_is(
-    fault: str, path: str, phase: str, tensor: str, gap: str, models: ModuleType
+    fault: str, path: str, phase: str, tensor: str, between: str, models: ModuleType
 ) -> None:
     report = check(models.faulty(fault))
     first = report.first_divergence
     assert first is not None
-    assert first.gap.startswith(gap), first.gap
-    assert f"in the code between {first.gap}" in str(report)
+    assert first.segment is not None
+    assert segment_name(first.segment).startswith(between)
+    assert f"in the code between {between}" in str(report)
     assert (first.path, first.phase, first.verdict.name) == (path, phase, "SEMANTIC_DIFFERENCE")
     assert tensor in first.tensor or fault == "transposed"
     assert first.confirmed
@@ -76,7 +78,7 @@ def test_a_fault_is_found_where_it_is(
 
 def test_a_wrong_epsilon_is_found_in_its_own_layer_and_nowhere_else(models: ModuleType) -> None:
     report = check(models.block_pair(lambda: models.Block(epsilon=1e-6)))
-    faults = [f for f in report.findings if not f.passes() and "end to end" not in f.tensor]
+    faults = [f for f in report.findings if not f.passes() and f.scope != "end_to_end"]
     assert {f.path for f in faults} == {"norm"}
     assert report.first_divergence is not None
     assert report.first_divergence.tensor == "output"
@@ -158,14 +160,14 @@ def test_an_entry_that_excuses_nothing_is_refused(models: ModuleType) -> None:
     with pytest.raises(CannotCompare) as raised:
         check(models.block_pair(allow={"conv": "it is slow"}))
     assert str(raised.value) == (
-        "pair 'block': allow names 'conv', where nothing abstained: take the entry out"
+        "pair 'block': allow names 'conv', where nothing abstained: remove the entry"
     )
 
 
 def test_beside_a_fault_an_idle_entry_is_only_noted(models: ModuleType) -> None:
     report = check(models.block_pair(lambda: models.Block(fault="glue"), allow={"conv": "slow"}))
     assert report.verdict is Verdict.SEMANTIC_DIFFERENCE
-    assert "allow names 'conv', where nothing abstained: take the entry out" in report.notes
+    assert "allow names 'conv', where nothing abstained: remove the entry" in report.notes
 
 
 def test_nan_never_passes(models: ModuleType) -> None:
@@ -327,4 +329,4 @@ def test_modules_may_be_divided_otherwise_and_faults_stay_faults(
     )
     report = check(pair)
     assert report.passed is passes
-    assert any("divided otherwise" in note for note in report.notes) is passes
+    assert any("other boundaries in the candidate" in note for note in report.notes) is passes

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from parity.verdict import PRECISION_RATIO, K, Measured, Verdict, judge
+from parity.verdict import PRECISION_RATIO, Cause, K, Measured, Verdict, judge
 
 NOISE = 1e-6
 
@@ -41,16 +41,24 @@ def test_the_line_in_float64_is_k_times_the_noise_times_the_ratio(factor: float,
 def test_losing_digits_on_either_side_is_named() -> None:
     lost = 2 * K * NOISE
     weak = judge(measured(candidate_error=lost, candidate_rounding=lost, candidate_spread=lost))
-    assert (weak.verdict.name, weak.reason) == ("NUMERICALLY_WEAKER", "the candidate loses digits")
+    assert (weak.verdict, weak.cause, weak.side) == (
+        Verdict.NUMERICALLY_WEAKER,
+        Cause.LOSES_DIGITS,
+        "candidate",
+    )
     weak = judge(measured(reference_error=lost, reference_spread=lost))
-    assert (weak.verdict.name, weak.reason) == ("NUMERICALLY_WEAKER", "the reference loses digits")
+    assert (weak.verdict, weak.cause, weak.side) == (
+        Verdict.NUMERICALLY_WEAKER,
+        Cause.LOSES_DIGITS,
+        "reference",
+    )
 
 
 def test_a_float32_error_that_no_rounding_explains_is_another_function() -> None:
     wrong = 2 * K * NOISE
     found = judge(measured(candidate_error=wrong, candidate_rounding=wrong))
     assert found.verdict is Verdict.SEMANTIC_DIFFERENCE
-    assert "in float32 only" in found.reason
+    assert (found.cause, found.precision) == (Cause.FLOAT32_ONLY, "float32")
     probed = judge(measured(candidate_error=wrong, candidate_rounding=wrong), is_plain_input=False)
     assert probed.verdict is Verdict.NUMERICALLY_WEAKER
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = (
-    *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "implementations", "parity"),
+    *("safe_files", "jittor_env", "ddpm", "impl_torch", "impl_jittor", "implementations", "parity"),
     *("ddpm_study", "ddpm_cli"),
 )
 

@@ -11,7 +11,7 @@ import pytest
 
 from ddpm.config import preset
 from ddpm.runlog import RunLog
-from ddpm.session import SamplingOutcome
+from ddpm.sampling import SamplingOutcome
 from ddpm_study.records import Record, RunFolder, RunManifest
 from ddpm_study.sizes import SIZES
 from parity.report.finding import Finding

@@ -22,19 +22,20 @@ DATA = ROOT / "docs" / "jittor-divergences.json"
     ("arguments", "text"),
     [
         (["--only", "nothing"], "no group 'nothing' in the atlas; its groups: activations, "),
-        (["--json", "no/where.json"], "no/where.json cannot be written: no is no folder"),
-        (["--markdown", "no/where.md"], "no/where.md cannot be written"),
+        (["--json", "file/where.json"], "{here}/file cannot be written into: it is a file"),
+        (["--markdown", "file/where.md"], "{here}/file cannot be written into: it is a file"),
     ],
 )
 def test_bad_input_is_2_and_one_line(
     arguments: list[str], text: str, capsys: pytest.CaptureFixture[str], monkeypatch, tmp_path
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("no folder")
     assert main(["atlas", *arguments]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith(f"parity: {text}")
-    assert not list(tmp_path.iterdir())
+    assert lines[0].startswith(f"parity: {text.format(here=tmp_path)}")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def run(programs: list[str]) -> str:

@@ -14,7 +14,7 @@ from torch import nn
 from parity import Pair, Verdict, check
 from parity.adapters.torch_adapter import TorchAdapter
 from parity.base.numerics import distance
-from parity.compare.operation_noise import WIDER, operation_spread, perturbed
+from parity.compare.operation_noise import WIDER, operation_spread, perturb_results
 from parity.trace.sites import TensorSite
 
 PLACE = TensorSite("forward", "", "output")
@@ -98,16 +98,16 @@ def test_nothing_is_known_where_the_framework_cannot_say() -> None:
 
 
 def test_moves_differ_from_call_to_call_and_have_their_size() -> None:
-    x, perturb = np.ones(1000) * 1.5, perturbed(0, 0, WIDER)
+    x, perturb = np.ones(1000) * 1.5, perturb_results(0, 0, WIDER)
     first, second = perturb(x), perturb(x)
     assert set(np.unique(np.abs(first - x))) == {WIDER * 2.0**-52}
     assert (first != second).any()
-    assert (perturbed(0, 0, WIDER)(x) == first).all()
+    assert (perturb_results(0, 0, WIDER)(x) == first).all()
 
 
 def test_what_is_not_finite_stays() -> None:
     odd = np.array([np.inf, -np.inf, np.nan, 0.0])
-    np.testing.assert_array_equal(perturbed(0, 0, WIDER)(odd), odd)
+    np.testing.assert_array_equal(perturb_results(0, 0, WIDER)(odd), odd)
 
 
 def test_torch_moves_results_on_the_way_back_as_well_and_no_view() -> None:

@@ -1,9 +1,10 @@
-"""A place run again alone gives what the comparison judged, in every phase."""
+"""One tensor, run again alone, gives what the comparison judged, in every phase."""
 
 from __future__ import annotations
 
 import dataclasses
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,16 @@ import torch
 
 from parity import CannotCompare, Finding, Pair, check
 from parity.diagnose.reproducer import replay, script
-from parity.trajectories.trajectory import Trajectory, check_trajectory
+from parity.trajectories.check_trajectory import check_trajectory
+from parity.trajectories.trajectory import Trajectory
 
 
-def site(finding: Finding) -> dict[str, str]:
-    names = ("path", "phase", "tensor", "stress_input")
-    return {name: getattr(finding, name) for name in names}
+def arguments(finding: Finding) -> dict[str, Any]:
+    return {
+        "site": finding.site._asdict(),
+        "stress_input": finding.stress_input or "plain",
+        "precision": finding.precision,
+    }
 
 
 @pytest.mark.parametrize("fault", ["glue", "residual", "cut", "gradient", "transposed"])
@@ -30,7 +35,7 @@ def test_the_distance_is_the_one_that_was_reported(fault: str, models: ModuleTyp
     failing = [f for f in report.findings if not f.passes() and np.isfinite(f.error)]
     assert failing
     for finding in failing[:3] + failing[-1:]:
-        reference, candidate = replay(pair, **site(finding))
+        reference, candidate = replay(pair, **arguments(finding))
         error = np.abs(candidate - reference).max() / np.abs(reference).max()
         assert error == pytest.approx(finding.error, rel=1e-12)
 
@@ -44,7 +49,7 @@ def test_an_initial_value_is_shown(models: ModuleType) -> None:
     pair = models.block_pair(wide, init=True)
     first = check(pair).first_divergence
     assert first is not None
-    reference, candidate = replay(pair, **site(first))
+    reference, candidate = replay(pair, **arguments(first))
     assert (candidate == 1).all()
     assert reference.shape == candidate.shape
 
@@ -77,16 +82,20 @@ def test_a_step_of_a_course_is_taken_from_the_same_state() -> None:
         free=6,
     )
     failing = [f for f in check_trajectory(trajectory).findings if not f.passes()]
-    assert {f.stress_input for f in failing} == {"step 3", "free run"}
+    assert {(f.scope, f.step) for f in failing} == {
+        ("step", 3),
+        *(("free_run", n) for n in (3, 4, 5)),
+    }
     for finding in failing:
-        reference, candidate = replay(trajectory, **site(finding))
+        reference, candidate = replay(trajectory, **arguments(finding))
         error = np.abs(candidate - reference).max() / np.abs(reference).max()
         assert error == pytest.approx(finding.error, rel=1e-12)
 
 
 def test_a_place_that_is_not_there_is_said(models: ModuleType) -> None:
+    nowhere = {"path": "nowhere", "phase": "forward", "quantity": "output", "owner": "nowhere"}
     with pytest.raises(CannotCompare, match="no forward of 'output' at 'nowhere'"):
-        replay(models.block_pair(), path="nowhere", phase="forward", tensor="output")
+        replay(models.block_pair(), site=nowhere)
 
 
 def test_the_script_is_short_and_is_python(models: ModuleType) -> None:

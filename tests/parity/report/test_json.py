@@ -11,9 +11,10 @@ import pytest
 
 import parity
 from parity import CannotCompare, Finding, Report, Verdict, check
-from parity.report.finding import Phase
 from parity.report.html import page
-from parity.report.json import SCHEMA, read, to_dict
+from parity.report.json import SCHEMA, to_dict
+from parity.trace.sites import Phase, Quantity, Scope
+from parity.verdict import Cause
 
 
 def report() -> Report:
@@ -22,7 +23,7 @@ def report() -> Report:
     )  # fmt: skip
     bad = Finding(
         path="b<i>", phase="backward", verdict=Verdict.SEMANTIC_DIFFERENCE, error=1e-2,
-        noise=1e-16, confirmed=True, tensor="gradient of weight",
+        noise=1e-16, confirmed=True, quantity="parameter_gradient", label="weight",
     )  # fmt: skip
     gone = Finding(
         path="c", phase="forward", verdict=Verdict.ABSTAIN, error=float("nan"), noise=float("nan")
@@ -49,7 +50,7 @@ def test_what_is_written_keeps_the_schema(models: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("schema", "parity-report/2"),
+        ("schema", "parity-report/3"),
         ("verdict", "FINE"),
         ("passed", "yes"),
         ("counts", {"WITHIN_NOISE": -1}),
@@ -67,18 +68,23 @@ def test_the_schema_refuses_what_is_no_report(key: str, value: object) -> None:
 def test_the_schema_has_every_field_and_word_of_the_code() -> None:
     schema = json.loads(SCHEMA_FILE.read_text())
     assert set(schema["required"]) == set(to_dict(report()))
-    fields = {f.name for f in dataclasses.fields(Finding)}
+    texts = {"tensor", "reason", "allowed"}  # made from the fields, for people
+    fields = {f.name for f in dataclasses.fields(Finding)} | texts
     assert set(schema["$defs"]["finding"]["required"]) == fields
     assert set(schema["$defs"]["finding"]["properties"]) == fields
     assert schema["$defs"]["verdict"]["enum"] == [v.name for v in Verdict]
     phases = schema["$defs"]["finding"]["properties"]["phase"]["enum"]
     assert phases == list(typing.get_args(Phase))
+    properties = schema["$defs"]["finding"]["properties"]
+    assert properties["quantity"]["enum"] == list(typing.get_args(Quantity))
+    assert properties["scope"]["enum"] == list(typing.get_args(Scope))
+    assert schema["$defs"]["cause"]["enum"] == [*(cause.name for cause in Cause), None]
 
 
 def test_a_report_survives_the_file(tmp_path: Path) -> None:
     path = tmp_path / "parity.json"
     report().save(path)
-    again = read(path)
+    again = Report.load(path)
     assert str(again) == str(report())
     values = json.loads(path.read_text())
     assert values["schema"] == SCHEMA
@@ -103,15 +109,16 @@ def test_a_damaged_file_is_refused_in_one_line(text: str, complaint: str, tmp_pa
     path = tmp_path / "parity.json"
     path.write_text(text)
     with pytest.raises(CannotCompare) as caught:
-        read(path)
+        Report.load(path)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
     with pytest.raises(CannotCompare, match="cannot be written"):
-        report().save(tmp_path / "nowhere" / "parity.json")
-    assert list(tmp_path.iterdir()) == []
+        report().save(tmp_path / "file" / "parity.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_nothing_compared_is_an_error() -> None:

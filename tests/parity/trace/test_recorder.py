@@ -10,10 +10,10 @@ import torch
 
 from parity.base.numerics import distance
 from parity.compare.modules import PairRunner
-from parity.compare.noise_profile import one_ulp
-from parity.pair_check import prepare
+from parity.compare.prepare import prepare
+from parity.compare.side_runner import one_ulp
 from parity.trace.recorder import list_calls, run_end_to_end, run_isolated
-from parity.trace.sites import tensor_sites
+from parity.trace.values import tensor_sites
 
 
 def _sides(models: ModuleType) -> PairRunner:
@@ -24,10 +24,10 @@ def test_a_measured_run_has_the_distances_of_a_kept_one(models: ModuleType) -> N
     sides = _sides(models)
     shift = one_ulp("float32", 0, 1)
     teacher = run_isolated(
-        sides.reference, sides.run(sides.reference, "float64", stress_input="plain")
+        sides.reference, sides.run_spec(sides.reference, "float64", stress_input="plain")
     )
-    baseline = run_isolated(sides.candidate, sides.run(sides.candidate, "float32"), teacher)
-    run = sides.run(sides.candidate, "float32", shift=shift)
+    baseline = run_isolated(sides.candidate, sides.run_spec(sides.candidate, "float32"), teacher)
+    run = sides.run_spec(sides.candidate, "float32", shift=shift)
     kept = tensor_sites(run_isolated(sides.candidate, run, teacher))
     measured = tensor_sites(run_isolated(sides.candidate, run, teacher, baseline))
     before = tensor_sites(baseline)
@@ -39,8 +39,8 @@ def test_a_measured_run_has_the_distances_of_a_kept_one(models: ModuleType) -> N
 
 def test_a_whole_run_is_measured_likewise(models: ModuleType) -> None:
     sides = _sides(models)
-    baseline = run_end_to_end(sides.reference, sides.run(sides.reference, "float64"))
-    again = run_end_to_end(sides.reference, sides.run(sides.reference, "float64"), baseline)
+    baseline = run_end_to_end(sides.reference, sides.run_spec(sides.reference, "float64"))
+    again = run_end_to_end(sides.reference, sides.run_spec(sides.reference, "float64"), baseline)
     assert set(tensor_sites(again)) == set(tensor_sites(baseline))
     assert not any(tensor_sites(again).values())
 
@@ -53,7 +53,7 @@ def test_the_leading_run_is_what_the_reference_leaves_when_it_follows_itself(
 
     sides = prepare(models.block_pair(block, reference=block, training=True)).runner
     teacher = run_isolated(
-        sides.reference, sides.run(sides.reference, "float64", stress_input="large magnitude")
+        sides.reference, sides.run_spec(sides.reference, "float64", stress_input="large magnitude")
     )
     assert all(array.flags.c_contiguous for array in teacher.passed.values())
     follows = sides.rerun_reference(teacher)
@@ -64,7 +64,7 @@ def test_the_leading_run_is_what_the_reference_leaves_when_it_follows_itself(
 def test_backward_places_go_from_the_end_to_the_start(models: ModuleType) -> None:
     sides = _sides(models)
     teacher = run_isolated(
-        sides.reference, sides.run(sides.reference, "float64", stress_input="plain")
+        sides.reference, sides.run_spec(sides.reference, "float64", stress_input="plain")
     )
     backward = [p.tap for p in tensor_sites(teacher) if p.phase == "backward" and p.tap]
     order = list(teacher.arrived)
@@ -75,9 +75,9 @@ def test_backward_places_go_from_the_end_to_the_start(models: ModuleType) -> Non
 def test_a_roll_call_names_every_call_and_holds_no_tensor(models: ModuleType) -> None:
     sides = _sides(models)
     teacher = run_isolated(
-        sides.reference, sides.run(sides.reference, "float64", stress_input="plain")
+        sides.reference, sides.run_spec(sides.reference, "float64", stress_input="plain")
     )
-    called = list_calls(sides.reference, sides.run(sides.reference, "float32"))
+    called = list_calls(sides.reference, sides.run_spec(sides.reference, "float32"))
     assert list(called.caller) == [tap for tap in teacher.arrived if tap.port != "loss"]
     assert called.caller == {tap: teacher.caller[tap] for tap in called.caller}
     assert not called.arrived

@@ -1,11 +1,37 @@
-"""Files appear whole or not at all."""
+"""Files appear complete or not at all."""
 
 import os
+import re
 import stat
+from contextlib import contextmanager
 
 import pytest
 
-from ddpm import safe_files
+import safe_files
+
+
+@pytest.fixture
+def refuses():
+    """Return a block that must end in a CannotWrite of one line with each part in it, literally."""
+
+    @contextmanager
+    def block(*parts):
+        with pytest.raises(safe_files.CannotWrite) as caught:
+            yield
+        text = str(caught.value)
+        assert re.fullmatch(r"[^\n]+", text), f"not one line: {text!r}"
+        for part in parts:
+            assert str(part) in text
+
+    return block
+
+
+@pytest.fixture
+def listing():
+    """Return a function that lists the files below a folder, hidden ones too."""
+    return lambda folder: {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_the_file_appears_only_when_the_block_succeeds(tmp_path, listing):
@@ -13,9 +39,9 @@ def test_the_file_appears_only_when_the_block_succeeds(tmp_path, listing):
     with safe_files.replacing(path) as temporary:
         assert temporary.parent == path.parent
         assert temporary.suffix == ".txt"
-        temporary.write_text("whole")
+        temporary.write_text("complete")
         assert not path.exists()
-    assert path.read_text() == "whole"
+    assert path.read_text() == "complete"
     assert listing(tmp_path) == {"new/folder/report.txt"}
 
 
@@ -34,15 +60,15 @@ def test_the_bytes_reach_the_disk_before_the_move(tmp_path, monkeypatch):
     order = []
     fsync, replace = os.fsync, os.replace
 
-    def noted(name, function):
+    def recorded(name, function):
         def call(*arguments):
             order.append(name)
             return function(*arguments)
 
         return call
 
-    monkeypatch.setattr(os, "fsync", noted("fsync", fsync))
-    monkeypatch.setattr(os, "replace", noted("replace", replace))
+    monkeypatch.setattr(os, "fsync", recorded("fsync", fsync))
+    monkeypatch.setattr(os, "replace", recorded("replace", replace))
     safe_files.write_text(tmp_path / "durable.txt", "x")
     assert order == ["fsync", "replace", "fsync"]  # the file, the move, the folder
 
@@ -50,9 +76,9 @@ def test_the_bytes_reach_the_disk_before_the_move(tmp_path, monkeypatch):
 def test_the_mode_is_that_of_an_ordinary_file_whatever_the_writer_leaves(tmp_path):
     ordinary = tmp_path / "ordinary"
     ordinary.touch()
-    with safe_files.replacing(tmp_path / "ours") as temporary:
+    with safe_files.replacing(tmp_path / "written") as temporary:
         temporary.chmod(0o600)
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (ordinary, tmp_path / "ours")]
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (ordinary, tmp_path / "written")]
     assert modes[0] == modes[1]
 
 
@@ -90,3 +116,8 @@ def test_what_killed_writers_left_is_swept_away_and_nothing_else(tmp_path):
     safe_files.sweep(tmp_path)
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in kept)
+
+
+def test_a_message_of_many_lines_becomes_one(tmp_path, refuses):
+    with refuses("a b"), safe_files.replacing(tmp_path / "x"):
+        raise OSError("a\n   b")

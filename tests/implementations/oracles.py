@@ -98,13 +98,11 @@ def derivative(
 ) -> float:
     """Return the derivative along a direction, by central differences of sixth order."""
 
-    def perturb_one_ulp(k: int) -> float:
+    def displaced(k: int) -> float:
         return function({name: at[name] + k * step * along[name] for name in at})
 
     weights = ((1, 45), (2, -9), (3, 1))
-    return math.fsum(w * (perturb_one_ulp(k) - perturb_one_ulp(-k)) for k, w in weights) / (
-        60 * step
-    )
+    return math.fsum(w * (displaced(k) - displaced(-k)) for k, w in weights) / (60 * step)
 
 
 def sinusoids(timesteps: np.ndarray, channels: int) -> np.ndarray:
@@ -123,8 +121,13 @@ def sinusoids(timesteps: np.ndarray, channels: int) -> np.ndarray:
 
 
 @functools.cache
-def schedule(config: DiffusionConfig) -> dict[str, np.ndarray]:
-    """Return every table of `Schedule`, from 50 digits, rounded once to float64."""
+def schedule(
+    config: DiffusionConfig, timesteps: tuple[int, ...] | None = None
+) -> dict[str, np.ndarray]:
+    """Return every table of `Schedule`, from 50 digits, rounded once to float64.
+
+    Over some timesteps only, alpha of a row is the product of all alphas since the row before.
+    """
     with mpmath.workdps(50):
         one, T = mpmath.mpf(1), config.T
         if config.schedule == "linear":
@@ -137,6 +140,10 @@ def schedule(config: DiffusionConfig) -> dict[str, np.ndarray]:
             most = mpmath.mpf("0.999")
             beta = [min(1 - curve[i + 1] / curve[i], most) for i in range(T)]
         alpha = [one - b for b in beta]
+        if timesteps is not None:
+            edges = itertools.pairwise((-1, *timesteps))
+            alpha = [mpmath.fprod(alpha[a + 1 : b + 1]) for a, b in edges]
+            beta = [one - a for a in alpha]
         bar = list(itertools.accumulate(alpha, operator.mul))
         previous = [one, *bar[:-1]]
         variance = [b * (1 - p) / (1 - a) for b, p, a in zip(beta, previous, bar, strict=True)]
@@ -161,9 +168,15 @@ def schedule(config: DiffusionConfig) -> dict[str, np.ndarray]:
         return {name: np.array([float(v) for v in row]) for name, row in tables.items()}
 
 
-def posterior_mean(config: DiffusionConfig, x_0: np.ndarray, x_t: np.ndarray, t: int) -> np.ndarray:
+def posterior_mean(
+    config: DiffusionConfig,
+    x_0: np.ndarray,
+    x_t: np.ndarray,
+    t: int,
+    timesteps: tuple[int, ...] | None = None,
+) -> np.ndarray:
     """Return the mean of q(x_{t-1} | x_t, x_0) as Bayes' rule has it: precisions add; t >= 1."""
-    tables = schedule(config)
+    tables = schedule(config, timesteps)
     beta, previous = tables["beta"][t], tables["alpha_bar_previous"][t]
     alpha = tables["alpha"][t]
     prior, likelihood = 1 / (1 - previous), alpha / beta

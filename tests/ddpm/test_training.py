@@ -1,0 +1,131 @@
+"""Training runs of a trainer without a model: the files that they leave, and when."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from ddpm import training
+from ddpm.checkpoint import Checkpoint
+from ddpm.config import preset
+from ddpm.errors import InputError
+from ddpm.runlog import read_losses
+
+IMAGES = np.zeros((10, 1, 28, 28), np.float32)
+CONFIG = preset("tiny").with_(train={"epochs": 3, "batch_size": 4})  # two steps an epoch
+
+
+class Group:
+    """A process group in whose other processes the flag is `others`."""
+
+    def __init__(self, rank=0, size=1, others=False):
+        self.rank, self.size, self.others = rank, size, others
+
+    def any(self, flag):
+        return flag or self.others
+
+
+class Counter:
+    """A trainer whose only weight counts its steps."""
+
+    def __init__(self, interrupt_at=None, group=None):
+        self.config, self.step, self.interrupt_at = CONFIG, 0, interrupt_at
+        self.group = group or Group()
+
+    def train_epoch(self, images, epoch, start=0):
+        for _ in range(start, 2):
+            if self.step == self.interrupt_at:
+                os.kill(os.getpid(), signal.SIGINT)
+            self.step += 1
+            yield 1 / self.step
+
+    def checkpoint(self, *, dataset, epoch):
+        weights = {"w": np.array([self.step], np.float32)}
+        return Checkpoint(
+            config=CONFIG,
+            framework="torch",
+            dataset=dataset,
+            epoch=epoch,
+            step=self.step,
+            weights=weights,
+            ema=weights,
+        )
+
+    def restore(self, checkpoint):
+        self.step = checkpoint.step
+
+
+def test_an_uninterrupted_run_leaves_logs_checkpoints_and_the_curve(tmp_path):
+    outcome = training.train(Counter(), IMAGES, dataset="set", folder=tmp_path, save_every=2)
+    assert not outcome.interrupted
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["ddpm_set_epoch2.safetensors", "ddpm_set_epoch3.safetensors"]
+    steps, losses = read_losses(tmp_path / "logs" / "train_log.txt")
+    assert steps.tolist() == [0, 1, 2, 3, 4, 5]
+    assert losses.tolist() == [1 / n for n in range(1, 7)]
+    assert (tmp_path / "logs" / "loss_curve_set.png").read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "logs" / "performance_log.txt").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3])
+def test_an_interrupted_run_continues_where_it_was(tmp_path, step):
+    handler = signal.getsignal(signal.SIGINT)
+    outcome = training.train(Counter(interrupt_at=step), IMAGES, dataset="set", folder=tmp_path)
+    assert outcome.interrupted
+    state = Checkpoint.load(outcome.checkpoint)
+    assert state.step == step + 1, "the step that was running is finished"
+    assert signal.getsignal(signal.SIGINT) is handler
+    outcome = training.train(Counter(), IMAGES, dataset="set", folder=tmp_path, resume=state)
+    assert Checkpoint.load(outcome.checkpoint).step == 6
+    training.train(Counter(), IMAGES, dataset="set", folder=tmp_path / "uninterrupted")
+    logs = [folder / "logs" / "train_log.txt" for folder in (tmp_path, tmp_path / "uninterrupted")]
+    assert logs[0].read_bytes() == logs[1].read_bytes()
+
+
+def test_a_batch_larger_than_the_set_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="larger than the set of 3 images"):
+        training.train(Counter(), IMAGES[:3], dataset="set", folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_several_processes_only_the_first_writes(tmp_path):
+    folders = [tmp_path / str(rank) for rank in (0, 1)]
+    trainers = [Counter(group=Group(rank, 2)) for rank in (0, 1)]
+    outcomes = [
+        training.train(trainer, IMAGES, dataset="set", folder=folder)
+        for trainer, folder in zip(trainers, folders, strict=True)
+    ]
+    assert [trainer.step for trainer in trainers] == [6, 6]
+    assert not any(outcome.interrupted for outcome in outcomes)
+    assert outcomes[0].checkpoint.exists()
+    assert not folders[1].exists()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("signalled", ["this one", "another"])
+def test_processes_stop_at_the_same_step_whichever_was_signalled(tmp_path, rank, signalled):
+    group = Group(rank, 2, others=signalled == "another")
+    trainer = Counter(interrupt_at=0 if signalled == "this one" else None, group=group)
+    assert training.train(trainer, IMAGES, dataset="set", folder=tmp_path).interrupted
+    assert trainer.step == 1
+
+
+def test_among_several_a_signal_that_comes_twice_stops_after_the_step(tmp_path):
+    trainer = Counter(group=Group(0, 2))
+
+    def signalled_twice(*_):
+        os.kill(os.getpid(), signal.SIGINT)  # by the terminal
+        os.kill(os.getpid(), signal.SIGINT)  # and by the launcher, which got it too
+        trainer.step += 1
+        yield 1.0
+
+    trainer.train_epoch = signalled_twice
+    outcome = training.train(trainer, IMAGES, dataset="set", folder=tmp_path)
+    assert Checkpoint.load(outcome.checkpoint).step == 1
+
+
+def test_more_processes_than_images_in_a_batch_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="5 processes cannot share a batch of 4"):
+        training.train(Counter(group=Group(0, 5)), IMAGES, dataset="set", folder=tmp_path)
+    assert not list(tmp_path.iterdir())
