@@ -1,1 +1,1 @@
-"""What `pytest bench` runs: both frameworks and their peers, timed in turn."""
+"""Benchmarks that `pytest bench` runs: both implementations and their peers, timed in turn."""

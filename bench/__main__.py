@@ -1,4 +1,4 @@
-"""`python -m bench compare OLD NEW`: has anything become slower?"""
+"""`python -m bench compare OLD NEW`: tell what has become slower."""
 
 from __future__ import annotations
 
@@ -22,26 +22,28 @@ def main() -> None:
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 def compare_command(old: Path, new: Path) -> None:
-    """Flag each side whose ratio to the base rose by more than both records' spread.
+    """Flag each implementation that has become slower relative to the base.
 
-    OLD and NEW are files of pytest bench --benchmark-json: ratios of pairs are compared, never
-    times. They must be of the same number of threads; what else of machine and versions changed is
-    listed first. Exit status 0 if nothing is slower, 1 if something is, 2 if the records cannot be
-    compared.
+    OLD and NEW are files of pytest bench --benchmark-json. Their ratios are compared, never their
+    times; a ratio has risen if its new interval lies entirely above the old one. Both records must
+    be of the same number of threads; whatever else of machine and versions changed is listed first.
+    Exit status 0 if nothing is slower, 1 if something is, 2 if the records cannot be compared.
     """
     try:
-        found = compare(old, new)
+        comparison = compare(old, new)
     except InputError as error:
         click.echo(f"bench: {error}", err=True)
         sys.exit(CANNOT_COMPARE)
-    for name, (was, now) in found.conditions.items():
-        click.echo(f"note: {name} was {was}, is {now}")
-    for change in found.changes:
+    for name, (before, after) in comparison.conditions.items():
+        click.echo(f"note: {name} was {before}, is {after}")
+    for change in comparison.changes:
         click.echo(str(change))
-    for subject, side, preset, batch_size in found.lost:
-        click.echo(f"{subject:<16} {side:<12} {preset}, batch {batch_size}: not in {new}")
-    slower = sum(change.slower for change in found.changes)
-    click.echo(f"{slower} of {len(found.changes)} ratios slower")
+    for benchmark, implementation, preset, batch_size in comparison.lost:
+        click.echo(
+            f"{benchmark:<16} {implementation:<12} {preset}, batch {batch_size}: not in {new}"
+        )
+    slower = sum(change.slower for change in comparison.changes)
+    click.echo(f"{slower} of {len(comparison.changes)} ratios are slower")
     sys.exit(SLOWER if slower else 0)
 
 

@@ -1,4 +1,4 @@
-"""What is timed, and who is in it: the one list that `pytest bench` is made of."""
+"""The list of benchmarks, and of the implementations that each of them times."""
 
 from __future__ import annotations
 
@@ -9,56 +9,58 @@ from dataclasses import dataclass
 from ddpm.config import RunConfig
 from ddpm_study.timing import TimedProcess
 
-OURS, START = "ddpm_study.timing.workloads:make", "ddpm_study.timing.first_start:make"
-PEERS, JUDGEMENT = "bench.peers:make", "ddpm_study.timing.check_cost:make"
-_CONTENDERS: dict[str, tuple[str, dict[str, object]]] = {
-    "torch": (OURS, {"framework": "torch"}),
-    "jittor": (OURS, {"framework": "jittor"}),
+MIRRORED, START = "ddpm_study.timing.workloads:make", "ddpm_study.timing.first_start:make"
+PEERS, CHECK = "bench.peers:make", "ddpm_study.timing.check_cost:make"
+_IMPLEMENTATIONS: dict[str, tuple[str, dict[str, object]]] = {
+    "torch": (MIRRORED, {"framework": "torch"}),
+    "jittor": (MIRRORED, {"framework": "jittor"}),
     "diffusers": (PEERS, {"peer": "diffusers"}),
     "lucidrains": (PEERS, {"peer": "lucidrains"}),
     "import torch": (START, {"framework": "torch"}),
     "import jittor": (START, {"framework": "jittor"}),
-    "bare passes": (JUDGEMENT, {"judged": False}),
-    "check": (JUDGEMENT, {"judged": True}),
+    "plain passes": (CHECK, {"compared": False}),
+    "parity.check": (CHECK, {"compared": True}),
 }
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One thing that is timed.
+    """One kind of work that is timed.
 
     Attributes:
-        name: of the subject, as workloads know it.
-        contenders: who does it; the first is what the others are divided by.
+        name: as workloads know it.
+        implementations: that do the work; the first is the base of all ratios.
         slow: whether it takes minutes.
-        most_rounds: how often at most.
+        most_rounds: upper limit of the rounds.
         warmup: rounds that are not counted.
     """
 
     name: str
-    contenders: tuple[str, ...]
+    implementations: tuple[str, ...]
     slow: bool = False
     most_rounds: int = 1000
     warmup: int = 2
 
     @property
     def base(self) -> str:
-        """Whom the others are divided by."""
-        return self.contenders[0]
+        """The implementation that the others are divided by."""
+        return self.implementations[0]
 
-    def sides(self, config: RunConfig, environment: Mapping[str, str]) -> dict[str, TimedProcess]:
-        """Return the processes that take part; a peer that is not installed does not."""
-        found = {}
-        for name in filter(is_there, self.contenders):
-            workload, options = _CONTENDERS[name]
-            found[name] = TimedProcess(
+    def processes(
+        self, config: RunConfig, environment: Mapping[str, str]
+    ) -> dict[str, TimedProcess]:
+        """Return the process of each implementation that is installed."""
+        processes = {}
+        for name in filter(is_installed, self.implementations):
+            workload, options = _IMPLEMENTATIONS[name]
+            processes[name] = TimedProcess(
                 self.name, {**options, "config": config.to_dict()}, workload, environment
             )
-        return found
+        return processes
 
 
-def is_there(implementation: str) -> bool:
-    """Tell whether what a contender needs is installed."""
+def is_installed(implementation: str) -> bool:
+    """Tell whether the package that an implementation needs is installed."""
     needs = {"lucidrains": "denoising_diffusion_pytorch", "diffusers": "diffusers"}
     module = needs.get(implementation)
     return module is None or importlib.util.find_spec(module) is not None
@@ -66,15 +68,15 @@ def is_there(implementation: str) -> bool:
 
 _ALL = ("torch", "jittor", "diffusers", "lucidrains")
 BENCHMARKS = {
-    subject.name: subject
-    for subject in (
+    benchmark.name: benchmark
+    for benchmark in (
         Benchmark("training_step", _ALL),
         Benchmark("sampling_step", _ALL),
         Benchmark("forward", _ALL),
         Benchmark("backward", ("torch", "jittor")),
         Benchmark("optimizer", ("torch", "jittor")),
         Benchmark("start", ("import torch", "import jittor"), most_rounds=5, warmup=1),
-        Benchmark("judgement", ("bare passes", "check"), most_rounds=5, warmup=1),
+        Benchmark("check", ("plain passes", "parity.check"), most_rounds=5, warmup=1),
         Benchmark("epoch", ("torch", "jittor"), slow=True, most_rounds=3, warmup=1),
         Benchmark("sampling", ("torch", "jittor", "diffusers"), slow=True, most_rounds=3, warmup=0),
         Benchmark("first_compile", ("import jittor",), slow=True, most_rounds=1, warmup=0),

@@ -1,4 +1,4 @@
-"""Two records of `pytest bench` compared by ratios, which mean the same on any machine."""
+"""Comparison of two records of `pytest bench` by ratios, which mean the same on any machine."""
 
 from __future__ import annotations
 
@@ -10,52 +10,53 @@ from typing import Any
 
 from ddpm.errors import InputError
 
-Key = tuple[str, str, str, int]
+Key = tuple[str, str, str, int]  # benchmark, implementation, preset, batch size
+Bounds = tuple[float, float, float]  # low, median, high
 
 
 @dataclass(frozen=True)
 class Change:
-    """One contender's ratio, before and after.
+    """The ratio of one implementation to the base, before and after.
 
     Attributes:
-        subject, side, over: what was timed, of whom, divided by whom.
+        benchmark, implementation, base: what was timed, whose time, divided by whose.
         preset: of the model.
-        old, new: (low, median, high).
+        old, new: low, median and high.
     """
 
-    subject: str
-    side: str
-    over: str
+    benchmark: str
+    implementation: str
+    base: str
     preset: str
-    old: tuple[float, float, float]
-    new: tuple[float, float, float]
+    old: Bounds
+    new: Bounds
 
     @property
     def slower(self) -> bool:
-        """Whether the new interval lies wholly above the old one."""
+        """Whether the new interval lies entirely above the old one."""
         return self.new[0] > self.old[2]
 
     @property
     def faster(self) -> bool:
-        """Whether the new interval lies wholly below the old one."""
+        """Whether the new interval lies entirely below the old one."""
         return self.new[2] < self.old[0]
 
     def __str__(self) -> str:
         word = "SLOWER" if self.slower else "faster" if self.faster else "as before"
         return (
-            f"{self.subject:<16} {self.side:<12} / {self.over:<12} {_spread(self.old)} ->"
-            f" {_spread(self.new)}  {word}"
+            f"{self.benchmark:<16} {self.implementation:<12} / {self.base:<12}"
+            f" {_interval(self.old)} -> {_interval(self.new)}  {word}"
         )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two records say together.
+    """The comparison of two records.
 
     Attributes:
-        changes: every ratio that both have.
-        lost: what only the old one has.
-        conditions: name -> what it was and what it is, of the machine or a version that changed.
+        changes: every ratio that both records have.
+        lost: keys that only the old one has.
+        conditions: name -> old and new value, of what changed in machine and versions.
     """
 
     changes: list[Change]
@@ -67,55 +68,59 @@ def compare(old: Path, new: Path) -> Comparison:
     """Compare two records.
 
     Raises:
-        InputError: a record cannot be used, the two have nothing in common, or their processes used
-            different numbers of threads, on which a ratio depends.
+        InputError: a record cannot be used, the two have no ratio in common, or their processes
+            used different numbers of threads, on which a ratio depends.
     """
     before, after = (
-        {key: facts for key, facts in read(path).items() if facts["side"] != facts["over"]}
+        {key: e for key, e in read(path).items() if e["implementation"] != e["base"]}
         for path in (old, new)
     )
     changes = [
-        Change(key[0], key[1], after[key]["over"], key[2], _bounds(before[key]), _bounds(facts))
-        for key, facts in after.items()
-        if key in before and before[key]["over"] == facts["over"]
+        Change(*key[:2], entry["base"], key[2], _bounds(before[key]), _bounds(entry))
+        for key, entry in after.items()
+        if key in before and before[key]["base"] == entry["base"]
     ]
     if not changes:
         raise InputError(
-            f"{old} and {new} have no ratio of the same subject, sides, preset and batch in common"
+            f"{old} and {new} have no ratio of the same benchmark, implementations, preset and"
+            " batch in common"
         )
-    was, now = (_conditions(facts) for facts in (before, after))
+    was, now = (_conditions(entries) for entries in (before, after))
     if was["threads"] != now["threads"]:
         raise InputError(
             f"{old} was timed with {was['threads']} threads and {new} with {now['threads']}, and"
             " ratios depend on it; time one of them again with --threads"
         )
     changed = {
-        name: (was.get(name, "not said"), now.get(name, "not said"))
+        name: (was.get(name, "not recorded"), now.get(name, "not recorded"))
         for name in sorted(was | now)
         if was.get(name) != now.get(name)
     }
     return Comparison(changes, [key for key in before if key not in after], changed)
 
 
-def _conditions(facts: dict[Key, dict[str, Any]]) -> dict[str, str]:
-    """Return what a record says of machine and versions; if more than one thing, all of it."""
-    found: dict[str, set[str]] = {}
-    for one in facts.values():
-        for name, value in one["environment"].items():
-            found.setdefault(name, set()).add(value)
-    return {name: " and ".join(sorted(values)) for name, values in found.items()}
+def _conditions(entries: dict[Key, dict[str, Any]]) -> dict[str, str]:
+    """Return machine and versions of a record; where its entries differ, all values."""
+    values: dict[str, set[str]] = {}
+    for entry in entries.values():
+        for name, value in entry["environment"].items():
+            values.setdefault(name, set()).add(value)
+    return {name: " and ".join(sorted(each)) for name, each in values.items()}
 
 
 def read(path: Path) -> dict[Key, dict[str, Any]]:
-    """Return what `pytest bench --benchmark-json` says of each side of each subject.
+    """Return the entries of a `pytest bench --benchmark-json` file.
 
     Raises:
         InputError: it cannot be read, or is no such record.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        facts = [benchmark["extra_info"] for benchmark in values["benchmarks"]]
-        return {(f["subject"], f["side"], f["preset"], f["batch_size"]): _whole(f) for f in facts}
+        entries = [benchmark["extra_info"] for benchmark in values["benchmarks"]]
+        return {
+            (e["benchmark"], e["implementation"], e["preset"], e["batch_size"]): _checked(e)
+            for e in entries
+        }
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}; give a --benchmark-json file") from None
     except (KeyError, TypeError, AttributeError) as error:
@@ -125,27 +130,25 @@ def read(path: Path) -> dict[Key, dict[str, Any]]:
         ) from None
 
 
-def _whole(facts: dict[str, Any]) -> dict[str, Any]:
-    _bounds(facts)
-    environment = facts["environment"]
-    return {**facts, "over": facts["over"], "environment": {**environment, **_threads(environment)}}
+def _checked(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry that has everything that is compared, its threads as a number."""
+    _bounds(entry)
+    environment = {**entry["environment"]}
+    # "as many as cores" is comparable once the number of cores stands for it.
+    threads = environment["threads"]
+    environment["threads"] = threads if threads.isdigit() else environment["cores"]
+    return {**entry, "base": entry["base"], "environment": environment}
 
 
-def _threads(environment: dict[str, str]) -> dict[str, str]:
-    """Return the threads as a number, as which `as many as cores` can be compared."""
-    told = environment["threads"]
-    return {"threads": told if told.isdigit() else environment["cores"]}
-
-
-def _bounds(facts: dict[str, Any]) -> tuple[float, float, float]:
-    ratio = facts["ratio"]
+def _bounds(entry: dict[str, Any]) -> Bounds:
+    ratio = entry["ratio"]
     low, median, high = (ratio[name] for name in ("low", "median", "high"))
     # NaN is neither above nor below anything, and would pass as unchanged.
     if not 0 < low <= median <= high < math.inf:
-        raise TypeError(f"a usable ratio of {facts['subject']}: {low}, {median}, {high}")
+        raise TypeError(f"a usable ratio of {entry['benchmark']}: {low}, {median}, {high}")
     return low, median, high
 
 
-def _spread(bounds: tuple[float, float, float]) -> str:
+def _interval(bounds: Bounds) -> str:
     low, median, high = bounds
     return f"{median:.2f} ({low:.2f} to {high:.2f})"

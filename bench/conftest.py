@@ -1,4 +1,4 @@
-"""Options of `pytest bench`, and the fixtures that its subjects share."""
+"""Options of `pytest bench`, and the fixtures that its benchmarks share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.benchmarks import BENCHMARKS, Benchmark
-from bench.pytest_benchmark_bridge import record, sides_of
+from bench.pytest_benchmark_bridge import processes_of, record
 from ddpm.config import PRESETS, RunConfig, preset
 from ddpm.errors import InputError
 from ddpm_study.timing import MeasuringError, Timing, alternate
@@ -17,11 +17,11 @@ Measured = Callable[[Any, str, str], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("bench", "benchmarks of both frameworks and their peers")
+    group = parser.getgroup("bench", "benchmarks of both implementations and their peers")
     group.addoption("--preset", default="tiny", choices=list(PRESETS), help="model and batch")
     group.addoption("--batch-size", type=int, help="images in a step; default: the preset's")
     group.addoption("--base-channels", type=int, help="a wider or narrower model than the preset's")
-    group.addoption("--rounds", type=int, default=15, help="alternated rounds of each subject")
+    group.addoption("--rounds", type=int, default=15, help="alternating rounds of each benchmark")
     group.addoption("--threads", type=int, help="of each process; default: as many as cores")
 
 
@@ -45,25 +45,25 @@ def config(request: pytest.FixtureRequest) -> RunConfig:
 
 @pytest.fixture(scope="session")
 def timings(request: pytest.FixtureRequest, config: RunConfig) -> Callable[..., Timing]:
-    """Return a function that times all sides of a subject in turn, once."""
+    """Return a function that times all implementations of a benchmark in turn, once."""
     option = request.config.getoption
-    done: dict[str, Timing | MeasuringError] = {}
+    results: dict[str, Timing | MeasuringError] = {}
 
-    def time(subject: Benchmark) -> Timing:
-        if subject.name not in done:
+    def time(benchmark: Benchmark) -> Timing:
+        if benchmark.name not in results:
             try:
-                done[subject.name] = alternate(
-                    sides_of(subject, config, option("threads")),
-                    rounds=min(option("rounds"), subject.most_rounds),
-                    warmup=subject.warmup,
-                    progress=subject.name,
+                results[benchmark.name] = alternate(
+                    processes_of(benchmark, config, option("threads")),
+                    rounds=min(option("rounds"), benchmark.most_rounds),
+                    warmup=benchmark.warmup,
+                    progress=benchmark.name,
                 )
-            except MeasuringError as error:  # once, and not again for each of its sides
-                done[subject.name] = error
-        found = done[subject.name]
-        if isinstance(found, MeasuringError):
-            pytest.fail(str(found), pytrace=False)
-        return found
+            except MeasuringError as error:  # kept, so as not to fail anew for each implementation
+                results[benchmark.name] = error
+        result = results[benchmark.name]
+        if isinstance(result, MeasuringError):
+            pytest.fail(str(result), pytrace=False)
+        return result
 
     return time
 
@@ -72,13 +72,14 @@ def timings(request: pytest.FixtureRequest, config: RunConfig) -> Callable[..., 
 def measured(
     request: pytest.FixtureRequest, config: RunConfig, timings: Callable[..., Timing]
 ) -> Measured:
-    """Return a function that puts one side's share of a subject into pytest-benchmark's record."""
+    """Return a function that records one implementation's times in pytest-benchmark."""
 
-    def measure(benchmark: Any, name: str, side: str) -> None:
-        subject, option = BENCHMARKS[name], request.config.getoption
+    def measure(fixture: Any, name: str, implementation: str) -> None:
+        benchmark, option = BENCHMARKS[name], request.config.getoption
         model, channels = option("preset"), option("base_channels")
         if channels is not None:
             model += f", {channels} base channels"
-        record(benchmark, subject, side, timings(subject), model, config, option("threads"))
+        timing = timings(benchmark)
+        record(fixture, benchmark, implementation, timing, model, config, option("threads"))
 
     return measure

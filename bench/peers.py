@@ -1,11 +1,11 @@
-"""Peers as workloads: the same architecture and batch in diffusers, and one like it in lucidrains'.
+"""Peers as workloads: the same architecture in diffusers, and a similar one by lucidrains.
 
 denoising-diffusion-pytorch imports torchvision and other packages that its U-Net does not use, and
 torchvision does not load beside every build of torch. It is installed alone,
 
     pip install --no-deps denoising-diffusion-pytorch einops
 
-and its process gets a stand-in for what is missing.
+and its process gets empty modules in place of the missing packages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ddpm_study.timing.machine import operations
 from ddpm_study.timing.workloads import random_images
 from impl_torch.unet import UNet
 
-Unit = Callable[[], None]
+WorkItem = Callable[[], None]
 UNUSED = ("torchvision", "ema_pytorch", "accelerate", "pytorch_fid")
 
 
@@ -62,8 +62,8 @@ def unet_of_diffusers(config: UNetConfig) -> nn.Module:
     return model
 
 
-class _StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds an empty module for each package that is imported and not used, inside `with`."""
+class _EmptyModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Provides an empty module for each package that is imported but not used, inside `with`."""
 
     def __enter__(self) -> None:
         sys.meta_path.insert(0, self)
@@ -77,13 +77,13 @@ class _StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Answer for the unused packages and what lies in them."""
+        """Return a spec for the unused packages and their submodules."""
         if name.split(".")[0] not in UNUSED:
             return None
         return importlib.util.spec_from_loader(name, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> types.ModuleType:
-        """Return a module that has whatever is asked of it."""
+        """Return a module that has every attribute."""
         module = MagicMock()
         module.__spec__, module.__path__, module.__name__ = spec, [], spec.name
         return module
@@ -95,8 +95,8 @@ class _StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def unet_of_lucidrains(config: UNetConfig) -> nn.Module:
     """Return denoising-diffusion-pytorch's Unet of as many levels, grey or RGB.
 
-    It has full attention at the innermost level, linear attention at all others, and GELU. Of its
-    widths in steps of 4 it has the one whose forward pass comes nearest to ours in operations.
+    It has full attention at the innermost level, linear attention at all others, and GELU. Its
+    width is the multiple of 4 whose forward pass is nearest in operations to this project's U-Net.
 
     Raises:
         ModuleNotFoundError: it is not installed.
@@ -105,7 +105,7 @@ def unet_of_lucidrains(config: UNetConfig) -> nn.Module:
 
 
 def operations_of_lucidrains(config: RunConfig) -> dict[str, int]:
-    """Return the operations of one unit of each subject with that model; `parameters`, `width`."""
+    """Return the operations of a work item of each benchmark, and `parameters` and `width`."""
     width = _nearest_width(config.unet)
     batch, sampled = config.train.batch_size, config.sample.batch_size
     with torch.device("meta"):
@@ -129,7 +129,7 @@ def _lucidrains(config: UNetConfig, width: int) -> nn.Module:
             "denoising-diffusion-pytorch is not installed; type pip install --no-deps"
             " denoising-diffusion-pytorch einops"
         )
-    with _StandIn():
+    with _EmptyModules():
         from denoising_diffusion_pytorch.denoising_diffusion_pytorch import Unet
 
     model: nn.Module = Unet(
@@ -143,19 +143,19 @@ def _lucidrains(config: UNetConfig, width: int) -> nn.Module:
 
 def _nearest_width(config: UNetConfig) -> int:
     with torch.device("meta"):
-        ours = UNet(config)
+        unet = UNet(config)
         images, timestep = _meta_batch(config)
         with torch.no_grad():
-            wanted = operations(lambda: ours(images, timestep))
+            wanted = operations(lambda: unet(images, timestep))
     widths = range(4, 4 * config.base_channels, 4)
     above = bisect_left(widths, wanted, key=lambda width: _forward_operations(config, width))
-    near = widths[max(above - 1, 0) : above + 1]
-    return min(near, key=lambda width: abs(_forward_operations(config, width) - wanted))
+    nearest = widths[max(above - 1, 0) : above + 1]
+    return min(nearest, key=lambda width: abs(_forward_operations(config, width) - wanted))
 
 
 @cache
 def _forward_operations(config: UNetConfig, width: int) -> int:
-    """Return the operations of a forward pass of one image; no number is computed for it."""
+    """Return the operations of a forward pass of one image, on PyTorch's meta device."""
     with torch.device("meta"), torch.no_grad():
         model = _lucidrains(config, width)
         images, timestep = _meta_batch(config)
@@ -167,21 +167,23 @@ def _meta_batch(config: UNetConfig) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.empty(shape), torch.empty(1, dtype=torch.int64)
 
 
-def make(subject: str, options: dict[str, Any]) -> Unit:
-    """Return one unit of `subject` with a peer's model.
+def make(benchmark: str, options: dict[str, Any]) -> WorkItem:
+    """Return a function that does one work item of a benchmark with a peer's model.
 
     Args:
-        subject: `training_step`, `sampling_step`, `forward` or `sampling`.
+        benchmark: `training_step`, `sampling_step`, `forward` or `sampling`.
         options: `peer`, `diffusers` or `lucidrains`; `config`, a `RunConfig` as plain values.
     """
     config = RunConfig.from_dict(options["config"])
     build = {"diffusers": unet_of_diffusers, "lucidrains": unet_of_lucidrains}[options["peer"]]
     torch.manual_seed(0)
     model = build(config.unet)
-    named = {"training_step": _training_step, "forward": _forward}
-    if subject in named:
-        return named[subject](model, config)
-    return {"sampling_step": _sampling_step, "sampling": _sampling}[subject](model, config)
+    return {
+        "training_step": _training_step,
+        "forward": _forward,
+        "sampling_step": _sampling_step,
+        "sampling": _sampling,
+    }[benchmark](model, config)
 
 
 def _predict(model: nn.Module, x: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
@@ -194,8 +196,8 @@ def _images(config: RunConfig, count: int) -> torch.Tensor:
     return torch.from_numpy(random_images(config, count))
 
 
-def _training_step(model: nn.Module, config: RunConfig) -> Unit:
-    """Train as diffusers' own example does, with our clipping and average of the weights."""
+def _training_step(model: nn.Module, config: RunConfig) -> WorkItem:
+    """Train as diffusers' example does, with this project's clipping and averaging of weights."""
     from diffusers import DDPMScheduler
     from diffusers.training_utils import EMAModel
 
@@ -205,7 +207,7 @@ def _training_step(model: nn.Module, config: RunConfig) -> Unit:
     average = EMAModel(model.parameters(), decay=options.ema_decay)
     images = _images(config, options.batch_size)
 
-    def unit() -> None:
+    def item() -> None:
         noise = torch.randn_like(images)
         timestep = torch.randint(0, config.diffusion.T, (len(images),))
         noisy = scheduler.add_noise(images, noise, timestep)
@@ -215,19 +217,19 @@ def _training_step(model: nn.Module, config: RunConfig) -> Unit:
         optimizer.step()
         average.step(model.parameters())
 
-    return unit
+    return item
 
 
-def _forward(model: nn.Module, config: RunConfig) -> Unit:
+def _forward(model: nn.Module, config: RunConfig) -> WorkItem:
     images = _images(config, config.train.batch_size)
     timestep = torch.zeros(len(images), dtype=torch.int64)
     model.eval()
 
-    def unit() -> None:
+    def item() -> None:
         with torch.inference_mode():
             _predict(model, images, timestep)
 
-    return unit
+    return item
 
 
 def _scheduler(config: RunConfig) -> Any:
@@ -238,7 +240,7 @@ def _scheduler(config: RunConfig) -> Any:
     return scheduler
 
 
-def _sampling_step(model: nn.Module, config: RunConfig) -> Unit:
+def _sampling_step(model: nn.Module, config: RunConfig) -> WorkItem:
     """Take a step as DDPMPipeline does."""
     scheduler, count = _scheduler(config), config.sample.batch_size
     x = torch.randn_like(_images(config, count))
@@ -246,7 +248,7 @@ def _sampling_step(model: nn.Module, config: RunConfig) -> Unit:
     model.eval()
     number = 0
 
-    def unit() -> None:
+    def item() -> None:
         nonlocal x, number
         t = timesteps[number % len(timesteps)]
         number += 1
@@ -254,21 +256,21 @@ def _sampling_step(model: nn.Module, config: RunConfig) -> Unit:
             predicted = _predict(model, x, t.expand(count))
             x = scheduler.step(predicted, t, x).prev_sample
 
-    return unit
+    return item
 
 
-def _sampling(model: nn.Module, config: RunConfig) -> Unit:
+def _sampling(model: nn.Module, config: RunConfig) -> WorkItem:
     """Run diffusers' pipeline from noise to images."""
     from diffusers import DDPMPipeline
 
     pipeline = DDPMPipeline(unet=model.eval(), scheduler=_scheduler(config))
     pipeline.set_progress_bar_config(disable=True)
 
-    def unit() -> None:
+    def item() -> None:
         pipeline(
             batch_size=config.sample.batch_size,
             num_inference_steps=config.diffusion.T,
             output_type="np",
         )
 
-    return unit
+    return item

@@ -1,7 +1,8 @@
-"""How times that were measured in turn come into pytest-benchmark's record.
+"""Transfer of times that were measured in turn into pytest-benchmark's record.
 
-pytest-benchmark times one function after the other. Ours were measured alternately, in processes of
-their own, before it asks: its clock is ours, and moves on by what was measured.
+pytest-benchmark times one function after the other. Here all implementations were measured in turn
+beforehand, in their own processes; pytest-benchmark gets a clock that advances by the measured
+times.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from typing import Any
 from bench.benchmarks import Benchmark
 from bench.peers import operations_of_lucidrains
 from ddpm.config import RunConfig
-from ddpm_study.environment import environment, version
+from ddpm_study.run.environment import environment, version
 from ddpm_study.timing import TimedProcess, Timing
 from ddpm_study.timing.machine import Product, fastest_product, unet_operations
 
 PEERS = ("diffusers", "denoising-diffusion-pytorch")
-PRODUCT = "matrix product"  # the side that shares are of, measured in each round with the others
+PRODUCT = "matrix product"  # a process of its own, timed in each round with the implementations
 
 
 class Clock:
-    """A clock that stands still until it is told to move."""
+    """A clock that advances only when its `now` is set."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -37,70 +38,74 @@ CLOCK = Clock()
 
 
 def record(
-    benchmark: Any,
-    subject: Benchmark,
-    side: str,
+    fixture: Any,
+    benchmark: Benchmark,
+    implementation: str,
     timing: Timing,
     preset: str,
     config: RunConfig,
     threads: int | None = None,
 ) -> None:
-    """Hand one side's rounds, and what they mean, to a fixture whose timer is `CLOCK`."""
-    rounds = iter(timing.seconds[side])
+    """Pass one implementation's rounds and facts to a benchmark fixture whose timer is `CLOCK`."""
+    rounds = iter(timing.seconds[implementation])
 
-    def unit() -> None:
+    def advance() -> None:
         CLOCK.now += next(rounds)
 
-    benchmark.group = subject.name
-    benchmark.extra_info.update(facts(subject, side, timing, preset, config, threads))
-    benchmark.pedantic(unit, rounds=len(timing.seconds[side]))
+    fixture.group = benchmark.name
+    fixture.extra_info.update(facts(benchmark, implementation, timing, preset, config, threads))
+    fixture.pedantic(advance, rounds=len(timing.seconds[implementation]))
 
 
 def facts(
-    subject: Benchmark,
-    side: str,
+    benchmark: Benchmark,
+    implementation: str,
     timing: Timing,
     preset: str,
     config: RunConfig,
     threads: int | None = None,
 ) -> dict[str, Any]:
-    """Return what a reader of the record needs to know of one side's rounds.
+    """Return the entry of the record beside the times themselves.
 
     Args:
-        subject: what was timed.
-        side: of whom.
-        timing: of all sides of the subject.
+        benchmark: what was timed.
+        implementation: whose facts.
+        timing: of all implementations of the benchmark.
         preset: the model's name.
         config: the model and its batch.
-        threads: how many each process was told to use; None if none was told.
+        threads: of each process; None for the default.
     """
-    counted = _operations_of_lucidrains(config) if side == "lucidrains" else _operations(config)
-    found: dict[str, Any] = {
-        "subject": subject.name,
-        "side": side,
-        "over": subject.base,
-        "ratio": asdict(timing.ratio(side, subject.base)),
+    lucidrains = implementation == "lucidrains"
+    counted = _operations_of_lucidrains(config) if lucidrains else _operations(config)
+    entry: dict[str, Any] = {
+        "benchmark": benchmark.name,
+        "implementation": implementation,
+        "base": benchmark.base,
+        "ratio": asdict(timing.ratio(implementation, benchmark.base)),
         "preset": preset,
         "batch_size": config.train.batch_size,
         "parameters": counted["parameters"],
-        "peak_memory": timing.peak_memory[side],
-        "memory_growth": timing.memory_growth.get(side),
+        "peak_memory": timing.peak_memory[implementation],
+        "memory_growth": timing.memory_growth.get(implementation),
         "environment": environment() | ({} if threads is None else {"threads": str(threads)}),
         "peers": {name: version(name) for name in PEERS},
     }
-    if subject.name in counted:
-        rate = counted[subject.name] / timing.median(side)
-        found["flops"], found["flops_per_second"] = counted[subject.name], rate
-        found["gemm_share"] = _share(timing, side, counted[subject.name], threads)
-    return found
+    if benchmark.name in counted:
+        operations = counted[benchmark.name]
+        entry["flops"] = operations
+        entry["flops_per_second"] = operations / timing.median(implementation)
+        entry["gemm_share"] = _share(timing, implementation, operations, threads)
+    return entry
 
 
-def _share(timing: Timing, side: str, operations: int, threads: int | None) -> dict[str, float]:
-    """Return a side's rate over that of the matrix product in the same round, with its spread."""
-    product = yardstick(threads)
-    ratio = timing.ratio(PRODUCT, side)
-    each = operations / product.operations
-    return {name: getattr(ratio, name) * each for name in ("low", "median", "high")} | {
+def _share(
+    timing: Timing, implementation: str, operations: int, threads: int | None
+) -> dict[str, float]:
+    """Return the rate of operations relative to the matrix product in the same round."""
+    product = reference_product(threads)
+    ratio = timing.ratio(PRODUCT, implementation)
+    factor = operations / product.operations
+    return {name: getattr(ratio, name) * factor for name in ("low", "median", "high")} | {
         "size": product.size,
         "product_flops_per_second": product.operations / timing.median(PRODUCT),
     }
@@ -117,21 +122,23 @@ def _operations_of_lucidrains(config: RunConfig) -> dict[str, int]:
 
 
 @cache
-def yardstick(threads: int | None) -> Product:
-    """Return the fastest matrix product at so many threads, sought once."""
+def reference_product(threads: int | None) -> Product:
+    """Return the fastest matrix product with so many threads, measured once."""
     return fastest_product(environment_of(threads))
 
 
-def sides_of(subject: Benchmark, config: RunConfig, threads: int | None) -> dict[str, TimedProcess]:
-    """Return the processes of a subject, with a matrix product where its operations are counted."""
-    environment = environment_of(threads)
-    sides = subject.sides(config, environment)
-    if subject.name in _operations(config):
-        sides[PRODUCT] = yardstick(threads).side(environment)
-    return sides
+def processes_of(
+    benchmark: Benchmark, config: RunConfig, threads: int | None
+) -> dict[str, TimedProcess]:
+    """Return the processes of a benchmark, and a matrix product if its operations are counted."""
+    variables = environment_of(threads)
+    processes = benchmark.processes(config, variables)
+    if benchmark.name in _operations(config):
+        processes[PRODUCT] = reference_product(threads).process(variables)
+    return processes
 
 
 def environment_of(threads: int | None) -> dict[str, str]:
-    """Return the variables by which each process is told how many threads to use, and how."""
-    told = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    return {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"), **told}
+    """Return the environment variables that set the threads of each process."""
+    number = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    return {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"), **number}

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from ddpm_study.page import tables
+from ddpm_study.page.finished_run import AUDIT, FinishedRun, read_audit
 from ddpm_study.page.page import write_page
-from ddpm_study.page.run import AUDIT, Run, read_audit
-from ddpm_study.records import RunFolder
+from ddpm_study.run.records import RunFolder
 from safe_files import write_text
 
 AGREE, DIFFER = 0, 1
@@ -39,21 +39,23 @@ AGREE, DIFFER = 0, 1
 def command(folder: Path, against: Path | None, audit: Path | None) -> None:
     """Write the page and its pictures anew from the records of a run; nothing is computed.
 
-    Exit status as of ddpm reproduce: 0 if the two sides agree, 1 if they differ, 2 if there is no
-    run, or a record is missing, damaged or older.
+    Exit status as of ddpm reproduce: 0 if the two agree, 1 if they differ or too few weights were
+    compared, 2 if there is no run, or a record is missing, damaged or older.
     """
     if audit is not None:
-        Run.load(folder)  # refuses a folder that holds no run, before anything is written into it
+        FinishedRun.load(
+            folder
+        )  # refuses a folder that holds no run, before anything is written into it
         write_text(folder / AUDIT, json.dumps(read_audit(audit), indent=1) + "\n")
     sys.exit(publish(RunFolder(folder), against))
 
 
 def publish(folder: RunFolder, against: Path | None = None) -> int:
     """Write the page and the text of a run; print the text; return the exit status."""
-    run = Run.load(folder.path)
-    page = write_page(run, against=None if against is None else Run.load(against))
+    run = FinishedRun.load(folder.path)
+    page = write_page(run, against=None if against is None else FinishedRun.load(against))
     text = tables.text(run)
     write_text(folder.path / "table.txt", text + "\n")
     click.echo(text)
     click.echo(f"\npage: {page}; pictures: {folder.path / 'pictures'}")
-    return DIFFER if run.failures else AGREE
+    return DIFFER if run.outcome.fails else AGREE

@@ -15,11 +15,11 @@ from ddpm.data import image_set
 from ddpm.errors import InputError
 from ddpm_cli.options import device_option
 from ddpm_cli.train import configure
-from ddpm_study import plan
-from ddpm_study.plan import Step
-from ddpm_study.records import RunFolder, RunManifest
-from ddpm_study.sizes import NAMES, SIZES, Sizes
-from ddpm_study.stage import Context
+from ddpm_study.run import plan
+from ddpm_study.run.plan import Step
+from ddpm_study.run.records import RunFolder, RunManifest
+from ddpm_study.run.sizes import NAMES, SIZES, Sizes
+from ddpm_study.run.stage import Context
 
 
 @click.command()
@@ -80,7 +80,7 @@ def command(
 
     \b
     Stages: prepare, parity, schedule, train-torch, train-jittor, ensemble, sample-torch,
-            sample-jittor, sample-same, pixels, probe, seeds, scores, timing.
+            sample-jittor, sample-same, pixels, precision, seeds, scores, timing.
 
     \b
     Three examples:
@@ -88,22 +88,23 @@ def command(
         ddpm reproduce --only timing --overwrite
         ddpm reproduce --preset cifar10 --dataset patches --T 20 --scale rounds=2
 
-    Exit status 0 if the two agree, 1 if they differ, 2 if they could not be compared.
+    Exit status 0 if the two agree, 1 if they differ or too few weights were compared, 2 if they
+    could not be compared.
     """
     folder = RunFolder(out)
     context = _context(folder, **options)
-    head = context.head(skip)
-    with nullcontext() if dry_run else folder.alone():
+    manifest = plan.manifest(context, skip)
+    with nullcontext() if dry_run else folder.locked():
         if overwrite and not dry_run:
-            plan.forget(context, only or plan.NAMES)
+            plan.discard(context, only or plan.NAMES)
         if not (overwrite and not only):
-            _require_same(folder, head)
+            _require_same(folder, manifest)
         steps = plan.make(context, only=only, skip=skip)
         _show(context, steps)
         if dry_run:
             return
-        if not only or folder.head() is None:
-            folder.write_head(head)
+        if not only or folder.manifest() is None:
+            folder.write_manifest(manifest)
         todo = [step for step in steps if not step.done]
         for i, (step, left) in enumerate(plan.run(context, steps), 1):
             click.echo(f"[{i}/{len(todo)}] {step.stage.title}; {_time(left)} left", err=True)
@@ -157,19 +158,19 @@ def _prepared(dataset: str, path: Path | None, kept: Path) -> image_set.ImageSet
     return image_set.prepare(dataset)
 
 
-def _require_same(folder: RunFolder, head: RunManifest) -> None:
+def _require_same(folder: RunFolder, manifest: RunManifest) -> None:
     """Refuse to go on with a run of other options."""
-    old = folder.head()
-    if old is not None and replace(old, skipped=[]) != replace(head, skipped=[]):
+    old = folder.manifest()
+    if old is not None and replace(old, skipped=[]) != replace(manifest, skipped=[]):
         raise InputError(
-            f"{folder.path} holds another run ({_differs(old, head)}); choose another --out, or add"
-            " --overwrite to do everything anew"
+            f"{folder.path} holds another run ({_differs(old, manifest)}); choose another --out, or"
+            " add --overwrite to do everything anew"
         )
 
 
 def _differs(old: RunManifest, new: RunManifest) -> str:
     """Name the first option in which two runs differ."""
-    flat = [_flat(asdict(head)) for head in (old, new)]
+    flat = [_flat(asdict(manifest)) for manifest in (old, new)]
     for name in flat[1]:
         if flat[0].get(name) != flat[1][name]:
             return f"its {name} is {flat[0].get(name)}, not {flat[1][name]}"

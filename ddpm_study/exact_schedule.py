@@ -1,4 +1,4 @@
-"""The noise schedule's tables in exact arithmetic, to judge what floating point makes of them."""
+"""The noise schedule's tables in exact arithmetic, to judge their floating-point values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from ddpm.config import DiffusionConfig
 
 
 def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
-    """Compute every table with 60 digits, from the double-precision beta that both sides define.
+    """Compute every table of a configuration with mpmath's current precision.
 
-    The betas themselves are compared with their own closed form; what follows from them is compared
-    with what exact arithmetic makes of the exact betas.
+    Every table follows from the exact betas of the closed form, not from rounded ones.
+
+    Returns:
+        table -> its T values, by the attribute names of `impl_torch.schedule.Schedule`.
     """
     beta = _linear(config) if config.schedule == "linear" else _cosine(config)
     alpha = [1 - b for b in beta]
@@ -41,14 +43,20 @@ def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
 
 
 def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float:
-    """Return how many ulps rounding may cost: roundings on the way, times what magnifies them.
+    """Return how many ulps rounding may cost: the number of roundings, times their magnification.
 
     Linear betas are sums of two terms. Their alphas, 1 - beta, magnify an error of beta by
-    beta / alpha, which is much next to 1, and alpha_bar, a product, gathers those of all steps.
-    Cosine betas are 1 minus a ratio of squared cosines, which costs alpha / beta where beta is
-    small and beta / alpha where alpha is; and next to pi / 2 a cosine magnifies its argument's
-    rounding by x tan x, about T. 1 - alpha_bar magnifies its error by 1 / (1 - alpha_bar), largest
-    at the first step, where it loses four digits for good. Roots halve what is before them.
+    beta / alpha, which is large where alpha is small, and alpha_bar, a product, accumulates the
+    errors of all steps. Cosine betas are 1 minus a ratio of squared cosines, which magnifies errors
+    by alpha / beta where beta is small and by beta / alpha where alpha is small; near pi / 2 a
+    cosine magnifies its argument's rounding by x tan x, about T. 1 - alpha_bar magnifies its error
+    by 1 / (1 - alpha_bar), most at the first step, where it loses four digits. A square root halves
+    the relative error of its argument.
+
+    Args:
+        exact: tables of `exact_tables`.
+        name: of the table.
+        schedule: `linear` or `cosine`.
     """
     T, roundings = len(exact["beta"]), 8
     ratios = [a / b for a, b in zip(exact["alpha"], exact["beta"], strict=True)]
@@ -59,7 +67,7 @@ def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float
     else:
         beta, alpha = roundings * max(ratios), roundings * max(T, 1 / min(ratios))
         product = roundings * T
-    small = {
+    limits = {
         "beta": beta,
         "alpha": alpha,
         "alpha_bar": product,
@@ -68,7 +76,7 @@ def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float
         "posterior_mean_x0": first + product / 2,
         "posterior_mean_xt": first + alpha / 2,
     }
-    return float(small.get(name, first))
+    return float(limits.get(name, first))
 
 
 def _linear(config: DiffusionConfig) -> list[mpf]:

@@ -1,6 +1,7 @@
-"""How good samples are: FID, Inception Score, KID, precision and recall, with intervals."""
+"""Scores of sampled images: FID, Inception Score, KID, precision and recall, with intervals."""
 
-from ddpm_study.metrics.extractors import Extractor, Features, choose, features
-from ddpm_study.metrics.score import Scores, score
+from ddpm_study.metrics.extractors import choose
+from ddpm_study.metrics.feature_extraction import Extractor, Features, features
+from ddpm_study.metrics.score import ENOUGH, Scores, score
 
-__all__ = ["Extractor", "Features", "Scores", "choose", "features", "score"]
+__all__ = ["ENOUGH", "Extractor", "Features", "Scores", "choose", "features", "score"]

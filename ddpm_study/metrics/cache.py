@@ -1,4 +1,4 @@
-"""Features of a real set, kept for the next time under a name made of what they depend on."""
+"""Features of a real image set on disk, in a file named by a hash of what they depend on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpm_study.metrics.extractors import Extractor, Features, features
+from ddpm_study.metrics.feature_extraction import Extractor, Features, features
 from safe_files import CannotWrite, replacing
 
 FORMAT = 1
@@ -19,32 +19,32 @@ FORMAT = 1
 def cached_features(
     images: NDArray[np.uint8], extractor: Extractor, *, batch_size: int = 64
 ) -> Features:
-    """Return what `extractors.features` does, from the disk if it was asked for before.
+    """Return `features(images, extractor)`, from the disk where an earlier call stored it.
 
-    A cache that is damaged or cannot be written is passed over: it only saves time.
+    A cache file that is damaged or cannot be written is ignored: the cache only saves time.
     """
     path = folder() / f"{key(images, extractor)}.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
             return Features(file["vectors"], file["logits"])
     except (OSError, ValueError, KeyError, BadZipFile):
-        seen = features(images, extractor, batch_size=batch_size)
+        computed = features(images, extractor, batch_size=batch_size)
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, vectors=seen.vectors, logits=seen.logits)
+            np.savez(file, vectors=computed.vectors, logits=computed.logits)
     except CannotWrite:
-        return seen
-    return seen
+        return computed
+    return computed
 
 
 def key(images: NDArray[np.uint8], extractor: Extractor) -> str:
-    """Return a name that changes with any pixel, the shape, the extractor, and the format."""
+    """Return a hash of the pixels, the shape, the extractor and the format of the file."""
     digest = hashlib.sha256(f"{FORMAT} {extractor.identity} {images.shape}".encode())
     digest.update(np.ascontiguousarray(images).tobytes())
     return digest.hexdigest()[:32]
 
 
 def folder() -> Path:
-    """Return `$XDG_CACHE_HOME/ddpm-parity`, by default below `~/.cache`."""
+    """Return `$XDG_CACHE_HOME/ddpm-parity/features`; the variable's default is `~/.cache`."""
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "ddpm-parity" / "features"

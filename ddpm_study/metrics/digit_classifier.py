@@ -1,7 +1,7 @@
 """A small classifier of handwritten digits, the extractor behind FID-digits.
 
-`python -m ddpm_study.metrics.train_digit_classifier` makes its weights
-anew, to the same bits on the same machine.
+`python -m ddpm_study.metrics.train_digit_classifier` reproduces its weights bit for bit on the same
+machine.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from ddpm.errors import InputError
-from ddpm_study.metrics.extractors import Extractor
+from ddpm_study.metrics.feature_extraction import Extractor
 
 WEIGHTS = Path(__file__).with_name("digit_classifier.safetensors")
 SIDE, CLASSES, FEATURES = 28, 10, 64
 
 
 class DigitClassifier(nn.Module):
-    """Two convolutions, two linear layers; what the last but one gives are the features."""
+    """Two convolutions and two linear layers; the first linear layer computes the features."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,10 +43,11 @@ class DigitClassifier(nn.Module):
 
 
 def load() -> tuple[DigitClassifier, dict[str, float]]:
-    """Return the shipped classifier and what is known of it.
+    """Return the shipped classifier and its facts.
 
-    That is `accuracy` on the `held_out` digits, how many it was `trained_on`, `seed`, `epochs`, and
-    `scale`, the root of the mean variance of its features over the real digits.
+    The facts: `accuracy` on the `held_out` digits, the number of digits that it was `trained_on`,
+    `seed`, `epochs`, and `scale`, the square root of the mean variance of its features over the
+    real digits.
     """
     with safe_open(WEIGHTS, framework="pt") as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -60,18 +61,18 @@ def extractor() -> Extractor:
     """Return the extractor of the shipped weights; its features have a mean variance of 1."""
     model, facts = load()
 
-    def see(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    def extract(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
         features, logits = model(torch.from_numpy(images).float() / 127.5 - 1)
         return features / facts["scale"], logits
 
     digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:16]
-    return Extractor("digits", f"digits-{digest}", see, _require)
+    return Extractor("digits", f"digits-{digest}", extract, _require)
 
 
 def _require(shape: tuple[int, ...]) -> None:
     if shape[1:] != (1, SIDE, SIDE):
         size = " x ".join(map(str, shape[1:]))
         raise InputError(
-            f"the extractor 'digits' sees grey images of 1 x {SIDE} x {SIDE}, and these are {size};"
-            " score them with --extractor inception --weights FILE"
+            f"the extractor 'digits' takes grey images of 1 x {SIDE} x {SIDE}, and these are"
+            f" {size}; score them with --extractor inception --weights FILE"
         )

@@ -1,7 +1,7 @@
-"""The Gaussian that stands for a set of features, and the Fréchet distance of two (FID).
+"""The Gaussian fitted to a set of features, and the Fréchet distance of two of them (FID).
 
-torchmetrics has this distance too, over sums of squares that lose digits where features lie far
-from zero and that cannot be kept for the next time; a test compares the two.
+torchmetrics has this distance too, but accumulates sums of squares, which lose digits where
+features lie far from zero and cannot be cached; a test compares the two.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def frechet_distance(fake: Gaussian, real: Gaussian, root: Float64 | None = None
     """Return |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Heusel et al. 2017, equation 6).
 
     Args:
-        fake: of the samples.
-        real: of the real set.
-        root: `real.root()`, if it is at hand.
+        fake: Gaussian of the samples.
+        real: Gaussian of the real set.
+        root: `real.root()`, where it is already computed.
     """
     root = real.root() if root is None else root
-    # The eigenvalues of C1 C2 are the squares of these singular values, which keep all digits where
-    # a covariance is singular, as it is of fewer images than features.
+    # The eigenvalues of C1 C2 are the squares of these singular values. Those keep all digits also
+    # where a covariance is singular, as it is with fewer images than features.
     values = np.linalg.svd(fake.root() @ root, compute_uv=False)
     between = np.square(fake.mean - real.mean).sum()
     spread = np.trace(fake.covariance) + np.trace(real.covariance)

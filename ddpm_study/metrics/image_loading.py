@@ -1,4 +1,4 @@
-"""Images to be scored: a folder of PNG files, or an .npz of ddpm prepare."""
+"""Loading of images to be scored: a folder of PNG files, or an .npz of ddpm prepare."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_images(path: Path) -> NDArray[np.uint8]:
     """Return the images of a folder or an .npz, uint8 (N, C, H, W), C = 1 or 3.
 
     Raises:
-        InputError: there is nothing, no image, one that is damaged, or images of different sizes.
+        InputError: there is no such path, no image, a damaged one, or images of several sizes.
     """
     if path.is_dir():
         return _folder(path)
@@ -58,7 +58,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
             return from_pillow(opened.convert("L" if grey else "RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         text = " ".join(str(error).split())
-        raise InputError(f"{path} is no image ({text}); remove it or mend it") from None
+        raise InputError(f"{path} is no image ({text}); remove it or repair it") from None
 
 
 def _size(image: NDArray[np.uint8]) -> str:

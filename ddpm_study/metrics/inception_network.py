@@ -1,4 +1,4 @@
-"""Inception-v3 as the FID paper has it, through torch-fidelity, with weights from a local file."""
+"""Inception-v3 of the FID paper, from torch-fidelity, with weights from a local file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddpm.errors import InputError
-from ddpm_study.metrics.extractors import Extractor
+from ddpm_study.metrics.feature_extraction import Extractor
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SOURCE = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/" + FILE
@@ -23,8 +23,8 @@ def extractor(weights: Path | None = None) -> Extractor:
     """Return the extractor of 2,048 features and 1,008 classes.
 
     Args:
-        weights: torch-fidelity's file; None for the one that the variable `DDPM_INCEPTION_WEIGHTS`
-            names. It is a pickle, and read as tensors alone.
+        weights: torch-fidelity's file; None for the file that the environment variable
+            `DDPM_INCEPTION_WEIGHTS` names. It is a pickle, of which only tensors are read.
 
     Raises:
         InputError: there is no such file, it is damaged, or torch-fidelity is not installed.
@@ -36,9 +36,9 @@ def extractor(weights: Path | None = None) -> Extractor:
             f"the extractor 'inception' needs its weights, and {missing}; get {SOURCE} and add"
             f" --weights {FILE}, or use --extractor digits"
         )
-    try:  # torch-fidelity 0.4 unpickles whatever is in the file: what is not tensors stops here
+    try:  # torch-fidelity 0.4 unpickles anything: refuse here whatever is not a tensor
         torch.load(named, map_location="cpu", weights_only=True)
-    except Exception:  # whatever a damaged file makes of it; PyTorch's text advises to trust it
+    except Exception:  # any kind, from a damaged file; PyTorch's text advises to trust the file
         raise InputError(
             f"{named} is damaged, or holds more than tensors and is not opened; get {SOURCE}"
         ) from None
@@ -57,15 +57,15 @@ def extractor(weights: Path | None = None) -> Extractor:
         text = " ".join(str(error).split())[:120]
         raise InputError(f"{named} holds no weights of Inception-v3: {text}") from None
 
-    def see(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    def extract(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
         colour = np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images
         vectors, logits = network(torch.from_numpy(np.ascontiguousarray(colour)))
         return vectors, logits
 
     digest = hashlib.sha256(named.read_bytes()).hexdigest()[:16]
-    return Extractor("inception", f"inception-{digest}", see, _require)
+    return Extractor("inception", f"inception-{digest}", extract, _require)
 
 
 def _require(shape: tuple[int, ...]) -> None:
     if shape[1] not in (1, 3):
-        raise InputError(f"images have {shape[1]} channels; Inception sees grey or RGB")
+        raise InputError(f"images have {shape[1]} channels; Inception takes grey or RGB")

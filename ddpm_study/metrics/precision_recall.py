@@ -10,34 +10,34 @@ from ddpm import streams
 
 Float64 = NDArray[np.float64]
 NEIGHBOUR = 3
-ROWS = 1000  # of a table of distances at a time
+ROWS = 1000  # of the distance matrix at a time
 
 
 def precision_recall(fake: Float64, real: Float64, *, seed: int = 0) -> tuple[float, float]:
     """Return the share of samples near real images, and of real images near samples.
 
-    Near means within the distance from an image of the other set to its third neighbour there. As
-    many of the larger set are taken as the smaller has, since that distance shrinks with their
-    number.
+    An image is near another set if it lies within the distance from one of that set's images to
+    its third nearest neighbour in the set. That distance shrinks as a set grows, so the larger set
+    is cut down to the size of the smaller one.
     """
     count = min(len(fake), len(real))
-    fake, real = (_some(vectors, count, seed) for vectors in (fake, real))
-    reach_of_real, reach_of_fake = _reach(real), _reach(fake)
+    fake, real = (_random_subset(vectors, count, seed) for vectors in (fake, real))
+    radius_of_real, radius_of_fake = _radius(real), _radius(fake)
     precise, recalled = np.zeros(count, bool), np.zeros(count, bool)
     for part in _parts(count):
-        between = cdist(fake[part], real)
-        precise[part] = (between <= reach_of_real[None, :]).any(axis=1)
-        recalled |= (between <= reach_of_fake[part, None]).any(axis=0)
+        distances = cdist(fake[part], real)
+        precise[part] = (distances <= radius_of_real[None, :]).any(axis=1)
+        recalled |= (distances <= radius_of_fake[part, None]).any(axis=0)
     return float(precise.mean()), float(recalled.mean())
 
 
-def _some(vectors: Float64, count: int, seed: int) -> Float64:
+def _random_subset(vectors: Float64, count: int, seed: int) -> Float64:
     order = streams.stream(seed, "probe", "manifold", len(vectors)).permutation(len(vectors))
     return vectors[order[:count]]
 
 
-def _reach(vectors: Float64) -> Float64:
-    """Return each vector's distance to its third neighbour, itself not counted."""
+def _radius(vectors: Float64) -> Float64:
+    """Return each vector's distance to its third nearest neighbour, itself not counted."""
     nearest = min(NEIGHBOUR, len(vectors) - 1)
     return np.concatenate(
         [
@@ -48,5 +48,5 @@ def _reach(vectors: Float64) -> Float64:
 
 
 def _parts(count: int) -> list[slice]:
-    """Divide so many rows that a table of distances stays small."""
+    """Divide the rows so that each part of the distance matrix stays small."""
     return [slice(i, i + ROWS) for i in range(0, count, ROWS)]

@@ -1,4 +1,4 @@
-"""All scores of a set of images against a real one."""
+"""All scores of a set of sampled images against a real one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpm.errors import InputError
-from ddpm_study.metrics.extractors import Extractor, Features, choose, features
+from ddpm_study.metrics.feature_extraction import Extractor, Features
 from ddpm_study.metrics.fid import Gaussian, frechet_distance
 from ddpm_study.metrics.inception_score import inception_score
 from ddpm_study.metrics.intervals import RESAMPLES, extrapolated, interval
@@ -18,7 +18,7 @@ from ddpm_study.metrics.precision_recall import precision_recall
 
 Interval = tuple[float, float]
 MANY_FEATURES = 512
-ENOUGH = 10_000  # images from which on what their number adds is small beside usual differences
+ENOUGH = 10_000  # from so many images on, the bias of their finite number is small
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +26,20 @@ class Scores:
     """Scores of N images.
 
     Attributes:
-        label: what the Fréchet distance is called: `FID`, or `FID-digits`.
+        label: name of the Fréchet distance: `FID`, or `FID-digits`.
         count: N.
         fid: Fréchet distance of the features, lower is better.
-        real_count: how many real images there are.
-        fid_interval: 95 %, by resampling the images; it ends at 0, which no distance goes below.
-        fid_infinity: what it tends to as N grows; None of too few images to tell.
-        fid_bias: what the finite N adds, `fid` - `fid_infinity`; None likewise.
-        fid_bias_real: what the finite real set adds, found in the same way; None of too few real
-            images to tell, or of `ENOUGH`.
-        kid, kid_std: kernel distance, lower is better, and its spread over subsets.
-        inception_score, inception_score_std: higher is better; spread over splits.
+        real_count: number of real images.
+        fid_interval: 95 %, by resampling the images; at least 0, as every distance is.
+        fid_infinity: extrapolation of `fid` to infinitely many samples (Chong and Forsyth 2020);
+            None where there are too few images to extrapolate.
+        fid_bias: bias from the finite N, `fid` - `fid_infinity`; None likewise.
+        fid_bias_real: bias from the finite real set, found in the same way; None where there are
+            too few real images to tell, or at least `ENOUGH`.
+        kid, kid_std: kernel distance, lower is better, and its standard deviation over subsets.
+        inception_score, inception_score_std: higher is better; standard deviation over splits.
         inception_score_interval: 95 %, by resampling the images.
-        precision, recall: shares of samples that look real, and of real images that are reached.
+        precision, recall: share of samples near real images, and of real images near samples.
     """
 
     label: str
@@ -63,77 +64,69 @@ class Scores:
 
 
 def score(
-    fake: NDArray[np.uint8] | Features,
-    real: NDArray[np.uint8] | Features,
-    extractor: Extractor | str = "digits",
-    *,
-    splits: int = 10,
-    seed: int = 0,
+    fake: Features, real: Features, extractor: Extractor, *, splits: int = 10, seed: int = 0
 ) -> Scores:
-    """Score images against real ones.
+    """Score samples against real images.
 
     Args:
-        fake: uint8 (N, C, H, W), or what the extractor saw in them.
-        real: likewise.
-        extractor: or its name.
-        splits: of the Inception Score.
+        fake: features of the samples.
+        real: features of the real images, by the same extractor.
+        extractor: the network that computed the features.
+        splits: number of parts for the Inception Score.
         seed: of subsets and resampling.
 
     Raises:
-        InputError: fewer than 2 images, fewer than `splits`, or not of the extractor's kind.
+        InputError: fewer than 2 images, or fewer than `splits`.
     """
-    if isinstance(extractor, str):
-        extractor = choose(extractor)
-    seen, known = (x if isinstance(x, Features) else features(x, extractor) for x in (fake, real))
-    require_enough(len(seen), splits)
-    require_enough(len(known))
-    target = Gaussian.of(known.vectors)
+    require_enough(len(fake), splits)
+    require_enough(len(real))
+    target = Gaussian.of(real.vectors)
     root = target.root()
 
     def fid(indices: NDArray[np.int64]) -> float:
-        return frechet_distance(Gaussian.of(seen.vectors[indices]), target, root)
+        return frechet_distance(Gaussian.of(fake.vectors[indices]), target, root)
 
     def inception(indices: NDArray[np.int64]) -> float:
-        return inception_score(seen.logits[indices], splits=splits, seed=seed)[0]
+        return inception_score(fake.logits[indices], splits=splits, seed=seed)[0]
 
-    # Of 2,048 features one distance takes seconds.
-    resamples = RESAMPLES if known.vectors.shape[1] < MANY_FEATURES else RESAMPLES // 5
-    count = len(seen)
+    # With 2,048 features one distance takes seconds.
+    resamples = RESAMPLES if real.vectors.shape[1] < MANY_FEATURES else RESAMPLES // 5
+    count = len(fake)
     distance = fid(np.arange(count))
-    endless = extrapolated(fid, count, seed=seed)
-    bias_real = None if len(known) >= ENOUGH else _bias_of_real(seen, known, distance, seed)
-    value, spread = inception_score(seen.logits, splits=splits, seed=seed)
-    mean, deviation = kid(seen.vectors, known.vectors, seed=seed)
-    precision, recall = precision_recall(seen.vectors, known.vectors, seed=seed)
+    at_infinity = extrapolated(fid, count, seed=seed)
+    bias_real = None if len(real) >= ENOUGH else _bias_of_real(fake, real, distance, seed)
+    inception_mean, inception_std = inception_score(fake.logits, splits=splits, seed=seed)
+    kid_mean, kid_std = kid(fake.vectors, real.vectors, seed=seed)
+    precision, recall = precision_recall(fake.vectors, real.vectors, seed=seed)
     return Scores(
         label=extractor.fid_label,
         count=count,
-        real_count=len(known),
+        real_count=len(real),
         fid=distance,
         fid_interval=interval(fid, distance, count, least=0, resamples=resamples, seed=seed),
-        fid_infinity=endless,
-        fid_bias=None if endless is None else distance - endless,
+        fid_infinity=at_infinity,
+        fid_bias=None if at_infinity is None else distance - at_infinity,
         fid_bias_real=bias_real,
-        kid=mean,
-        kid_std=deviation,
-        inception_score=value,
-        inception_score_std=spread,
-        inception_score_interval=interval(inception, value, count, least=1, seed=seed),
+        kid=kid_mean,
+        kid_std=kid_std,
+        inception_score=inception_mean,
+        inception_score_std=inception_std,
+        inception_score_interval=interval(inception, inception_mean, count, least=1, seed=seed),
         precision=precision,
         recall=recall,
     )
 
 
-def _bias_of_real(seen: Features, known: Features, distance: float, seed: int) -> float | None:
-    """Return what the finite real set adds to the distance, None if it is too small to tell."""
-    samples = Gaussian.of(seen.vectors)
-    root = samples.root()  # the distance is the same both ways
+def _bias_of_real(fake: Features, real: Features, distance: float, seed: int) -> float | None:
+    """Return the bias from the finite real set, None where that is too small to tell."""
+    samples = Gaussian.of(fake.vectors)
+    root = samples.root()  # the distance is symmetric, so the samples can be the fixed side
 
     def fid(indices: NDArray[np.int64]) -> float:
-        return frechet_distance(Gaussian.of(known.vectors[indices]), samples, root)
+        return frechet_distance(Gaussian.of(real.vectors[indices]), samples, root)
 
-    endless = extrapolated(fid, len(known), seed=seed)
-    return None if endless is None else distance - endless
+    at_infinity = extrapolated(fid, len(real), seed=seed)
+    return None if at_infinity is None else distance - at_infinity
 
 
 def require_enough(count: int, splits: int = 1) -> None:

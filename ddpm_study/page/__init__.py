@@ -1,1 +1,1 @@
-"""From records to people: agreement, tables and pictures. Imports no framework."""
+"""The report page of a run, made from its records: verdict, tables and pictures."""

@@ -1,4 +1,4 @@
-"""How a figure looks and becomes a file: light and dark, PNG and SVG."""
+"""The style of figures, in light and dark, and their files, PNG and SVG."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from safe_files import replacing
 
 COLOURS = {"torch": "#1f77b4", "jittor": "#ff7f0e"}
-GREY, RED, GREEN = "#808080", "#d62728", "#2ca02c"
-_INK = {"light": "#1c1c1c", "dark": "#dcdcdc"}
+GREY, RED, GREEN, AMBER = "#808080", "#d62728", "#2ca02c", "#b8860b"
+_TEXT_COLOURS = {"light": "#1c1c1c", "dark": "#dcdcdc"}
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Picture:
 
     Attributes:
         name: of its files, without a suffix.
-        alternative: what it shows, for those who cannot see it.
-        caption: what to look for.
-        light, dark: data addresses.
+        alternative: description for readers who cannot see it.
+        caption: one sentence that says what a reader should see.
+        light, dark: data URLs.
     """
 
     name: str
@@ -47,22 +47,22 @@ def picture(
     caption: str,
     pixels: bool = False,
 ) -> Picture:
-    """Draw a figure in both inks, and write it as `folder/name.png` and `.svg`.
+    """Draw a figure in light and dark, and write it as `folder/name.png` and `.svg`.
 
     Args:
         name: of the files.
-        draw: makes the figure under the settings that are in force.
-        folder: where the files go.
-        alternative: what the picture shows, in words.
-        caption: what to look for.
+        draw: makes the figure with the current Matplotlib settings.
+        folder: for the files.
+        alternative: description for readers who cannot see the picture.
+        caption: one sentence that says what a reader should see.
         pixels: embed it as PNG, for pictures that are made of pixels.
     """
     kind = "png" if pixels else "svg"
-    with mpl.rc_context(_settings(_INK["light"])):
+    with mpl.rc_context(_settings(_TEXT_COLOURS["light"])):
         figure = draw()
-        # On white, since nobody knows on what the files will stand.
+        # On white, since the background on which the files will be shown is unknown.
         files = {suffix: _bytes(figure, suffix, facecolor="white") for suffix in ("png", "svg")}
-    with mpl.rc_context(_settings(_INK["dark"])):
+    with mpl.rc_context(_settings(_TEXT_COLOURS["dark"])):
         dark = _bytes(draw(), kind)
     for suffix, data in files.items():
         with replacing(folder / f"{name}.{suffix}", durable=False) as temporary:
@@ -71,9 +71,9 @@ def picture(
 
 
 def _settings(colour: str) -> Any:
-    inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    coloured = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     return {
-        **dict.fromkeys(inked, colour),
+        **dict.fromkeys(coloured, colour),
         "figure.facecolor": "none",
         "axes.facecolor": "none",
         "savefig.facecolor": "none",

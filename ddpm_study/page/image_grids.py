@@ -1,4 +1,4 @@
-"""Images of both frameworks side by side, and their difference magnified until it can be seen."""
+"""Images of both frameworks side by side, and their difference, magnified to be visible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def grids(torch: np.ndarray, jittor: np.ndarray) -> Figure:
     """Show the grids of both (N, C, H, W) and their difference."""
     torch, jittor = torch[:SHOWN], jittor[:SHOWN]
     difference, factor = magnified(torch - jittor)
-    columns = {"PyTorch": torch, "Jittor": jittor, f"difference × {factor:.0e}": difference}
+    columns = {"PyTorch": torch, "Jittor": jittor, _difference_title(factor): difference}
     figure = Figure(figsize=(12, 4.4), layout="constrained")
     for axes, (title, pictures) in zip(figure.subplots(1, 3), columns.items(), strict=True):
         _show(axes, images.grid(pictures, scale=3), title)
@@ -28,15 +28,15 @@ def grids(torch: np.ndarray, jittor: np.ndarray) -> Figure:
 def strips(torch: Frames, jittor: Frames, *, rows: int = 4) -> Figure:
     """Show both denoising strips, from noise to image, and their difference below."""
     timesteps = sorted(torch, reverse=True)
-    ours, theirs = (
+    torch_rows, jittor_rows = (
         np.stack([frames[t][:rows] for t in timesteps], axis=1) for frames in (torch, jittor)
     )
-    difference, factor = magnified(ours - theirs)
-    rows = len(ours)
+    difference, factor = magnified(torch_rows - jittor_rows)
+    rows = len(torch_rows)
     figure = Figure(figsize=(9, 0.95 * rows * 3 + 1), layout="constrained")
-    titles = ("PyTorch", "Jittor", f"difference × {factor:.0e}")
+    titles = ("PyTorch", "Jittor", _difference_title(factor))
     for axes, title, part in zip(
-        figure.subplots(3, 1), titles, (ours, theirs, difference), strict=True
+        figure.subplots(3, 1), titles, (torch_rows, jittor_rows, difference), strict=True
     ):
         flat = part.reshape(-1, *part.shape[2:])
         _show(axes, images.grid(flat, columns=len(timesteps), scale=3), title)
@@ -49,6 +49,10 @@ def magnified(difference: np.ndarray) -> tuple[np.ndarray, float]:
     largest = np.abs(difference).max(initial=0)
     factor = 10.0 ** np.floor(-np.log10(largest)) if largest > 0 else 1.0
     return difference * factor, float(factor)
+
+
+def _difference_title(factor: float) -> str:
+    return f"difference × {factor:,.0f}" if factor >= 1 else f"difference × {factor:g}"
 
 
 def _show(axes: Axes, picture: np.ndarray, title: str) -> None:

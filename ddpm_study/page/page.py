@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run: nothing is fetched, it opens from a file."""
+"""One self-contained HTML page about a run: it needs no network and opens from a file."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from ddpm_study.page.run import Run
+from ddpm_study.page.failures import failures
+from ddpm_study.page.finished_run import FinishedRun, Outcome
 from ddpm_study.page.sections import sections
 from safe_files import write_text
 
 _TEMPLATE = Path(__file__).with_name("template")
 
 
-def write_page(run: Run, *, against: Run | None = None) -> Path:
+def write_page(run: FinishedRun, *, against: FinishedRun | None = None) -> Path:
     """Write `report.html` and `pictures/` into the run's folder; return the page's path.
 
     Args:
-        run: to show.
-        against: another run, to be laid beside it.
+        run: the run to show.
+        against: another run, shown beside it.
 
     Raises:
         InputError: a record is damaged.
@@ -30,18 +31,18 @@ def write_page(run: Run, *, against: Run | None = None) -> Path:
     return path
 
 
-def page(run: Run, pictures: Path, *, against: Run | None = None) -> str:
-    """Return the page as HTML; the pictures are written into a folder beside it."""
+def page(run: FinishedRun, pictures: Path, *, against: FinishedRun | None = None) -> str:
+    """Return the page as HTML; the pictures are written into a folder as well."""
     loader = jinja2.FileSystemLoader(_TEMPLATE)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
     style, script = (
         Markup((_TEMPLATE / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js")
     )
-    head = run.head
+    manifest = run.manifest
     return environment.get_template("page.html").render(
-        title=f"PyTorch and Jittor: {head.preset} on {head.dataset}",
+        title=f"PyTorch and Jittor: {manifest.preset} on {manifest.dataset}",
         verdict=_verdict(run),
-        failures=run.failures,
+        failures=failures(run),
         about=_about(run),
         sections=sections(run, pictures, against),
         style=style,
@@ -49,28 +50,38 @@ def page(run: Run, pictures: Path, *, against: Run | None = None) -> str:
     )
 
 
-def _verdict(run: Run) -> dict[str, str]:
-    if not run.compared:
-        return {
-            "kind": "unsure",
-            "word": "Not compared.",
-            "text": "The stages that decide, parity and probe, were both left out.",
-        }
-    if run.failures:
-        return {"kind": "bad", "word": "They differ.", "text": "Not all of it is rounding:"}
-    word = run.report.verdict.name if run.report is not None else "rounding alone"
-    return {
-        "kind": "good",
-        "word": "They agree.",
-        "text": f"What parts them is explained by float32 rounding ({word}).",
-    }
+def _verdict(run: FinishedRun) -> dict[str, str]:
+    """Return the CSS class, the first words and the sentence of the verdict."""
+    report = run.unet_report
+    layers = (
+        "" if report is None else f" Layer by layer: {report.verdict.name}, {report.verdict.value}."
+    )
+    kind, first, text = {
+        Outcome.AGREE: (
+            "good",
+            "They agree.",
+            f"Both compute the same function, and differ by rounding only.{layers}",
+        ),
+        Outcome.DIFFER: ("bad", "They differ.", "Rounding does not explain:"),
+        Outcome.TOO_FEW_COMPARED: (
+            "bad",
+            "Too few compared.",
+            "Rounding explains every difference found, but parts of the model were not tested:",
+        ),
+        Outcome.NOT_COMPARED: (
+            "unsure",
+            "Not compared.",
+            "The stages that decide, parity and precision, were both left out.",
+        ),
+    }[run.outcome]
+    return {"kind": kind, "first": first, "text": text}
 
 
-def _about(run: Run) -> str:
-    scale, head = run.head.scale, run.head
+def _about(run: FinishedRun) -> str:
+    scale, manifest = run.manifest.scale, run.manifest
     epochs = "1 epoch" if scale["epochs"] == 1 else f"{scale['epochs']} epochs"
     return (
-        f"Preset {head.preset}, data {head.dataset}, seed {head.config['train']['seed']},"
-        f" {epochs}, {scale['samples']:,} images from each sampling,"
-        f" T = {head.config['diffusion']['T']:,}."
+        f"Preset {manifest.preset}, data {manifest.dataset}, seed"
+        f" {manifest.config['train']['seed']}, {epochs}, {scale['samples']:,} images from each"
+        f" sampling, T = {manifest.config['diffusion']['T']:,} diffusion steps."
     )

@@ -1,4 +1,4 @@
-"""Pictures of PyTorch's samples beside Jittor's, from the samples that a run left."""
+"""Pictures of PyTorch's samples beside Jittor's, from the samples of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ddpm_study.page import image_grids
 from ddpm_study.page.figure_style import Picture, picture
-from ddpm_study.page.run import Run
+from ddpm_study.page.finished_run import FinishedRun
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class _Shown:
 
     name: str
     stage: str
-    what: str  # of the samples
+    attribute: str  # of the samples
     draw: Callable[..., Figure]
     alternative: str
     caption: str
@@ -33,15 +33,17 @@ _SHOWN = (
         "images",
         image_grids.grids,
         "Samples of PyTorch and of Jittor from the same weights, and their magnified difference",
-        "The same weights and random numbers, each framework's own arithmetic.",
+        "Both frameworks sampled from the same weights with the same random numbers: the two grids"
+        " should look the same, and only the magnified difference on the right shows rounding.",
     ),
     _Shown(
         "denoising",
         "sample-same",
         "frames",
         image_grids.strips,
-        "The way from noise to image in PyTorch and in Jittor, and the magnified difference",
-        "From noise on the left to the image on the right, the same weights.",
+        "Denoising from noise to image in PyTorch and in Jittor, and the magnified difference",
+        "From noise on the left to the image on the right, from the same weights: both strips"
+        " should look the same at every timestep.",
     ),
     _Shown(
         "samples-own",
@@ -50,18 +52,19 @@ _SHOWN = (
         image_grids.grids,
         "Samples of PyTorch and of Jittor, each from the weights that it trained, and their"
         " magnified difference",
-        "Each side from the weights that it trained itself.",
+        "Each framework sampled from the weights that it trained itself: the images may differ in"
+        " places, as rounding drives two trainings apart, but should be of the same quality.",
     ),
 )
 
 
-def sample_pictures(run: Run, folder: Path) -> list[Picture]:
-    """Return what can be shown of a run; the pictures are written into `folder` as well."""
+def sample_pictures(run: FinishedRun, folder: Path) -> list[Picture]:
+    """Return the pictures of a run's samples; they are written into `folder` as well."""
     torch = run.samples("sample-torch")
     return [
         picture(
             shown.name,
-            partial(shown.draw, getattr(torch, shown.what), getattr(jittor, shown.what)),
+            partial(shown.draw, getattr(torch, shown.attribute), getattr(jittor, shown.attribute)),
             folder,
             alternative=shown.alternative,
             caption=shown.caption,

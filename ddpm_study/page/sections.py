@@ -1,4 +1,4 @@
-"""What the page says, section by section: words, pictures and tables from a run."""
+"""The sections of the page: their paragraphs, pictures and tables from a run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import Any
 
 import pandas as pd
 
+from ddpm_study.agreement import SHRINKAGE, ZERO_GRADIENT
 from ddpm_study.page import charts, tables
 from ddpm_study.page.figure_style import Picture, picture
-from ddpm_study.page.run import Run
+from ddpm_study.page.finished_run import FinishedRun
 from ddpm_study.page.sample_pictures import sample_pictures
+from ddpm_study.page.score_remarks import score_remarks
+from parity.verdict import K
 
-ABSENT = "This stage was left out. To do it: ddpm reproduce --out {path} --only {stage}"
+ABSENT = "This stage was left out. To run it: ddpm reproduce --out {path} --only {stage}"
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,20 @@ class Table:
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Table:
-        """Take a data frame's cells over."""
+        """Copy the cells of a data frame."""
         return cls(list(frame.columns), [[str(cell) for cell in row] for row in frame.to_numpy()])
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section: its address on the page, its heading and what stands under it."""
+    """One section of the page.
+
+    Attributes:
+        name: its anchor on the page.
+        title: its heading.
+        paragraphs, pictures, tables: its content.
+        absent: why there is none.
+    """
 
     name: str
     title: str
@@ -43,12 +53,12 @@ class Section:
     absent: str = field(default="")
 
 
-def sections(run: Run, folder: Path, against: Run | None = None) -> list[Section]:
+def sections(run: FinishedRun, folder: Path, against: FinishedRun | None = None) -> list[Section]:
     """Return every section; the pictures are written into `folder` as well."""
-    found = [
+    return [
         *_comparison(run, against),
-        _proof(run),
-        _harness(run, folder),
+        _precision(run),
+        _layers(run, folder),
         _schedule(run, folder),
         _training(run, folder),
         _samples(run, folder),
@@ -58,102 +68,139 @@ def sections(run: Run, folder: Path, against: Run | None = None) -> list[Section
         _audit(run),
         _environment(run),
     ]
-    return found
 
 
-def _comparison(run: Run, against: Run | None) -> Iterator[Section]:
+def _comparison(run: FinishedRun, against: FinishedRun | None) -> Iterator[Section]:
     if against is not None:
-        text = f"This run and the one in {against.path.name}, figure by figure."
-        table = tables.side_by_side(run, against)
-        yield Section("against", "Two runs side by side", [text], tables=[Table.of(table)])
+        text = f"Every figure of this run and of the one in {against.path.name}."
+        table = tables.two_runs(run, against)
+        yield Section("against", "Two runs beside each other", [text], tables=[Table.of(table)])
 
 
-def _missing(run: Run, name: str, title: str, stage: str) -> Section:
+def _missing(run: FinishedRun, name: str, title: str, stage: str) -> Section:
     return Section(name, title, absent=ABSENT.format(path=run.path, stage=stage))
 
 
-def _proof(run: Run) -> Section:
-    title, table, probe = "The proof", tables.gaps(run), run.result("probe")
-    if table is None or probe is None:
-        return _missing(run, "proof", title, "probe")
-    text = (
-        f"{probe['steps']} training steps of {probe['batch']} images and a few samples, run on both"
-        " sides in float32 and again in float64; the largest relative gap. A gap that is rounding"
-        " shrinks by 2^29 with the precision; a gap that is a fault stays what it was."
-    )
-    return Section("proof", title, [text], tables=[Table.of(table)])
+def _precision(run: FinishedRun) -> Section:
+    title, table, result = "Float32 and float64", tables.precision(run), run.result("precision")
+    if table is None or result is None:
+        return _missing(run, "precision", title, "precision")
+    images = result["pixels"]["float64"]["images"]
+    paragraphs = [
+        f"Both frameworks did {result['steps']} training steps of {result['batch']} images and"
+        f" sampled {images} image(s) from the same weights, in float32 and again in float64. The"
+        " table shows the largest difference between the two, relative to the largest value. A"
+        " difference that comes from rounding becomes about 537 million (2^29) times smaller in"
+        " float64; a fault does not become smaller. Every difference that becomes more than"
+        f" {SHRINKAGE:,.0f} (2^14.5) times smaller counts as rounding.",
+        f"This rule is not the one of the next section, {K:.0f} times the measured noise, because"
+        " that noise is measured by repeating each layer several times with slightly changed"
+        " inputs, and to repeat a whole training and sampling as often would take too long.",
+    ]
+    zero = len(result["parameters"]["zero_gradient"])
+    if zero:
+        paragraphs.append(
+            f"{zero} weights are left out because their gradient is zero in exact arithmetic: in"
+            " float64 it was measured on both sides, and it is smaller than"
+            f" {ZERO_GRADIENT:.0e} of the largest gradient in the same layer, so no digit of it is"
+            " more than rounding. What rounding leaves, the optimizer scales up to steps in a"
+            " random direction, without effect on the model."
+        )
+    return Section("precision", title, paragraphs, tables=[Table.of(table)])
 
 
-def _harness(run: Run, folder: Path) -> Section:
-    title, report = "Layer by layer", run.report
+def _layers(run: FinishedRun, folder: Path) -> Section:
+    title, report = "Layer by layer", run.unet_report
     if report is None:
         return _missing(run, "layers", title, "parity")
     counts = ", ".join(f"{count:,} {name}" for name, count in report.counts.items() if count)
-    worst = tables.places(run)
-    told = "the places that fail" if not report.passed else "the places nearest to the limit"
+    table = tables.findings(run)
+    listed = "tensors that fail" if not report.passed else "tensors nearest to the limit"
     return Section(
         "layers",
         title,
         [
-            f"Every module of both U-Nets, fed the same, forward and backward: {counts}. The"
-            " band is what float32 rounding explains there; a dot above it would fail.",
-            f"The table names {told}, with the error and what rounding explains, relative to the"
-            " largest value.",
+            "Every module of both U-Nets got the same inputs and the same output gradients, and the"
+            f" tensors that it returned were compared: {counts}. The grey band is the noise that"
+            f" float32 rounding causes there, measured in this run. The limit, the dashed line, is"
+            f" {K:.0f} times that noise: a dot above it fails, or is reported as"
+            " NUMERICALLY_WEAKER where only one side loses digits.",
+            f"The table lists the {listed}, with error and noise relative to the largest value of"
+            " the tensor.",
         ],
         [
             picture(
                 "divergence",
                 partial(charts.divergence, report),
                 folder,
-                alternative="Relative error of each layer, forward and backward,"
-                f" against what rounding explains; verdict {report.verdict.name}",
-                caption="Error by depth, logarithmic; no layer inherits an error: each is fed the"
-                " reference's own input. At 1 lie gradients that are zero in exact arithmetic.",
+                alternative="Relative error of each tensor, forward and backward, with rounding"
+                f" noise and limit; verdict {report.verdict.name}",
+                caption="Every dot should lie below the dashed line. Errors do not add up from"
+                " layer to layer, since each layer gets the reference's own input. Dots near 1 are"
+                " gradients that are zero in exact arithmetic: only rounding is left of them.",
             )
         ],
-        [Table.of(worst)] if worst is not None else [],
+        [Table.of(table)] if table is not None else [],
     )
 
 
-def _schedule(run: Run, folder: Path) -> Section:
-    title, found = "The noise schedule", run.result("schedule")
-    if found is None:
+def _schedule(run: FinishedRun, folder: Path) -> Section:
+    title, result, report = "The noise schedule", run.result("schedule"), run.schedule_report
+    if result is None or report is None:
         return _missing(run, "schedule", title, "schedule")
     return Section(
         "schedule",
         title,
-        ["Each table of both sides against exact arithmetic with 60 digits."],
+        [
+            "The tables of both frameworks against exact arithmetic with 60 digits, in units in the"
+            f" last place (ulps) of float64. Verdict: {report.verdict.name}; "
+            + (
+                "no error is larger than the rounding of the table's operations explains."
+                if report.passed
+                else "an error is larger than the rounding of its table's operations explains."
+            )
+        ],
         [
             picture(
                 "schedule",
-                partial(charts.schedule, found["tables"]),
+                partial(charts.schedule, result["tables"]),
                 folder,
                 alternative="Largest error of each schedule table in ulps: "
                 + ", ".join(
-                    f"{t['table']} {t['torch']:.2g} and {t['jittor']:.2g}" for t in found["tables"]
+                    f"{t['table']} {t['torch']:.2g} and {t['jittor']:.2g}" for t in result["tables"]
                 ),
-                caption="Bars: the largest error of a table. Mark: what its operations explain.",
+                caption="Every bar, the largest error of a table, should end left of the red mark,"
+                " the largest error that the rounding of its operations explains.",
             )
         ],
     )
 
 
-def _what_is_drawn(ensemble: Mapping[str, Any] | None) -> str:
-    """Return the caption of the losses."""
-    said = ["Faint: every step; strong: smoothed."]
+def _loss_caption(ensemble: Mapping[str, Any] | None) -> str:
+    sentences = [
+        "The two curves should lie on each other at first (faint: every step; strong: smoothed)."
+    ]
     if ensemble is not None:
-        said.append("Grey band: runs of either side from weights moved by one ulp.")
+        sentences.append(
+            "Grey band: the same trainings from initial weights perturbed by one unit in the last"
+            " place."
+        )
         if ensemble["horizon"] is not None:
-            said.append("Dotted red: the horizon.")
-    return " ".join([*said, "Below: how far both losses are apart at each step."])
+            sentences.append(
+                "Dotted red line: the step by which rounding alone makes two trainings differ."
+            )
+    return " ".join([*sentences, "Bottom: the difference of the two losses at each step."])
 
 
-def _training(run: Run, folder: Path) -> Section:
+def _training(run: FinishedRun, folder: Path) -> Section:
     title, table = "Training", tables.training(run)
     if table is None:
         return _missing(run, "training", title, "train-torch")
     ensemble = run.result("ensemble")
-    paragraphs = ["The same initial weights, batches, timesteps and noise on both sides."]
+    paragraphs = [
+        "Both frameworks trained from the same initial weights, on the same batches, with the same"
+        " timesteps and noise."
+    ]
     if ensemble is not None:
         paragraphs.append(_horizon(ensemble))
     return Section(
@@ -166,28 +213,30 @@ def _training(run: Run, folder: Path) -> Section:
                 partial(charts.losses, run.losses, ensemble),
                 folder,
                 alternative="Loss of PyTorch and Jittor over all steps, in the early, middle and"
-                " late steps, and their relative gap",
-                caption=_what_is_drawn(ensemble),
+                " late steps, and their relative difference",
+                caption=_loss_caption(ensemble),
             )
         ],
         [Table.of(table)],
     )
 
 
-def _horizon(ensemble: dict[str, object]) -> str:
+def _horizon(ensemble: Mapping[str, Any]) -> str:
     limit, steps, horizon = ensemble["limit"], ensemble["steps"], ensemble["horizon"]
     if horizon is None:
         return (
-            f"Runs from weights moved by one ulp stay within {limit:.0%} of the loss over all"
-            f" {steps} steps that were measured: so far two correct runs can be compared."
+            "When the initial weights are changed by one unit in the last place, the loss changes"
+            f" by less than {limit:.0%} over all {steps} steps that were measured: so far the"
+            " losses of two correct implementations can be compared."
         )
     return (
-        f"Runs from weights moved by one ulp part by {limit:.0%} of the loss at step {horizon}:"
-        " past this horizon their losses cannot tell two correct runs from two different ones."
+        "When the initial weights are changed by one unit in the last place, the loss changes by"
+        f" {limit:.0%} at step {horizon}: from then on rounding alone makes two trainings differ,"
+        " and their losses say nothing about whether two implementations agree."
     )
 
 
-def _samples(run: Run, folder: Path) -> Section:
+def _samples(run: FinishedRun, folder: Path) -> Section:
     title, table = "Samples", tables.pixels(run)
     pictures = sample_pictures(run, folder)
     if not pictures and table is None:
@@ -195,120 +244,129 @@ def _samples(run: Run, folder: Path) -> Section:
     return Section("samples", title, [], pictures, [Table.of(table)] if table is not None else [])
 
 
-def _scores(run: Run, folder: Path) -> Section:
-    title, found, table = "Scores", run.result("scores"), tables.scores(run)
-    if found is None:
+def _scores(run: FinishedRun, folder: Path) -> Section:
+    title, result, table = "Scores", run.result("scores"), tables.scores(run)
+    if result is None:
         return _missing(run, "scores", title, "scores")
+    remarks = score_remarks(result)
     if table is None:
-        return Section("scores", title, absent=" ".join(found["remarks"]))
+        return Section("scores", title, absent=" ".join(remarks))
+    labels = {result["label"]: "fid", result["inception_label"]: "inception_score"}
     rows = {
         label: [
             {
                 "name": row["title"],
-                "side": row["side"],
+                "framework": row["framework"],
                 "value": row[name],
                 "low": row[f"{name}_interval"][0],
                 "high": row[f"{name}_interval"][1],
             }
-            for row in found["rows"]
+            for row in result["rows"]
         ]
-        for label, name in ((found["label"], "fid"), (found["inception_label"], "inception_score"))
+        for label, name in labels.items()
     }
     return Section(
         "scores",
         title,
-        found["remarks"],
+        remarks,
         [
             picture(
                 "scores",
                 partial(charts.intervals, rows),
                 folder,
-                alternative=f"{found['label']} and {found['inception_label']} of every image set"
+                alternative=f"{result['label']} and {result['inception_label']} of every image set"
                 " with their intervals",
-                caption="Dot: the score; bar: its 95 % interval over resampled images. Grey: the"
-                " same framework from another seed, where nothing else differs.",
+                caption="The two frameworks (dot: score; bar: 95 % interval over resampled images)"
+                " should be no farther apart than the grey rows, which are PyTorch from other"
+                " seeds.",
             )
         ],
         [Table.of(table)],
     )
 
 
-def _times(run: Run, folder: Path) -> Section:
-    title, table, timing = "Times", tables.ratios(run), run.result("timing")
+def _times(run: FinishedRun, folder: Path) -> Section:
+    title, table, timing = "Times", tables.times(run), run.result("timing")
     if table is None or timing is None:
         return _missing(run, "times", title, "timing")
-    seconds = {subject["title"]: subject["seconds"] for subject in timing["subjects"]}
+    seconds = {benchmark["title"]: benchmark["seconds"] for benchmark in timing["benchmarks"]}
     epochs = {
-        side: [epoch["seconds"] for epoch in result["epochs"]]
-        for side in ("torch", "jittor")
-        if (result := run.result(f"train-{side}")) is not None
+        framework: [epoch["seconds"] for epoch in result["epochs"]]
+        for framework in ("torch", "jittor")
+        if (result := run.result(f"train-{framework}")) is not None
     }
     if len(epochs) == 2:
-        seconds["epoch (not alternated)"] = epochs
+        seconds["epoch (not in turn)"] = epochs
     return Section(
         "times",
         title,
         [
-            "Each framework in a process of its own, measured strictly in turn after warm-up, so"
-            " that whatever else the machine does meets both. The ratio is the median over pairs,"
-            " with an interval; single times on another machine mean little.",
+            "Each framework ran in its own process, and the two were measured strictly in turn"
+            " after warm-up, so that whatever else the machine does slows both. The ratio is the"
+            " median over pairs of measurements, with its interval; the times themselves hold for"
+            " this machine only.",
         ],
         [
             picture(
                 "times",
-                partial(charts.spreads, seconds),
+                partial(charts.measurements, seconds),
                 folder,
                 alternative="Seconds of "
                 + ", ".join(seconds)
                 + " for PyTorch and Jittor, every measurement",
-                caption="A dot for each measurement, a bar at the median.",
+                caption="Compare the horizontal bars, the medians, and see from the dots, the"
+                " single measurements, how far these scatter.",
             )
         ],
         [Table.of(table)],
     )
 
 
-def _memory(run: Run, folder: Path) -> Section:
+def _memory(run: FinishedRun, folder: Path) -> Section:
     title, timing = "Memory", run.result("timing")
     if timing is None:
         return _missing(run, "memory", title, "timing")
     mebibytes = {
-        subject["title"]: {side: peak / 2**20 for side, peak in subject["peak_memory"].items()}
-        for subject in timing["subjects"]
+        benchmark["title"]: {f: peak / 2**20 for f, peak in benchmark["peak_memory"].items()}
+        for benchmark in timing["benchmarks"]
     }
-    told = "; ".join(
-        f"{name}: " + ", ".join(f"{side} {peak:.0f} MiB" for side, peak in sides.items())
-        for name, sides in mebibytes.items()
+    values = "; ".join(
+        f"{name}: " + ", ".join(f"{framework} {peak:.0f} MiB" for framework, peak in peaks.items())
+        for name, peaks in mebibytes.items()
     )
     return Section(
         "memory",
         title,
-        ["Largest resident memory of the process that did it, the framework itself included."],
+        ["Largest resident memory of each timed process, the framework itself included."],
         [
             picture(
                 "memory",
                 partial(charts.bars, mebibytes, "MiB"),
                 folder,
-                alternative=f"Peak memory. {told}",
-                caption="Peak resident memory of each process.",
+                alternative=f"Peak memory. {values}",
+                caption="A shorter bar needs less memory; both are of the same model and batch.",
             )
         ],
     )
 
 
-def _audit(run: Run) -> Section:
-    title, table = "The gate's own audit", tables.audit(run)
+def _audit(run: FinishedRun) -> Section:
+    title, table = "How well the harness finds faults", tables.audit(run)
     if table is None:
         absent = (
-            "Planted faults caught and false alarms of the harness itself are measured apart from"
-            " any run. To show them here: python -m audit --out audit.json, in a checkout, then"
-            f" ddpm report --from {run.path} --audit audit.json"
+            "The audit injects faults into correct code and counts how many the harness finds, and"
+            " how often it reports correct code as faulty. It is no part of a run. To show it here,"
+            " type python -m audit --out audit.json in a checkout, then ddpm report --from"
+            f" {run.path} --audit audit.json"
         )
         return Section("audit", title, absent=absent)
-    text = "How many planted faults the harness catches, and how often it accuses correct code."
+    text = (
+        "How many injected faults the harness finds, and how often it reports correct code as"
+        " faulty."
+    )
     return Section("audit", title, [text], tables=[Table.of(table)])
 
 
-def _environment(run: Run) -> Section:
+def _environment(run: FinishedRun) -> Section:
     both = [Table.of(tables.environment(run)), Table.of(tables.stages(run))]
     return Section("environment", "Environment", tables=both)

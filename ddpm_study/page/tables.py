@@ -1,4 +1,4 @@
-"""Tables for people, from a run's records; every cell is text that is ready to be read."""
+"""Tables of a run for the reader; every cell is text."""
 
 from __future__ import annotations
 
@@ -6,198 +6,239 @@ from typing import Any
 
 import pandas as pd
 
-from ddpm_study.page.run import Run
+from ddpm_study.page.failures import failures, number
+from ddpm_study.page.finished_run import FinishedRun, Outcome
 from implementations import TITLES
+from parity.report.finding import Finding
 from parity.report.text import amount, where
 
-WORST = 15  # places of the harness's report that the page lists
+WORST = 15  # findings of the harness that the page lists
 
 
-def gaps(run: Run) -> pd.DataFrame | None:
-    """Return the probe's quantities in both precisions."""
-    probe = run.result("probe")
-    if probe is None:
+def precision(run: FinishedRun) -> pd.DataFrame | None:
+    """Return the differences between the frameworks in both precisions."""
+    result = run.result("precision")
+    if result is None:
         return None
+    parameters = {kind: len(names) for kind, names in result["parameters"].items()}
     return pd.DataFrame(
         {
-            "quantity": gap["quantity"],
-            "float32": _number(gap["float32"], ".1e"),
-            "float64": _number(gap["float64"], ".1e"),
-            "verdict": "rounding" if gap["is_rounding"] else "DIFFERENT",
+            "quantity": _quantity(discrepancy["quantity"], parameters),
+            "difference in float32": number(discrepancy["float32"]),
+            "difference in float64": number(discrepancy["float64"]),
+            "float64 smaller by": _factor(discrepancy["float32"], discrepancy["float64"]),
+            "verdict": "rounding" if discrepancy["is_rounding"] else "DIFFERENT",
         }
-        for gap in probe["gaps"]
+        for discrepancy in result["discrepancies"]
     )
 
 
-def places(run: Run) -> pd.DataFrame | None:
-    """Return the places that fail, else those nearest to what rounding explains."""
-    if run.report is None:
+def _quantity(quantity: str, parameters: dict[str, int]) -> str:
+    """Name a quantity, with how many parameters it covers if it is one of parameters."""
+    if quantity not in ("weights", "averaged weights"):
+        return quantity
+    parts = [f"{parameters['compared']} compared"]
+    if parameters["zero_gradient"]:
+        parts.append(f"{parameters['zero_gradient']} left out: gradient zero")
+    if parameters["no_gradient"]:
+        parts.append(f"{parameters['no_gradient']} not tested: no gradient yet")
+    return f"{quantity} ({', '.join(parts)})"
+
+
+def _factor(single: float | None, double: float | None) -> str:
+    if single is None or double is None:
+        return "not a number"
+    if double == 0:
+        return "equal in float64"
+    return f"{single / double:,.0f} times" if single > double else "no factor"
+
+
+def findings(run: FinishedRun) -> pd.DataFrame | None:
+    """Return the harness's findings that fail, or else those nearest to their limit."""
+    if run.unet_report is None:
         return None
-    failing = [f for f in run.report.findings if not f.passes()]
-    near = sorted(run.report.findings, key=lambda f: -f.error / f.noise if f.noise > 0 else 0.0)
+    failing = [f for f in run.unet_report.findings if not f.passes()]
+    nearest = sorted(run.unet_report.findings, key=_share_of_noise, reverse=True)
     return pd.DataFrame(
-        {"place": where(f), "verdict": f.verdict.name, "amount": amount(f)}
-        for f in (failing or near)[:WORST]
+        {"tensor": where(f), "verdict": f.verdict.name, "relative error": amount(f)}
+        for f in (failing or nearest)[:WORST]
     )
 
 
-def training(run: Run) -> pd.DataFrame | None:
-    """Return both trainings side by side."""
+def _share_of_noise(finding: Finding) -> float:
+    return finding.error / finding.noise if finding.noise > 0 else 0.0
+
+
+def training(run: FinishedRun) -> pd.DataFrame | None:
+    """Return both trainings, a row each."""
     rows = []
-    for side, title in TITLES.items():
-        result = run.result(f"train-{side}")
+    for framework, title in TITLES.items():
+        result = run.result(f"train-{framework}")
         if result is None:
             continue
         seconds = pd.Series([epoch["seconds"] for epoch in result["epochs"]])
         rows.append(
             {
-                "": title,
+                "framework": title,
                 "parameters": f"{result['parameters']:,}",
                 "steps": f"{result['steps']:,}",
-                "loss, first step": _number(result["first_loss"], ".7f"),
-                f"loss, mean of the last {result['tail']}": _number(result["last_loss"], ".7f"),
-                "an epoch, median": f"{seconds.median():.1f} s",
+                "loss, first step": _format(result["first_loss"], ".7f"),
+                f"loss, mean of the last {result['tail']} steps": _format(
+                    result["last_loss"], ".7f"
+                ),
+                "seconds per epoch, median": f"{seconds.median():.1f}",
             }
         )
     return pd.DataFrame(rows) if rows else None
 
 
-def pixels(run: Run) -> pd.DataFrame | None:
-    """Return how far the sampled images agree."""
-    compared, probe = run.result("pixels"), run.result("probe")
+def pixels(run: FinishedRun) -> pd.DataFrame | None:
+    """Return the agreement of the sampled images."""
+    compared, exact = run.result("pixels"), run.result("precision")
     rows = []
     if compared is not None:
-        rows += [("the same weights", compared["same"]), ("each its own weights", compared["own"])]
-    if probe is not None:
-        rows.append(("the same weights, both in float64", probe["pixels"]["float64"]))
+        rows += [
+            ("the same weights", compared["same_weights"]),
+            ("each framework's own weights", compared["own_weights"]),
+        ]
+    if exact is not None:
+        rows.append(("the same weights, in float64", exact["pixels"]["float64"]))
     if not rows:
         return None
     return pd.DataFrame(
         {
             "sampled from": name,
-            "images": f"{found['images']:,}",
-            "8-bit pixels equal": f"{found['equal']:.4%}",
-            "within 1 of 255": f"{found['within_one']:.4%}",
-            "largest difference": f"{found['largest']} of 255",
-            "relative gap before rounding": _number(found["gap"], ".1e"),
+            "images": f"{result['images']:,}",
+            "equal 8-bit pixels": f"{result['equal']:.4%}",
+            "within 1 of 255": f"{result['within_one']:.4%}",
+            "largest difference": f"{result['largest']} of 255",
+            "relative difference": number(result["relative_difference"]),
         }
-        for name, found in rows
+        for name, result in rows
     )
 
 
-def ratios(run: Run) -> pd.DataFrame | None:
-    """Return Jittor's time over PyTorch's for each subject."""
+def times(run: FinishedRun) -> pd.DataFrame | None:
+    """Return the times of each benchmark and their ratio."""
     timing = run.result("timing")
     if timing is None:
         return None
     return pd.DataFrame(
         {
-            "what": subject["title"],
-            "PyTorch, median": f"{subject['median']['torch']:.3g} s",
-            "Jittor, median": f"{subject['median']['jittor']:.3g} s",
-            "Jittor / PyTorch": f"{subject['ratio']['median']:.2f}",
-            "interval": f"{subject['ratio']['low']:.2f} to {subject['ratio']['high']:.2f}",
-            "pairs": str(subject["ratio"]["count"]),
+            "benchmark": benchmark["title"],
+            "PyTorch, median": f"{benchmark['median']['torch']:.3g} s",
+            "Jittor, median": f"{benchmark['median']['jittor']:.3g} s",
+            "Jittor / PyTorch": f"{benchmark['ratio']['median']:.2f}",
+            "95 % interval": (
+                f"{benchmark['ratio']['low']:.2f} to {benchmark['ratio']['high']:.2f}"
+            ),
+            "pairs": str(benchmark["ratio"]["count"]),
         }
-        for subject in timing["subjects"]
+        for benchmark in timing["benchmarks"]
     )
 
 
-def scores(run: Run) -> pd.DataFrame | None:
-    """Return the scores of every set of images, with their intervals; None if there are none."""
-    found = run.result("scores")
-    if found is None or not found["rows"]:
+def scores(run: FinishedRun) -> pd.DataFrame | None:
+    """Return the scores of every set of images with their intervals; None if there are none."""
+    result = run.result("scores")
+    if result is None or not result["rows"]:
         return None
-    label = found["label"]
+    label = result["label"]
     return pd.DataFrame(
         {
             "images": row["title"],
-            label: _with_interval(row, "fid", 2),
-            f"{label}, endless": _number(row["fid_infinity"], ".2f", "too few to tell"),
+            f"{label} (95 % interval)": _with_interval(row, "fid", 2),
+            f"{label} at infinity": _format(row["fid_infinity"], ".2f", "too few images"),
             "KID": f"{row['kid']:.5f}",
-            found["inception_label"]: _with_interval(row, "inception_score", 2),
+            f"{result['inception_label']} (95 % interval)": _with_interval(
+                row, "inception_score", 2
+            ),
             "precision": f"{row['precision']:.3f}",
             "recall": f"{row['recall']:.3f}",
         }
-        for row in found["rows"]
+        for row in result["rows"]
     )
 
 
-def environment(run: Run) -> pd.DataFrame:
-    """Return what the figures depend on; where stages differ, all values."""
-    seen: dict[str, dict[str, None]] = {}
+def environment(run: FinishedRun) -> pd.DataFrame:
+    """Return versions and machine; where stages differ, all values."""
+    values: dict[str, dict[str, None]] = {}
     for record in run.records.values():
         for name, value in record.environment.items():
-            seen.setdefault(name, {})[value] = None
-    return pd.DataFrame({"what": name, "value": "; ".join(found)} for name, found in seen.items())
+            values.setdefault(name, {})[value] = None
+    return pd.DataFrame({"what": name, "value": "; ".join(each)} for name, each in values.items())
 
 
-def stages(run: Run) -> pd.DataFrame:
-    """Return what was done when, and how long it took."""
+def stages(run: FinishedRun) -> pd.DataFrame:
+    """Return when each stage was finished, and its duration."""
     return pd.DataFrame(
         {"stage": r.stage, "finished": r.finished, "seconds": f"{r.seconds:.1f}"}
         for r in run.records.values()
     )
 
 
-def audit(run: Run) -> pd.DataFrame | None:
-    """Return the scores of the gate's own audit, where there are any."""
+def audit(run: FinishedRun) -> pd.DataFrame | None:
+    """Return the scores of the harness's audit, if there are any."""
     rows: list[dict[str, Any]] = [] if run.audit is None else run.audit["rows"]
     if not rows:
         return None
     return pd.DataFrame({key: str(value) for key, value in row.items()} for row in rows)
 
 
-def side_by_side(run: Run, against: Run) -> pd.DataFrame:
+def two_runs(run: FinishedRun, against: FinishedRun) -> pd.DataFrame:
     """Return the figures of two runs beside each other."""
-    columns = {"this run": _figures(run), "against": _figures(against)}
+    columns = {"this run": _figures(run), f"{against.path.name}": _figures(against)}
     frame = pd.DataFrame(columns).fillna("not measured")
     frame.insert(0, "figure", frame.index)
     return frame.reset_index(drop=True)
 
 
-def _figures(run: Run) -> dict[str, str]:
-    """Flatten a run's tables into figures with a name."""
-    found = {
-        "preset": run.head.preset,
-        "data": run.head.dataset,
-        "seed": str(run.head.config["train"]["seed"]),
-        "epochs": str(run.head.scale["epochs"]),
+def _figures(run: FinishedRun) -> dict[str, str]:
+    """Return all cells of a run's tables by name."""
+    figures = {
+        "preset": run.manifest.preset,
+        "data": run.manifest.dataset,
+        "seed": str(run.manifest.config["train"]["seed"]),
+        "epochs": str(run.manifest.scale["epochs"]),
     }
-    if run.report is not None:
-        found["verdict of the harness"] = run.report.verdict.name
-    for make in (gaps, training, pixels, ratios, scores):
+    for name, report in (("U-Net", run.unet_report), ("schedule", run.schedule_report)):
+        if report is not None:
+            figures[f"verdict on the {name}"] = report.verdict.name
+    for make in (precision, training, pixels, times, scores):
         table = make(run)
         if table is None:
             continue
         first, *others = table.columns
         for row in table.to_dict("records"):
             for column in others:
-                found[f"{row[first]}: {column}"] = str(row[column])
+                figures[f"{row[first]}: {column}"] = str(row[column])
     environments = environment(run).itertuples(index=False)
-    return {**found, **{str(row[0]): str(row[1]) for row in environments}}
+    return {**figures, **{str(row[0]): str(row[1]) for row in environments}}
 
 
-def text(run: Run) -> str:
+def text(run: FinishedRun) -> str:
     """Return the run as plain text: the verdict, then the tables."""
-    head = run.head
-    verdict = "agree" if not run.failures else "DIFFER"
-    if not run.compared:
-        verdict = "were not compared"
+    manifest = run.manifest
+    verdict = {
+        Outcome.AGREE: "agree",
+        Outcome.DIFFER: "DIFFER",
+        Outcome.TOO_FEW_COMPARED: "agree as far as they were compared, BUT TOO FEW WERE COMPARED",
+        Outcome.NOT_COMPARED: "were not compared",
+    }[run.outcome]
     parts = [
-        f"PyTorch and Jittor {verdict}: preset {head.preset}, data {head.dataset}, seed"
-        f" {head.config['train']['seed']}",
-        *(f"- {failure}" for failure in run.failures),
+        f"PyTorch and Jittor {verdict}: preset {manifest.preset}, data {manifest.dataset}, seed"
+        f" {manifest.config['train']['seed']}",
+        *(f"- {failure}" for failure in failures(run)),
     ]
-    for make in (gaps, training, pixels, ratios, scores):
+    for make in (precision, training, pixels, times, scores):
         table = make(run)
         if table is not None:
             parts.append(table.to_string(index=False))
     return "\n\n".join(parts)
 
 
-def _number(value: float | None, form: str, absent: str = "not a number") -> str:
-    """Format a number of a record, where NaN and what was not found stand as null."""
+def _format(value: float | None, form: str, absent: str = "not a number") -> str:
+    """Format a number of a record, where NaN and missing values stand as null."""
     return absent if value is None else format(value, form)
 
 

@@ -1,4 +1,7 @@
-"""The same framework from other seeds: how far results scatter where nothing else differs."""
+"""The stage that repeats the study with PyTorch from other seeds.
+
+It shows how far results scatter when nothing but the seed differs.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from ddpm.checkpoint import Checkpoint
-from ddpm_study.parallel import run_in_parallel
-from ddpm_study.stage import Context
+from ddpm_study.run.parallel import run_in_parallel
+from ddpm_study.run.stage import Context
 from ddpm_study.stages.sampling import draw, samples_path
 from ddpm_study.stages.training import train
 
@@ -22,14 +25,14 @@ def train_and_sample(context: Context) -> dict[str, Any]:
 
 
 def workers(context: Context) -> int:
-    """Return how many seeds are run at a time, where there are as many cores."""
+    """Return how many seeds run at a time, if there are as many cores."""
     return context.workers(context.scale.seeds)
 
 
 def _run(context: Context, seed: int) -> dict[str, Any]:
     trained = train(context, FRAMEWORK, seed=seed)
-    place = f"{FRAMEWORK}-seed-{seed}"
-    if not samples_path(context, place).exists():
+    subfolder = f"{FRAMEWORK}-seed-{seed}"
+    if not samples_path(context, subfolder).exists():
         final = Checkpoint.load(context.folder.path / trained["checkpoint"])
-        draw(context, place, FRAMEWORK, final, pictures=False)
-    return {"seed": seed, "place": place, "last_loss": trained["last_loss"]}
+        draw(context, subfolder, FRAMEWORK, final, pictures=False)
+    return {"seed": seed, "subfolder": subfolder, "last_loss": trained["last_loss"]}

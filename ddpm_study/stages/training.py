@@ -1,4 +1,4 @@
-"""Stages that train: each side from the seed's weights, and PyTorch again from other seeds."""
+"""Training of one framework from the seed's initial weights."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import click
 from ddpm import training
 from ddpm.checkpoint import Checkpoint, path_for
 from ddpm.runlog import read_epochs, read_losses
-from ddpm_study.stage import Context
+from ddpm_study.run.stage import Context
 from implementations import TITLES, trainer
 
 TAIL = 50  # steps over which the last loss is averaged
 
 
 def train(context: Context, framework: str, *, seed: int | None = None) -> dict[str, Any]:
-    """Train one side, from where an earlier attempt was broken off.
+    """Train one framework, resuming where an earlier attempt ended.
 
     Args:
         context: of the run.
@@ -25,21 +25,21 @@ def train(context: Context, framework: str, *, seed: int | None = None) -> dict[
         seed: another one than the run's.
     """
     config = context.config
-    place, label = framework, f"train {TITLES[framework]}"
+    subfolder, label = framework, f"train {TITLES[framework]}"
     if seed is not None:
         config = config.with_(train={"seed": seed})
-        place, label = f"{framework}-seed-{seed}", f"{label}, seed {seed}"
-    folder = context.folder.path / place
-    found = _furthest(folder / "checkpoints", context.name, config.train.epochs)
-    if found is not None and found.epoch == config.train.epochs:
-        path = path_for(folder / "checkpoints", context.name, found.epoch)
+        subfolder, label = f"{framework}-seed-{seed}", f"{label}, seed {seed}"
+    folder = context.folder.path / subfolder
+    latest = _latest(folder / "checkpoints", context.name, config.train.epochs)
+    if latest is not None and latest.epoch == config.train.epochs:
+        path = path_for(folder / "checkpoints", context.name, latest.epoch)
     else:
         outcome = training.train(
             trainer(framework, config, context.device),
             context.images,
             dataset=context.name,
             folder=folder,
-            resume=found,
+            resume=latest,
             label=label,
         )
         if outcome.interrupted:
@@ -60,10 +60,10 @@ def train(context: Context, framework: str, *, seed: int | None = None) -> dict[
     }
 
 
-def _furthest(folder: Path, dataset: str, epochs: int) -> Checkpoint | None:
-    """Return the last whole checkpoint, whether of an epoch or of an interruption; or None."""
-    whole = [path_for(folder, dataset, epoch) for epoch in range(1, epochs + 1)]
-    last = [path for path in whole if path.exists()][-1:]  # only that one is worth reading
+def _latest(folder: Path, dataset: str, epochs: int) -> Checkpoint | None:
+    """Return the checkpoint with the most steps, of an epoch or of an interruption; or None."""
+    of_epochs = [path_for(folder, dataset, epoch) for epoch in range(1, epochs + 1)]
+    last = [path for path in of_epochs if path.exists()][-1:]
     interrupted = folder / f"ddpm_{dataset}_interrupted.safetensors"
-    found = [Checkpoint.load(path) for path in (*last, interrupted) if path.exists()]
-    return max(found, key=lambda checkpoint: checkpoint.step, default=None)
+    candidates = [Checkpoint.load(path) for path in (*last, interrupted) if path.exists()]
+    return max(candidates, key=lambda checkpoint: checkpoint.step, default=None)

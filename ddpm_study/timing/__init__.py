@@ -1,4 +1,4 @@
-"""Fair timing of two or more sides: a process for each, measured strictly in turn."""
+"""Fair timing of two or more implementations: a process for each, measured strictly in turn."""
 
 from ddpm_study.timing.alternation import Ratio, Timing, alternate
 from ddpm_study.timing.errors import MeasuringError

@@ -1,7 +1,7 @@
-"""Sides measured strictly in turn, and what their pairs say.
+"""Measurements of several processes strictly in turn, and the statistics of their pairs.
 
-Whatever else the machine does meets both halves of a pair, so that the ratio within a pair is worth
-more than any single time.
+Whatever else the machine does affects both halves of a pair, so the ratio within a pair is more
+reliable than any single time.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 from scipy import stats
 from tqdm import tqdm
 
-from ddpm_study.timing.process import TimedProcess, Worker
+from ddpm_study.timing.process import RunningProcess, TimedProcess
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """The ratio of two sides' times, from pairs.
+    """The ratio of two implementations' times, from pairs.
 
     Attributes:
         median: of the pairs' ratios.
         low, high: an interval that holds the true median with 95 % confidence, from the order
-            statistics of the pairs and no assumption on their distribution; of fewer than 6 pairs
-            it is their whole range, which holds it with less.
-        count: how many pairs.
+            statistics of the pairs and no assumption on their distribution. For fewer than 6 pairs
+            it is their whole range, whose confidence is lower.
+        count: number of pairs.
     """
 
     median: float
@@ -51,19 +51,19 @@ class Ratio:
 
 
 def _outside(count: int) -> int:
-    """Return how many order statistics to leave out at each end of the interval of the median."""
+    """Return how many order statistics lie outside the median's interval at each end."""
     below = int(stats.binom.ppf((1 - CONFIDENCE) / 2, count, 0.5))
     return max(0, min(below, (count + 1) // 2) - 1)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What was measured.
+    """The measurements of several processes.
 
     Attributes:
-        seconds: side -> seconds of each round, in order.
-        peak_memory: side -> largest resident memory of its process, bytes.
-        memory_growth: side -> by how much that rose from the first counted round to the last.
+        seconds: name -> seconds of each round, in order.
+        peak_memory: name -> largest resident memory of the process, bytes.
+        memory_growth: name -> how much that rose from the first counted round to the last.
     """
 
     seconds: dict[str, list[float]]
@@ -74,9 +74,9 @@ class Timing:
         """Return how many times longer `over` takes than `under`."""
         return Ratio.of(self.seconds[over], self.seconds[under])
 
-    def median(self, side: str) -> float:
-        """Return the median seconds of a side."""
-        return median(self.seconds[side])
+    def median(self, name: str) -> float:
+        """Return the median seconds of a round."""
+        return median(self.seconds[name])
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -84,30 +84,34 @@ class Timing:
 
 
 def alternate(
-    sides: Mapping[str, TimedProcess], *, rounds: int, warmup: int = 2, progress: str = "measure"
+    processes: Mapping[str, TimedProcess],
+    *,
+    rounds: int,
+    warmup: int = 2,
+    progress: str = "measure",
 ) -> Timing:
-    """Measure sides in turn; every other round goes backwards, so that none is always first.
+    """Measure processes in turn; every other round is in reverse order, so that none leads always.
 
     Args:
-        sides: name -> what its process does.
-        rounds: how many times each is measured.
-        warmup: further rounds before, which are not counted.
-        progress: stands before the progress bar.
+        processes: name -> the process.
+        rounds: number of measurements of each.
+        warmup: rounds before those, which are not counted.
+        progress: label of the progress bar.
 
     Raises:
-        MeasuringError: a side cannot be set up, raises, or dies.
+        MeasuringError: a process cannot be set up, raises, or dies.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    seconds: dict[str, list[float]] = {name: [] for name in processes}
     peaks: dict[str, int] = {}
     first: dict[str, int] = {}
     with ExitStack() as stack:
         workers = {
-            name: stack.enter_context(Worker(f"{name} ({side.subject})", side))
-            for name, side in sides.items()
+            name: stack.enter_context(RunningProcess(f"{name} ({process.benchmark})", process))
+            for name, process in processes.items()
         }
         order = list(workers)
         total = (warmup + rounds) * len(order)
-        bar = stack.enter_context(tqdm(total=total, desc=progress, unit="unit", file=sys.stderr))
+        bar = stack.enter_context(tqdm(total=total, desc=progress, unit="item", file=sys.stderr))
         for number in range(-warmup, rounds):
             for name in order if number % 2 == 0 else reversed(order):
                 taken, peaks[name] = workers[name].measure()

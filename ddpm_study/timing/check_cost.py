@@ -1,6 +1,6 @@
-"""What a judgement costs: `parity.check` of a U-Net against itself, and the bare passes in it.
+"""The cost of `parity.check` on a U-Net against itself, beside that of its plain passes.
 
-A pass is a forward call, with its backward pass where the judgement makes one.
+A pass is a forward call, with its backward pass where the comparison makes one.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from parity import Pair, check
 BATCH = 2
 
 
-def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
-    """Return one judgement, or as many bare passes as one makes.
+def make(benchmark: str, options: dict[str, Any]) -> Callable[[], None]:
+    """Return a function that makes one comparison, or as many plain passes as one makes.
 
     Args:
-        subject: `judgement`.
-        options: `judged`; `config`, a `RunConfig` as plain values.
+        benchmark: `check`.
+        options: `compared`, whether to compare; `config`, a `RunConfig` as plain values.
     """
     config = RunConfig.from_dict(options["config"]).unet
     forward: Counter[torch.dtype] = Counter()
@@ -38,39 +38,39 @@ def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
 
     def build() -> nn.Module:
         model = UNet(config).initialize(0)
-        # Inside, where gradients pass in a run that is cut at the outputs as well.
+        # An inner module, which gradients pass also in a run that is cut at every module.
         model.conv_in.register_forward_hook(count)
         return model
 
-    ours = unet_pair("cost", config, BATCH, stress_inputs=("plain",))
+    mirrored = unet_pair("cost", config, BATCH, stress_inputs=("plain",))
     pair = Pair(
-        name=ours.name,
+        name=mirrored.name,
         reference=build,
         candidate=build,
-        inputs=ours.inputs,
+        inputs=mirrored.inputs,
         training=True,
-        stress_inputs=ours.stress_inputs,
+        stress_inputs=mirrored.stress_inputs,
     )
 
-    def judge() -> None:
+    def compare() -> None:
         report = check(pair)
         if not report.passed:
             raise RuntimeError(f"a U-Net differs from itself: {report.first_divergence}")
 
-    if options["judged"]:
-        return judge
-    judge()
+    if options["compared"]:
+        return compare
+    compare()  # counts the passes
     models = {dtype: UNet(config).initialize(0).to(dtype) for dtype in forward}
-    given = {name: torch.from_numpy(x) for name, x in _inputs(pair).items()}
+    inputs = {name: torch.from_numpy(x) for name, x in _inputs(pair).items()}
 
-    def bare() -> None:
+    def plain_passes() -> None:
         for dtype, model in models.items():
             for number in range(forward[dtype]):
-                out = model(given["x"].to(dtype), given["timestep"])
+                out = model(inputs["x"].to(dtype), inputs["timestep"])
                 if number < backward[dtype]:
                     out.sum().backward()
 
-    return bare
+    return plain_passes
 
 
 def _inputs(pair: Pair) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The one exception of this room."""
+"""The exception of this package."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from ddpm.errors import InputError
 
 
 class MeasuringError(InputError):
-    """A side could not be set up, or died; its text is one line."""
+    """A timed process could not be set up, or died; its text is one line."""

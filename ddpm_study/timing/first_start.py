@@ -1,4 +1,4 @@
-"""How long a framework takes to start: its import, and for Jittor the first compile of all."""
+"""The start of a framework: its import, and for Jittor its very first compilation."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ workloads.make("training_step", options)()
 """
 
 
-def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
-    """Return one start in a process of its own.
+def make(benchmark: str, options: dict[str, Any]) -> Callable[[], None]:
+    """Return a function that starts a framework in a new process.
 
     Args:
-        subject: `start`, a warm import; or `first_compile`, an import and one training step with
+        benchmark: `start`, a warm import; or `first_compile`, an import and one training step with
             nothing compiled before.
         options: `framework`.
     """
@@ -38,13 +38,13 @@ def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
         with tempfile.TemporaryDirectory() as home:
             _run(FIRST_STEP.format(framework=framework), {**os.environ, "JITTOR_HOME": home})
 
-    return {"start": start, "first_compile": first_compile}[subject]
+    return {"start": start, "first_compile": first_compile}[benchmark]
 
 
 def _run(code: str, environment: dict[str, str]) -> None:
-    done = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RuntimeError(f"a start ended with status {done.returncode}: {last}")
+    if finished.returncode:
+        last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"a start ended with status {finished.returncode}: {last}")

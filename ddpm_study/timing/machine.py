@@ -1,4 +1,4 @@
-"""What the machine can do, and what the work asks of it."""
+"""The speed of the machine as that of a matrix product, and the operation count of the work."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ REPEATS = 5
 
 @dataclass(frozen=True)
 class Product:
-    """A product of two square float32 matrices, the yardstick of what the machine can do.
+    """A product of two square float32 matrices, the measure of the machine's speed.
 
     Attributes:
-        size: their rows and columns.
+        size: number of rows and columns.
     """
 
     size: int
@@ -30,35 +30,35 @@ class Product:
         """Its floating-point operations."""
         return 2 * self.size**3
 
-    def side(self, environment: Mapping[str, str] | None = None) -> TimedProcess:
-        """Return a process that does it, to be measured in turn with those whose share is asked."""
+    def process(self, environment: Mapping[str, str] | None = None) -> TimedProcess:
+        """Return a process that computes it, to be timed in turn with others."""
         return TimedProcess("product", {"size": self.size}, f"{__name__}:make", environment or {})
 
 
 def fastest_product(environment: Mapping[str, str] | None = None) -> Product:
-    """Return the product that reaches the highest rate here, of a few sizes.
+    """Return the product, of a few sizes, with the highest rate of operations on this machine.
 
     Args:
-        environment: variables added to the processes', such as how many threads they use.
+        environment: variables added to the processes', such as their number of threads.
 
     Raises:
         MeasuringError: a process died.
     """
     products = {f"{size} x {size}": Product(size) for size in SIZES}
-    sides = {name: product.side(environment) for name, product in products.items()}
-    timing = alternate(sides, rounds=REPEATS, progress="matrix products")
+    processes = {name: product.process(environment) for name, product in products.items()}
+    timing = alternate(processes, rounds=REPEATS, progress="matrix products")
     return max(
         products.values(),
         key=lambda p: p.operations / min(timing.seconds[f"{p.size} x {p.size}"]),
     )
 
 
-def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
-    """Return a product of two square float32 matrices.
+def make(benchmark: str, options: dict[str, Any]) -> Callable[[], None]:
+    """Return a function that multiplies two square float32 matrices.
 
     Args:
-        subject: `product`.
-        options: `size`, their rows and columns.
+        benchmark: `product`.
+        options: `size`, number of rows and columns.
     """
     import torch
 
@@ -67,7 +67,7 @@ def make(subject: str, options: dict[str, Any]) -> Callable[[], None]:
     def product() -> None:
         torch.mm(a, b)
 
-    return {"product": product}[subject]
+    return {"product": product}[benchmark]
 
 
 def operations(work: Callable[[], Any]) -> int:
@@ -75,16 +75,17 @@ def operations(work: Callable[[], Any]) -> int:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    # The fused attention of a CPU is not among what the counter knows.
+    # The counter does not know the fused attention of a CPU.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         work()
     return int(counter.get_total_flops())
 
 
 def unet_operations(config: RunConfig) -> dict[str, int]:
-    """Return the operations of one unit of every subject that is made of products; `parameters`.
+    """Return the operations of one work item of every benchmark, and the count `parameters`.
 
-    Counted on PyTorch's side; Jittor's does the same products.
+    Benchmarks that are not made of products have no entry. Counted in PyTorch; Jittor computes the
+    same products.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Parts of a training step in Jittor, whose execution is lazy, and how to wait for them."""
+"""Parts of a training step in Jittor, whose execution is lazy, and a function that waits."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ import jittor as jt
 
 
 def wait() -> None:
-    """Wait until everything asked for is done."""
+    """Wait until all pending work is done."""
     jt.sync_all(True)
 
 
 def forward(work: Any) -> Callable[[], None]:
-    """Run the U-Net on a batch, without gradients."""
+    """Return a function that runs the U-Net on a batch, without gradients."""
     model, batch = work.trainer.model.eval(), work.trainer.tensor(work.batch)
     timestep = jt.zeros((len(batch),), dtype="int64")
     wait()
 
-    def unit() -> None:
+    def item() -> None:
         with jt.no_grad():
             model(batch, timestep).sync()
         wait()
 
-    return unit
+    return item
 
 
 def backward(work: Any) -> Callable[[], None]:
-    """Compute the loss of a batch and every parameter's gradient."""
+    """Return a function that computes the loss of a batch and every parameter's gradient."""
     trainer, batch = work.trainer, work.batch
     parameters = list(trainer.model.parameters())
 
-    def unit() -> None:
+    def item() -> None:
         gradients = jt.grad(trainer.loss(batch), parameters)
         jt.sync(gradients)
         wait()
 
-    return unit
+    return item
 
 
 def optimizer(work: Any) -> Callable[[], None]:
-    """Apply gradients that are at hand."""
+    """Return a function that applies gradients computed beforehand."""
     optimizer = work.trainer.optimizer
     optimizer.backward(work.trainer.loss(work.batch))
     wait()
 
-    def unit() -> None:
+    def item() -> None:
         optimizer.step()
         wait()
 
-    return unit
+    return item

@@ -1,4 +1,4 @@
-"""Parts of a training step in PyTorch, and how to wait for them."""
+"""Parts of a training step in PyTorch, and a function that waits for them."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ import torch
 
 
 def wait() -> None:
-    """Wait until everything asked for is done; on a CPU it is."""
+    """Wait until all pending work is done; on a CPU nothing is pending."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def forward(work: Any) -> Callable[[], None]:
-    """Run the U-Net on a batch, without gradients."""
+    """Return a function that runs the U-Net on a batch, without gradients."""
     model, batch = work.trainer.model.eval(), work.trainer.tensor(work.batch)
     timestep = torch.zeros(len(batch), dtype=torch.int64, device=batch.device)
 
-    def unit() -> None:
+    def item() -> None:
         with torch.inference_mode():
             model(batch, timestep)
         wait()
 
-    return unit
+    return item
 
 
 def backward(work: Any) -> Callable[[], None]:
-    """Compute the loss of a batch and every parameter's gradient."""
+    """Return a function that computes the loss of a batch and every parameter's gradient."""
     trainer, batch = work.trainer, work.batch
 
-    def unit() -> None:
+    def item() -> None:
         trainer.optimizer.zero_grad()
         trainer.loss(batch).backward()
         wait()
 
-    return unit
+    return item
 
 
 def optimizer(work: Any) -> Callable[[], None]:
-    """Apply gradients that are at hand."""
+    """Return a function that applies gradients computed beforehand."""
     backward(work)()
 
-    def unit() -> None:
+    def item() -> None:
         work.trainer.optimizer.step()
         wait()
 
-    return unit
+    return item

@@ -1,107 +1,108 @@
-"""A side that is measured: a process of its own that does one unit of work when asked."""
+"""A process that is timed: it does one work item when asked."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib import import_module
 from types import TracebackType
 from typing import Any
 
+from ddpm.memory import peak_memory
 from ddpm_study.timing.errors import MeasuringError
+from parity.base.worker import RequestFailed, Worker, WorkerDied
 
-ROOT = Path(__file__).parents[2]
+WorkItem = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class TimedProcess:
-    """What one process does.
+    """The work of one timed process.
 
     Attributes:
-        subject: what is timed, such as `training_step`.
-        options: plain JSON values for the workload, such as `framework` and `config`.
-        workload: `module:function`, which takes the subject and the options and returns a function
-            that does one unit of work and waits until it is done.
+        benchmark: what is timed, such as `training_step`.
+        options: plain values for the workload, such as `framework` and `config`.
+        workload: `module:function`, which takes the benchmark and the options and returns a
+            function that does one work item and waits until it is done.
         environment: variables added to the process's own.
     """
 
-    subject: str
+    benchmark: str
     options: Mapping[str, Any] = field(default_factory=dict)
     workload: str = "ddpm_study.timing.workloads:make"
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class Worker:
-    """The process of a side. Use as a context manager, or `close` it."""
+class RunningProcess:
+    """A timed process that is running. Use as a context manager, or `close` it."""
 
-    def __init__(self, name: str, side: TimedProcess) -> None:
+    def __init__(self, name: str, process: TimedProcess) -> None:
+        """Start the process, and wait until its work is set up.
+
+        Raises:
+            MeasuringError: the set-up raised, or the process died.
+        """
         self.name = name
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ddpm_study.timing.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **side.environment, "PYTHONPATH": path},
+        self._worker = Worker(
+            f"{__name__}:start",
+            process.workload,
+            process.benchmark,
+            dict(process.options),
+            environment=process.environment,
         )
-        setup = {"workload": side.workload, "subject": side.subject, "options": dict(side.options)}
         try:
-            self._ask(setup)
+            self._call(self._worker.ready)
         except MeasuringError:
             self.close()
             raise
 
     def measure(self) -> tuple[float, int]:
-        """Do one unit; return its seconds, and the process's peak memory so far in bytes.
+        """Do one work item; return its seconds, and the process's peak memory so far in bytes.
 
         Raises:
-            MeasuringError: the unit raised, or the process died.
+            MeasuringError: the work raised, or the process died.
         """
-        answer = self._ask({"run": True})
-        return answer["seconds"], answer["peak_memory"]
+        seconds, memory = self._call(self._worker.ask, None)
+        return seconds, memory
 
-    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            print(json.dumps(question), file=self._process.stdin, flush=True)
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
+            return function(*arguments)
+        except RequestFailed as error:
+            raise MeasuringError(f"{self.name} cannot be measured: {error}") from None
+        except WorkerDied as error:
             raise MeasuringError(
-                f"the process that measures {self.name} died with status {self._process.wait()}"
-            )
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise MeasuringError(f"{self.name} cannot be measured: {answer['error']}")
-        return answer
+                f"the process that measures {self.name} died ({error.how})"
+            ) from None
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()  # the worker ends when nobody can ask it any more
-        self._process.stdout.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._worker.close()
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> RunningProcess:
         return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def start(
+    workload: str, benchmark: str, options: dict[str, Any]
+) -> Callable[[object], tuple[float, int]]:
+    """Set up a workload; return the function that measures it; see `parity.base.worker`."""
+    module, _, name = workload.partition(":")
+    item: WorkItem = getattr(import_module(module), name)(benchmark, options)
+
+    def measure(_: object) -> tuple[float, int]:
+        begin = time.perf_counter()
+        item()
+        seconds = time.perf_counter() - begin
+        return seconds, peak_memory()
+
+    return measure

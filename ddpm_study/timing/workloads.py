@@ -1,4 +1,4 @@
-"""What can be timed of the two implementations, by name of the subject."""
+"""Work items of the two implementations that can be timed, by name of the benchmark."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy as np
 from ddpm import streams
 from ddpm.config import RunConfig
 
-Unit = Callable[[], None]
+WorkItem = Callable[[], None]
 EPOCH_IMAGES = 5000
 
 
-def make(subject: str, options: dict[str, Any]) -> Unit:
-    """Return one unit of `subject` on one side.
+def make(benchmark: str, options: dict[str, Any]) -> WorkItem:
+    """Return a function that does one work item of a benchmark in one framework.
 
     Args:
-        subject: `training_step`, `sampling_step`, `forward`, `backward`, `optimizer`, `epoch` or
+        benchmark: `training_step`, `sampling_step`, `forward`, `backward`, `optimizer`, `epoch` or
             `sampling`.
         options: `framework`; `config`, a `RunConfig` as plain values; `device`.
 
     Raises:
-        KeyError: no such subject.
+        KeyError: there is no such benchmark.
     """
     if options["framework"] == "jittor":
         import jittor_env
 
         jittor_env.load(cuda=options.get("device") == "cuda")
-    side = import_module(f"ddpm_study.timing.on_{options['framework']}")
+    parts = import_module(f"ddpm_study.timing.on_{options['framework']}")
     config = RunConfig.from_dict(options["config"])
     trainer = import_module(f"impl_{options['framework']}.train").Trainer(
         config, device=options.get("device", "cpu")
@@ -38,12 +38,12 @@ def make(subject: str, options: dict[str, Any]) -> Unit:
     return {
         "training_step": _training_step,
         "sampling_step": _sampling_step,
-        "forward": side.forward,
-        "backward": side.backward,
-        "optimizer": side.optimizer,
+        "forward": parts.forward,
+        "backward": parts.backward,
+        "optimizer": parts.optimizer,
         "epoch": _epoch,
         "sampling": _sampling,
-    }[subject](_Work(options["framework"], config, trainer, side.wait))
+    }[benchmark](_Work(options["framework"], config, trainer, parts.wait))
 
 
 def random_images(config: RunConfig, count: int) -> np.ndarray:
@@ -54,9 +54,9 @@ def random_images(config: RunConfig, count: int) -> np.ndarray:
 
 
 class _Work:
-    """What every unit needs: a trainer, random images in its shape, and a way to wait."""
+    """The input of every work item: a trainer, random images, and a function that waits."""
 
-    def __init__(self, framework: str, config: RunConfig, trainer: Any, wait: Unit) -> None:
+    def __init__(self, framework: str, config: RunConfig, trainer: Any, wait: WorkItem) -> None:
         self.framework, self.config, self.trainer, self.wait = framework, config, trainer, wait
 
     def images(self, count: int) -> np.ndarray:
@@ -65,7 +65,7 @@ class _Work:
 
     @property
     def batch(self) -> np.ndarray:
-        """A batch of training."""
+        """A training batch."""
         return self.images(self.config.train.batch_size)
 
     def chain(self) -> Iterator[tuple[int, np.ndarray]]:
@@ -76,48 +76,48 @@ class _Work:
         chain: Iterator[tuple[int, np.ndarray]] = module.p_sample_loop(
             model, module.Sampler(self.trainer.diffusion, self.config.sample), numbers, seed=0
         )
-        next(chain)  # the start is noise and no step
+        next(chain)  # the first value is the initial noise, not a step
         return chain
 
 
-def _training_step(work: _Work) -> Unit:
+def _training_step(work: _Work) -> WorkItem:
     batch = work.batch
 
-    def unit() -> None:
+    def item() -> None:
         work.trainer.train_step(batch)
         work.wait()
 
-    return unit
+    return item
 
 
-def _sampling_step(work: _Work) -> Unit:
+def _sampling_step(work: _Work) -> WorkItem:
     chain = work.chain()
 
-    def unit() -> None:
+    def item() -> None:
         nonlocal chain
         t, _ = next(chain)
         work.wait()
         if t == 0:
             chain = work.chain()
 
-    return unit
+    return item
 
 
-def _epoch(work: _Work) -> Unit:
+def _epoch(work: _Work) -> WorkItem:
     images = work.images(EPOCH_IMAGES)
 
-    def unit() -> None:
+    def item() -> None:
         for _ in work.trainer.train_epoch(images, 0):
             pass
         work.wait()
 
-    return unit
+    return item
 
 
-def _sampling(work: _Work) -> Unit:
-    def unit() -> None:
+def _sampling(work: _Work) -> WorkItem:
+    def item() -> None:
         for _ in work.chain():
             pass
         work.wait()
 
-    return unit
+    return item

@@ -1,4 +1,4 @@
-"""The program that shows a finding: made of the source that was judged, and really run."""
+"""Builds the program that shows a finding from the source that was judged, and runs it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.atlas.entry import Entry, parts
-from parity.atlas.sides import Backend, Framework, said
+from parity.atlas.backends import Backend, Framework, describe_exception, seeding
+from parity.atlas.entry import Entry, split_source
+from parity.atlas.finding import ComparedTensor
 from parity.base.numerics import Array, Precision
 
 PREAMBLE = """\
@@ -23,65 +24,78 @@ import jittor_env
 
 jt = jittor_env.load()
 """
-_LONGEST = 600  # characters of what a program prints that are kept
+_MAXIMUM_OUTPUT = 600  # characters that are kept
 
 
-def program(
+def build_program(
     entry: Entry,
     framework: Framework,
-    source: str,
     *,
     inputs: Mapping[str, Array],
-    place: str,
+    tensor: ComparedTensor,
     precision: Precision = "float32",
+    several_outputs: bool = False,
 ) -> str:
-    """Return the lines, after `PREAMBLE`, that print what one side has at a place."""
-    statements, expression = parts(source)
-    wanted = place.removeprefix("gradient of ") if place.startswith("gradient") else ""
-    lines = ["jt.flags.auto_convert_64_to_32 = 0"] * (
-        framework == "jittor" and precision == "float64"
-    )
+    """Return the lines, after `PREAMBLE`, that print what one framework has for a tensor.
+
+    Args:
+        entry: the entry.
+        framework: whose source is shown.
+        inputs: name -> array.
+        tensor: the output, gradient or value that is printed.
+        precision: of the inputs.
+        several_outputs: whether the source's value is a sequence of tensors.
+    """
+    statements, expression = split_source(entry.torch if framework == "torch" else entry.jittor)
+    with_respect_to = tensor.label if tensor.quantity == "gradient" else ""
+    lines = []
     if precision == "float64":
+        if framework == "jittor":
+            lines.append("jt.flags.auto_convert_64_to_32 = 0")
         lines.append("np.set_printoptions(precision=17)")
     for name, array in inputs.items():
-        lines.append(f"{name} = {_tensor(framework, array, precision, name == wanted)}")
+        lines.append(f"{name} = {_tensor(framework, array, precision, name == with_respect_to)}")
     lines += statements.splitlines()
     if entry.kind == "rule":
         lines.append(f"print({expression})")
     elif entry.kind == "random":
-        seed = "torch.manual_seed(0)" if framework == "torch" else "jt.set_global_seed(0)"
-        lines.insert(0, seed)
+        lines.insert(0, seeding(framework))
         lines.append(f"s = ({expression}).detach().numpy()")
         lines.append("print(s.mean(), s.std(), s.min(), s.max())")
-    elif wanted:
-        lines += _gradient(framework, expression, wanted)
-    elif place == "output":
-        # A schedule takes no tensors and gives none.
-        shown = "result.detach().numpy()" if inputs else "result"
-        lines += [f"result = {expression}", f"print({shown})"]
+    elif with_respect_to:
+        lines += _gradient(framework, expression, with_respect_to, several_outputs)
+    elif tensor.label:
+        lines.append(f"print(({expression})[{tensor.label}].detach().numpy())")
     else:
-        lines.append(f"print(({expression})[{place.split()[-1]}].detach().numpy())")
+        # A learning-rate schedule takes no tensors and returns numbers.
+        printed = "result.detach().numpy()" if inputs else "result"
+        lines += [f"result = {expression}", f"print({printed})"]
     return "\n".join(lines)
 
 
-def _gradient(framework: Framework, expression: str, wanted: str) -> list[str]:
-    """Weigh each element of the result by the cosine of its number, as `sides.cotangent` does."""
+def _gradient(
+    framework: Framework, expression: str, with_respect_to: str, several_outputs: bool
+) -> list[str]:
+    """Differentiate the sum of each element times the cosine of its number, as `cotangent` does."""
     numbers = (
         "torch.arange({0}.numel())" if framework == "torch" else "jt.arange({0}.numel()).float()"
     )
-    weighed = f"({{0}} * {numbers}.cos().reshape({{0}}.shape)).sum()"
-    take = "torch.autograd.grad(total, {})[0]" if framework == "torch" else "jt.grad(total, {})"
-    several = expression.startswith(("(", "[", "torch.chunk", "torch.split", "torch.unbind"))
-    total = f"sum({weighed.format('r')} for r in result)" if several else weighed.format("result")
+    weighted = f"({{0}} * {numbers}.cos().reshape({{0}}.shape)).sum()"
+    gradient = "torch.autograd.grad(total, {})[0]" if framework == "torch" else "jt.grad(total, {})"
+    total = (
+        f"sum({weighted.format('r')} for r in result)"
+        if several_outputs
+        else weighted.format("result")
+    )
     return [
         f"result = {expression}",
         f"total = {total}",
-        f"print({take.format(wanted)}.numpy())",
+        f"print({gradient.format(with_respect_to)}.numpy())",
     ]
 
 
 def _tensor(framework: Framework, array: Array, precision: Precision, differentiated: bool) -> str:
-    values = _literal(array.tolist() if array.dtype.kind != "f" else _short(array))
+    values = _literal(array.tolist() if array.dtype.kind != "f" else _shortest(array))
     if array.size == 0:
         values = f"np.zeros({array.shape}, {str(array.dtype)!r})"
     elif array.dtype.kind == "f" and precision == "float64":
@@ -91,11 +105,11 @@ def _tensor(framework: Framework, array: Array, precision: Precision, differenti
     return f"torch.tensor({values}{', requires_grad=True' * differentiated})"
 
 
-def _short(array: Array) -> Any:
-    """Nested lists of the fewest digits that still mean the same float32."""
+def _shortest(array: Array) -> Any:
+    """Return nested lists of the shortest decimals that give the same float32."""
     if array.ndim == 0:
         return float(str(np.float32(array)))
-    return [_short(row) for row in array]
+    return [_shortest(row) for row in array]
 
 
 def _literal(value: Any) -> str:
@@ -106,22 +120,22 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-def printed(text: str, side: Backend) -> str:
-    """Run a program of one side and return what it prints, and the exception that ends it."""
+def run_program(text: str, backend: Backend) -> str:
+    """Run a program and return what it prints, and the exception that ends it if there is one."""
     out = io.StringIO()
-    ending = ""
+    exception = ""
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
         try:
-            exec(compile(text, "<atlas>", "exec"), dict(side.names))
-        except Exception as error:  # whatever a framework may raise is what it says
-            ending = said(error)
+            exec(compile(text, "<atlas>", "exec"), dict(backend.names))
+        except Exception as error:  # any exception of a framework is part of the output
+            exception = describe_exception(error)
         finally:
             np.set_printoptions(precision=8)
-            if side.framework == "jittor":
-                side.names["jt"].flags.auto_convert_64_to_32 = 1
-    return _joined([out.getvalue().strip(), ending])
+            if backend.framework == "jittor":
+                backend.names["jt"].flags.auto_convert_64_to_32 = 1
+    return _shortened([out.getvalue().strip(), exception])
 
 
-def _joined(texts: Iterable[str]) -> str:
+def _shortened(texts: Iterable[str]) -> str:
     text = "\n".join(t for t in texts if t)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+    return text if len(text) <= _MAXIMUM_OUTPUT else f"{text[:_MAXIMUM_OUTPUT]} …"

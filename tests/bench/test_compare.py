@@ -1,4 +1,4 @@
-"""A slower contender is flagged, noise is not, and a record that cannot be used is one line."""
+"""A slower implementation is flagged, noise is not, and an unusable record is one line."""
 
 import json
 
@@ -14,16 +14,16 @@ def record(path, *, environment=MACHINE, **ratios):
     benchmarks = [
         {
             "extra_info": {
-                "subject": "training_step",
-                "side": side,
-                "over": "torch",
+                "benchmark": "training_step",
+                "implementation": name,
+                "base": "torch",
                 "preset": "tiny",
                 "batch_size": 32,
                 "environment": environment,
                 "ratio": {"low": low, "median": median, "high": high, "count": 15},
             }
         }
-        for side, (low, median, high) in {"torch": (1, 1, 1), **ratios}.items()
+        for name, (low, median, high) in {"torch": (1, 1, 1), **ratios}.items()
     ]
     path.write_text(json.dumps({"benchmarks": benchmarks}))
     return str(path)
@@ -42,7 +42,7 @@ def test_a_fifth_slower_is_flagged(tmp_path):
         run.output
     )
     assert "as before" in run.output
-    assert run.output.endswith("1 of 2 ratios slower\n")
+    assert run.output.endswith("1 of 2 ratios are slower\n")
     back = compare(new, old)
     assert back.exit_code == 0
     assert "faster" in back.output
@@ -53,7 +53,7 @@ def test_noise_is_not(tmp_path):
     new = record(tmp_path / "new", jittor=(0.95, 1.2, 1.5))
     run = compare(old, new)
     assert run.exit_code == 0
-    assert run.output.endswith("0 of 1 ratios slower\n")
+    assert run.output.endswith("0 of 1 ratios are slower\n")
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_noise_is_not(tmp_path):
         (None, "cannot be read"),
         ("{", "cannot be read"),
         ("[]", "is no record of pytest bench"),
-        ('{"benchmarks": [{"extra_info": {}}]}', "it lacks 'subject'"),
-        ('{"benchmarks": []}', "no ratio of the same subject, sides, preset and batch in common"),
+        ('{"benchmarks": [{"extra_info": {}}]}', "it lacks 'benchmark'"),
+        ('{"benchmarks": []}', "no ratio of the same benchmark, implementations, preset and batch"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(tmp_path, text, line):
@@ -101,7 +101,7 @@ def test_what_is_no_longer_timed_is_said(tmp_path):
     run = compare(old, record(tmp_path / "new", jittor=(1, 1, 1)))
     assert run.exit_code == 0
     assert f"diffusers    tiny, batch 32: not in {tmp_path / 'new'}\n" in run.output
-    assert run.output.endswith("0 of 1 ratios slower\n")
+    assert run.output.endswith("0 of 1 ratios are slower\n")
 
 
 @pytest.mark.parametrize("threads", ["1", "4"])

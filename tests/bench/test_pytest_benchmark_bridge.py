@@ -1,4 +1,4 @@
-"""What is counted, and what comes into pytest-benchmark's record of times measured elsewhere."""
+"""The counted operations, and pytest-benchmark's record of times that were measured before."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench import peers, pytest_benchmark_bridge
-from bench.benchmarks import BENCHMARKS, is_there
+from bench.benchmarks import BENCHMARKS, is_installed
 from ddpm.config import preset
 from ddpm_study.timing import Timing
 from ddpm_study.timing.machine import SIZES, Product, fastest_product, operations, unet_operations
@@ -35,14 +35,14 @@ def test_a_training_step_takes_about_three_forward_passes():
     assert 2.5 < counted["training_step"] / counted["forward"] < 3.1
 
 
-def test_the_yardstick_is_a_product_of_known_operations():
+def test_the_reference_is_a_product_of_known_operations():
     product = fastest_product()
     assert product.size in SIZES
     a = torch.zeros(product.size, product.size)
     assert operations(lambda: a @ a) == product.operations
 
 
-def test_what_a_unit_repeats_is_counted_as_often():
+def test_what_a_work_item_repeats_is_counted_as_often():
     small = preset("tiny").with_(train={"batch_size": 2}, sample={"batch_size": 4})
     counted = unet_operations(small)
     assert counted["backward"] == counted["training_step"]
@@ -51,29 +51,29 @@ def test_what_a_unit_repeats_is_counted_as_often():
     assert counted["epoch"] == 2500 * counted["training_step"]
 
 
-@pytest.mark.skipif(not is_there("lucidrains"), reason="see bench/peers.py")
+@pytest.mark.skipif(not is_installed("lucidrains"), reason="see bench/peers.py")
 def test_lucidrains_is_as_wide_as_comes_nearest_in_operations():
     config = preset("mnist").with_(train={"batch_size": 2}, sample={"batch_size": 2})
-    theirs = peers.operations_of_lucidrains(config)
-    ours = unet_operations(config)
-    assert abs(theirs["forward"] / ours["forward"] - 1) < 0.05
-    width = theirs["width"]
-    gaps = [
-        abs(2 * peers._forward_operations(config.unet, w) - ours["forward"])
+    peer = peers.operations_of_lucidrains(config)
+    unet = unet_operations(config)
+    assert abs(peer["forward"] / unet["forward"] - 1) < 0.05
+    width = peer["width"]
+    distances = [
+        abs(2 * peers._forward_operations(config.unet, w) - unet["forward"])
         for w in (width - 4, width, width + 4)
     ]
-    assert min(gaps) == gaps[1]
+    assert min(distances) == distances[1]
     assert (
         sum(p.numel() for p in peers.unet_of_lucidrains(config.unet).parameters())
-        == (theirs["parameters"])
+        == (peer["parameters"])
     )
 
 
-@pytest.mark.skipif(not is_there("lucidrains"), reason="see bench/peers.py")
-def test_stand_ins_are_gone_after_the_import():
+@pytest.mark.skipif(not is_installed("lucidrains"), reason="see bench/peers.py")
+def test_empty_modules_are_gone_after_the_import():
     peers.unet_of_lucidrains(preset("tiny").unet)
     assert "torchvision" not in sys.modules
-    assert not any(isinstance(finder, peers._StandIn) for finder in sys.meta_path)
+    assert not any(isinstance(finder, peers._EmptyModules) for finder in sys.meta_path)
 
 
 SMALL = preset("tiny").with_(train={"batch_size": 2}, sample={"batch_size": 2})
@@ -81,14 +81,14 @@ SMALL = preset("tiny").with_(train={"batch_size": 2}, sample={"batch_size": 2})
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Put a product of known size in the place of the fastest; note for which environment."""
-    told = []
+    """Put a product of known size in the place of the fastest; note the environments."""
+    environments = []
     monkeypatch.setattr(
-        pytest_benchmark_bridge, "fastest_product", lambda e: told.append(e) or Product(100)
+        pytest_benchmark_bridge, "fastest_product", lambda e: environments.append(e) or Product(100)
     )
-    pytest_benchmark_bridge.yardstick.cache_clear()
-    yield told
-    pytest_benchmark_bridge.yardstick.cache_clear()
+    pytest_benchmark_bridge.reference_product.cache_clear()
+    yield environments
+    pytest_benchmark_bridge.reference_product.cache_clear()
 
 
 def test_the_record_says_how_many_threads_were_told(asked):
@@ -114,33 +114,33 @@ def test_a_share_is_of_the_product_in_the_same_round(asked):
 
 
 def test_a_product_takes_part_where_operations_are_counted(asked):
-    for name, subject in BENCHMARKS.items():
-        sides = pytest_benchmark_bridge.sides_of(subject, SMALL, 3)
-        counted = name not in ("optimizer", "start", "judgement", "first_compile")
-        assert (pytest_benchmark_bridge.PRODUCT in sides) is counted
-        assert all(side.environment["OMP_NUM_THREADS"] == "3" for side in sides.values())
+    for name, benchmark in BENCHMARKS.items():
+        processes = pytest_benchmark_bridge.processes_of(benchmark, SMALL, 3)
+        counted = name not in ("optimizer", "start", "check", "first_compile")
+        assert (pytest_benchmark_bridge.PRODUCT in processes) is counted
+        assert all(p.environment["OMP_NUM_THREADS"] == "3" for p in processes.values())
 
 
 @pytest.mark.parametrize("name", ["tiny", "mnist"])
 def test_the_peer_has_the_same_layers(name):
     config = preset(name).unet
-    ours, theirs = UNet(config), peers.unet_of_diffusers(config)
-    one, other = (sorted(tuple(p.shape) for p in m.parameters()) for m in (ours, theirs))
+    models = UNet(config), peers.unet_of_diffusers(config)
+    one, other = (sorted(tuple(p.shape) for p in m.parameters()) for m in models)
     assert one == other
 
 
-def test_every_contender_of_a_subject_has_a_process():
+def test_every_implementation_of_a_benchmark_has_a_process():
     config = preset("tiny")
-    for subject in BENCHMARKS.values():
-        sides = subject.sides(config, {})
-        assert subject.base in sides
-        assert set(sides) <= set(subject.contenders)
+    for benchmark in BENCHMARKS.values():
+        processes = benchmark.processes(config, {})
+        assert benchmark.base in processes
+        assert set(processes) <= set(benchmark.implementations)
 
 
 CONFTEST = """
 import pytest
 from bench.pytest_benchmark_bridge import CLOCK, record
-from bench.benchmarks import SUBJECTS
+from bench.benchmarks import BENCHMARKS
 from ddpm.config import preset
 from ddpm_study.timing import Timing
 """
@@ -148,11 +148,11 @@ TEST = (
     CONFTEST
     + """
 @pytest.mark.benchmark(timer=CLOCK)
-@pytest.mark.parametrize("side", ["torch", "jittor"])
-def test_time(benchmark, side):
+@pytest.mark.parametrize("name", ["torch", "jittor"])
+def test_time(benchmark, name):
     seconds = {"torch": [1.0, 2.0, 4.0], "jittor": [2.0, 4.0, 8.0]}
     timing = Timing(seconds, {"torch": 7, "jittor": 9})
-    record(benchmark, SUBJECTS["optimizer"], side, timing, "tiny", preset("tiny"))
+    record(benchmark, BENCHMARKS["optimizer"], name, timing, "tiny", preset("tiny"))
 """
 )
 
@@ -171,7 +171,7 @@ def test_times_measured_in_turn_are_recorded_as_they_were(pytester, monkeypatch)
     assert jittor["group"] == "optimizer"
     facts = jittor["extra_info"]
     assert facts["ratio"] == {"median": 2.0, "low": 2.0, "high": 2.0, "count": 3}
-    assert (facts["side"], facts["over"], facts["preset"]) == ("jittor", "torch", "tiny")
+    assert (facts["implementation"], facts["base"], facts["preset"]) == ("jittor", "torch", "tiny")
     assert facts["peak_memory"] == 9
     assert facts["parameters"] == 44969
     assert {"torch", "jittor", "processor", "threads"} <= facts["environment"].keys()

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from ddpm.data.image_set import ImageSet
 from ddpm_cli import main
-from ddpm_study.time_estimate import TimeEstimate
+from ddpm_study.run.time_estimate import TimeEstimate
 
 
 @pytest.fixture

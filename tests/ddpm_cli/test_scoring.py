@@ -99,7 +99,7 @@ FID = ("fid", "--real", "real.npz", *DIGITS, "--fake")
         ((*FID, "shape.npz"), "shape.npz"),
         (("fid", "--real", "real.npz", "--fake", "fid"), "needs its weights, and no weights"),
         (("is", "--folder", "fid", "--splits", 30, *DIGITS), "30 are needed"),
-        (("is", "--folder", "large", *DIGITS), "sees grey images of 1 x 28 x 28"),
+        (("is", "--folder", "large", *DIGITS), "takes grey images of 1 x 28 x 28"),
     ],
 )
 def test_what_cannot_be_scored_gets_one_line(place, words, line):

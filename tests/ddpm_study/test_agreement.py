@@ -1,26 +1,26 @@
-"""The rule that tells rounding from a difference, on gaps whose cause is known."""
+"""The rule that tells rounding from a difference, on differences whose cause is known."""
 
 import numpy as np
 import pytest
 
 from ddpm_study.agreement import (
     Discrepancy,
-    largest_gap,
-    parameters_with_gradient,
+    gradient_coverage,
+    largest_difference,
     pixel_agreement,
-    relative_gap,
+    relative_difference,
 )
 
 
 def _sums(scale: float) -> Discrepancy:
     """Compare a forward and a backward sum of the same numbers, the second scaled."""
     numbers = np.random.default_rng(0).standard_normal(10_000)
-    gaps = {}
+    differences = {}
     for dtype in (np.float32, np.float64):
         forward = np.add.accumulate(numbers.astype(dtype))[-1:]
         backward = np.add.accumulate(numbers[::-1].astype(dtype))[-1:] * dtype(scale)
-        gaps[dtype.__name__] = relative_gap(forward, backward)
-    return Discrepancy("sum", **gaps)
+        differences[dtype.__name__] = relative_difference(forward, backward)
+    return Discrepancy("sum", **differences)
 
 
 def test_another_summation_order_is_rounding():
@@ -34,8 +34,8 @@ def test_another_function_is_not_rounding_however_near(fault):
 
 def test_nothing_passes_that_is_not_a_number():
     assert not Discrepancy("x", float32=float("nan"), float64=float("nan")).is_rounding
-    assert np.isnan(relative_gap(np.array([1.0]), np.array([np.nan])))
-    assert np.isnan(largest_gap({"a": np.ones(1)}, {"a": np.full(1, np.nan)}, ["a"]))
+    assert np.isnan(relative_difference(np.array([1.0]), np.array([np.nan])))
+    assert np.isnan(largest_difference({"a": np.ones(1)}, {"a": np.full(1, np.nan)}, ["a"]))
 
 
 def test_equal_runs_agree():
@@ -44,14 +44,28 @@ def test_equal_runs_agree():
 
 def test_shapes_and_names_must_match():
     with pytest.raises(ValueError, match="shapes differ"):
-        relative_gap(np.ones(2), np.ones(1))
+        relative_difference(np.ones(2), np.ones(1))
     with pytest.raises(ValueError, match="names differ: \\['b'\\]"):
-        largest_gap({"a": np.ones(1)}, {"a": np.ones(1), "b": np.ones(1)}, ["a"])
+        largest_difference({"a": np.ones(1)}, {"a": np.ones(1), "b": np.ones(1)}, ["a"])
 
 
-def test_a_parameter_without_a_gradient_is_not_steered():
-    moments = {"weight": np.array([1e-4, 1e-30]), "key.bias": np.array([1e-36])}
-    assert parameters_with_gradient(moments) == ["weight"]
+def test_parameters_are_sorted_by_their_gradients():
+    moments = {
+        "key.weight": np.array([1e-4, 1e-30]),
+        "key.bias": np.array([1e-36]),
+        "conv.weight": np.zeros(2),
+    }
+    coverage = gradient_coverage([moments, moments])
+    assert coverage.compared == ["key.weight"]
+    assert coverage.zero_gradient == ["key.bias"]
+    assert coverage.no_gradient == ["conv.weight"]
+    assert not coverage.is_complete
+    del moments["conv.weight"]
+    assert gradient_coverage([moments, moments]).is_complete
+
+
+def test_of_no_arrays_there_is_no_difference_to_speak_of():
+    assert np.isnan(largest_difference({"a": np.ones(1)}, {"a": np.ones(1)}, []))
 
 
 def test_pixels_are_counted():

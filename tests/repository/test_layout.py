@@ -45,7 +45,7 @@ FRAMEWORKS = {
         *("impl_torch", "audit", "parity.adapters", "ddpm_study.pairs", "ddpm_study.metrics"),
         *("ddpm_study.timing", "bench.peers"),
         # On demand:
-        *("implementations", "parity.atlas", "ddpm_study.time_estimate", "ddpm_cli.convert"),
+        *("implementations", "parity.atlas", "ddpm_study.run.time_estimate", "ddpm_cli.convert"),
     ),
     "jittor": (
         *("impl_jittor", "jittor_env", "audit", "parity.adapters", "ddpm_study.pairs"),

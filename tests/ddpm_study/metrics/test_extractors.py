@@ -65,7 +65,7 @@ def test_only_the_network_of_the_paper_gives_a_plain_fid():
 
 @pytest.mark.parametrize("shape", [(4, 3, 28, 28), (4, 1, 32, 32)])
 def test_images_that_it_cannot_see_are_refused(shape):
-    with pytest.raises(InputError, match=r"sees grey images of 1 x 28 x 28, and these are"):
+    with pytest.raises(InputError, match=r"takes grey images of 1 x 28 x 28, and these are"):
         features(np.zeros(shape, np.uint8), choose("digits"))
 
 

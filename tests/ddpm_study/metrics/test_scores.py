@@ -11,11 +11,11 @@ from torchmetrics.image.inception import InceptionScore
 
 from ddpm.errors import InputError
 from ddpm_study.metrics import Features, score
-from ddpm_study.metrics.extractors import Extractor
+from ddpm_study.metrics.feature_extraction import Extractor
 from ddpm_study.metrics.fid import Gaussian, frechet_distance
 from ddpm_study.metrics.inception_score import inception_score
 from ddpm_study.metrics.intervals import LEAST, extrapolated, interval
-from ddpm_study.metrics.kid import AsTheyAre, kid
+from ddpm_study.metrics.kid import PassThrough, kid
 from ddpm_study.metrics.precision_recall import precision_recall
 
 RANDOM = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def test_of_one_dimension_it_is_the_distance_of_means_and_deviations():
 
 def test_it_is_the_one_of_torchmetrics():
     fake, real = RANDOM.standard_normal((300, 8)), RANDOM.standard_normal((400, 8)) * 1.5 + 0.2
-    metric = FrechetInceptionDistance(AsTheyAre(8)).set_dtype(torch.float64)
+    metric = FrechetInceptionDistance(PassThrough(8)).set_dtype(torch.float64)
     metric.update(torch.from_numpy(real), real=True)
     metric.update(torch.from_numpy(fake), real=False)
     ours = frechet_distance(Gaussian.of(fake), Gaussian.of(real))
@@ -73,7 +73,7 @@ def test_inception_score_of_what_tells_nothing_apart_is_one():
 def test_inception_score_is_the_one_of_torchmetrics():
     logits = RANDOM.standard_normal((200, 7)) * 3
     with pytest.warns(UserWarning, match="Inception"):
-        metric = InceptionScore(AsTheyAre(7), splits=1)
+        metric = InceptionScore(PassThrough(7), splits=1)
     metric.update(torch.from_numpy(logits))
     with pytest.warns(UserWarning, match="degrees of freedom"):  # of the spread of one split
         expected = float(metric.compute()[0])

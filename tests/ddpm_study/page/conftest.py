@@ -1,4 +1,4 @@
-"""A run's folder as `ddpm reproduce` leaves it, made in a moment of numbers that are known."""
+"""A run's folder as `ddpm reproduce` leaves it, made quickly from known numbers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from ddpm.config import preset
 from ddpm.runlog import RunLog
 from ddpm.sampling import SamplingOutcome
-from ddpm_study.records import Record, RunFolder, RunManifest
-from ddpm_study.sizes import SIZES
+from ddpm_study.run.plan import NAMES
+from ddpm_study.run.records import Record, RunFolder, RunManifest
+from ddpm_study.run.sizes import SIZES
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.verdict import Verdict
@@ -38,7 +39,17 @@ def harness_report(*, fault: bool = False) -> Report:
     )
 
 
-def gap(quantity: str, *, is_rounding: bool = True) -> dict[str, Any]:
+def schedule_report(*, fault: bool = False) -> Report:
+    error, verdict = 4.5, Verdict.WITHIN_NOISE
+    if fault:
+        error, verdict = 9e9, Verdict.SEMANTIC_DIFFERENCE
+    table = Finding(
+        path="", phase="schedule", tensor="alpha_bar", verdict=verdict, error=error, noise=800.0
+    )
+    return Report(pair="schedule", findings=(table,))
+
+
+def discrepancy(quantity: str, *, is_rounding: bool = True) -> dict[str, Any]:
     float64 = 2e-14 if is_rounding else 3e-6
     return {
         "quantity": quantity,
@@ -49,16 +60,26 @@ def gap(quantity: str, *, is_rounding: bool = True) -> dict[str, Any]:
 
 
 def pixels(equal: float) -> dict[str, Any]:
-    return {"equal": equal, "within_one": 1.0, "largest": 1, "images": 9, "gap": 3e-6}
+    return {
+        "equal": equal,
+        "within_one": 1.0,
+        "largest": 1,
+        "images": 9,
+        "relative_difference": 3e-6,
+    }
 
 
-def score(title: str, side: str, fid: float) -> dict[str, Any]:
+def score(title: str, framework: str, fid: float) -> dict[str, Any]:
     return {
         "title": title,
-        "side": side,
+        "framework": framework,
+        "count": 500,
+        "real_count": 5000,
         "fid": fid,
         "fid_interval": [fid - 1, fid + 1],
         "fid_infinity": fid - 2,
+        "fid_bias": 2.0,
+        "fid_bias_real": 0.25,
         "kid": 0.01,
         "inception_score": 5.0,
         "inception_score_interval": [4.5, 5.5],
@@ -78,46 +99,77 @@ def timed(title: str, median: float) -> dict[str, Any]:
 
 
 def make_run(
-    path: Path, *, fault: bool = False, skipped: tuple[str, ...] = (), ratio: float = 2.0
+    path: Path,
+    *,
+    fault: bool = False,
+    schedule_fault: bool = False,
+    no_gradient: int = 0,
+    skipped: tuple[str, ...] = (),
+    ratio: float = 2.0,
 ) -> Path:
-    """Write a run; `fault` makes both the harness and the probe find one."""
+    """Write a run.
+
+    Args:
+        path: of the folder.
+        fault: the harness and the comparison of precisions find one.
+        schedule_fault: the comparison of schedules finds one.
+        no_gradient: weights, of 144, that got no gradient.
+        skipped: stages.
+        ratio: of the times of a training step.
+    """
     folder = RunFolder(path)
     scale = asdict(SIZES["tiny"])
     config = preset("tiny").to_dict()
-    folder.write_head(RunManifest("tiny", "mnist", "abc", config, scale, list(skipped)))
+    folder.write_manifest(
+        RunManifest("tiny", "mnist", "abc", config, scale, list(NAMES), list(skipped))
+    )
     harness_report(fault=fault).save(path / "parity.json")
+    schedule_report(fault=schedule_fault).save(path / "schedule.json")
     results: dict[str, dict[str, Any]] = {
         "prepare": {"images": 100},
         "parity": {"report": "parity.json"},
         "schedule": {
+            "report": "schedule.json",
             "tables": [
                 {"table": "alpha_bar", "explained": 800.0, "torch": 3.0, "jittor": 4.5},
                 {"table": "beta", "explained": 8.0, "torch": 0.0, "jittor": 0.5},
-            ]
+            ],
         },
         "ensemble": {
             "steps": 20,
             "spread": np.geomspace(1e-7, 0.1, 20).tolist(),
-            "gap": np.geomspace(1e-7, 0.05, 20).tolist(),
+            "difference": np.geomspace(1e-7, 0.05, 20).tolist(),
             "horizon": 17,
             "limit": 0.01,
             "within": 0.9,
         },
-        "pixels": {"same": pixels(0.99984), "own": pixels(0.98)},
-        "probe": {
+        "pixels": {"same_weights": pixels(0.99984), "own_weights": pixels(0.98)},
+        "precision": {
             "steps": 20,
             "batch": 8,
-            "gaps": [gap("loss"), gap("weights", is_rounding=not fault)],
+            "agree": not fault and not no_gradient,
+            "discrepancies": [discrepancy("loss"), discrepancy("weights", is_rounding=not fault)],
+            "parameters": {
+                "compared": ["conv_out.weight"] * (140 - no_gradient),
+                "zero_gradient": ["key.bias"] * 4,
+                "no_gradient": ["conv_in.weight"] * no_gradient,
+            },
             "pixels": {"float64": pixels(1.0), "float32": pixels(0.9999)},
         },
         "seeds": {"framework": "torch", "runs": []},
         "scores": {
             "label": "FID-digits",
             "inception_label": "IS-digits",
-            "remarks": ["A difference below the scatter of seeds says nothing."],
-            "rows": [score("PyTorch", "torch", 10.88), score("Jittor", "jittor", 10.06)],
+            "unavailable": [],
+            "enough": 10_000,
+            "rows": [
+                score("PyTorch, own weights", "torch", 10.88),
+                score("Jittor, own weights", "jittor", 10.06),
+                score("Jittor, PyTorch's weights", "jittor", 10.88),
+                score("PyTorch, seed 1", "", 11.5),
+            ],
         },
-        "timing": {"subjects": [timed("training step", ratio), timed("sampling step", 1.0)]},
+        "timing": {"benchmarks": [timed("training step", ratio), timed("sampling step", 1.0)]},
     }
     random = np.random.default_rng(0)
     for side in SIDES:

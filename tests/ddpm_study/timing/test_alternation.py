@@ -1,4 +1,4 @@
-"""Order, ratios and failures, with sides whose times are known because they are made up."""
+"""Order, ratios and failures of processes whose times are made up."""
 
 import itertools
 import math
@@ -11,47 +11,47 @@ from ddpm_study.timing import MeasuringError, Ratio, TimedProcess, alternation
 from ddpm_study.timing.alternation import alternate
 
 
-class Made:
-    """A worker that takes as long as it is told and notes when it is asked."""
+class FakeProcess:
+    """A worker that returns given times and logs each call."""
 
     log: ClassVar[list] = []
     seconds: ClassVar[dict] = {}
     peaks: ClassVar = itertools.repeat(1000)
 
-    def __init__(self, name, side):
+    def __init__(self, name, process):
         self.name = name.split()[0]
 
     def measure(self):
-        Made.log.append(self.name)
-        return next(Made.seconds[self.name]), next(Made.peaks)
+        FakeProcess.log.append(self.name)
+        return next(FakeProcess.seconds[self.name]), next(FakeProcess.peaks)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        Made.log.append(f"{self.name} closed")
+        FakeProcess.log.append(f"{self.name} closed")
 
 
 @pytest.fixture
-def made(monkeypatch):
-    monkeypatch.setattr(alternation, "Worker", Made)
-    Made.log, Made.peaks = [], itertools.repeat(1000)
-    return Made
+def fake_process(monkeypatch):
+    monkeypatch.setattr(alternation, "RunningProcess", FakeProcess)
+    FakeProcess.log, FakeProcess.peaks = [], itertools.repeat(1000)
+    return FakeProcess
 
 
-def test_sides_take_turns_and_none_is_always_first(made):
-    made.seconds = {"a": iter([9, 1, 2, 3]), "b": iter([9, 2, 4, 9])}
+def test_processes_take_turns_and_none_is_always_first(fake_process):
+    fake_process.seconds = {"a": iter([9, 1, 2, 3]), "b": iter([9, 2, 4, 9])}
     timing = alternate({"a": TimedProcess("x"), "b": TimedProcess("x")}, rounds=3, warmup=1)
-    assert made.log[:8] == ["b", "a", "a", "b", "b", "a", "a", "b"]
-    assert sorted(made.log[8:]) == ["a closed", "b closed"]
+    assert fake_process.log[:8] == ["b", "a", "a", "b", "b", "a", "a", "b"]
+    assert sorted(fake_process.log[8:]) == ["a closed", "b closed"]
     assert timing.seconds == {"a": [1, 2, 3], "b": [2, 4, 9]}
     assert timing.ratio("b", "a").median == 2
     assert timing.median("b") == 4
     assert timing.peak_memory == {"a": 1000, "b": 1000}
 
 
-def test_memory_grows_from_the_first_counted_round(made):
-    made.seconds, made.peaks = {"a": itertools.repeat(1)}, iter([5, 60, 70, 95])
+def test_memory_grows_from_the_first_counted_round(fake_process):
+    fake_process.seconds, fake_process.peaks = {"a": itertools.repeat(1)}, iter([5, 60, 70, 95])
     timing = alternate({"a": TimedProcess("x")}, rounds=3, warmup=1)
     assert timing.memory_growth == {"a": 35}
     assert timing.peak_memory == {"a": 95}
@@ -83,24 +83,24 @@ def test_what_is_no_pair_is_refused():
         Ratio.of([1.0, 2.0], [1.0])
 
 
-def works(subject, options):
-    """A workload for the tests below: counts, raises or dies as told."""
+def workload(benchmark, options):
+    """Return a work item that does nothing, raises or dies."""
     import os
 
     print("a library prints what it likes")
 
-    def unit():
-        if subject == "raises":
+    def item():
+        if benchmark == "raises":
             raise ValueError("two\nlines")
-        if subject == "dies":
+        if benchmark == "dies":
             os._exit(7)
 
-    if subject == "broken":
+    if benchmark == "broken":
         raise RuntimeError("no such thing")
-    return unit
+    return item
 
 
-HERE = "tests.ddpm_study.timing.test_alternation:works"
+HERE = "tests.ddpm_study.timing.test_alternation:workload"
 
 
 def test_a_process_of_its_own_is_measured():
@@ -111,13 +111,13 @@ def test_a_process_of_its_own_is_measured():
 
 
 @pytest.mark.parametrize(
-    ("subject", "line"),
+    ("name", "line"),
     [
         ("raises", r"^a \(raises\) cannot be measured: ValueError: two lines$"),
-        ("dies", r"^the process that measures a \(dies\) died with status 7$"),
+        ("dies", r"^the process that measures a \(dies\) died \(exit status 7\)$"),
         ("broken", r"^a \(broken\) cannot be measured: RuntimeError: no such thing$"),
     ],
 )
-def test_a_side_that_fails_is_one_line(subject, line):
+def test_a_process_that_fails_is_one_line(name, line):
     with pytest.raises(MeasuringError, match=line):
-        alternate({"a": TimedProcess(subject, {}, HERE)}, rounds=1, warmup=0)
+        alternate({"a": TimedProcess(name, {}, HERE)}, rounds=1, warmup=0)

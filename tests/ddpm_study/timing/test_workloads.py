@@ -1,4 +1,4 @@
-"""Each unit does what its name says, on both sides: seen on the trainer that it works on."""
+"""Each work item does what its name says, in both frameworks, as its trainer shows."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ def framework(request):
     return request.param
 
 
-@pytest.mark.parametrize("subject", ["training_step", "sampling_step", "forward", "optimizer"])
-def test_a_unit_can_be_repeated(framework, subject):
-    unit = workloads.make(subject, options(framework))
+@pytest.mark.parametrize("name", ["training_step", "sampling_step", "forward", "optimizer"])
+def test_a_work_item_can_be_repeated(framework, name):
+    item = workloads.make(name, options(framework))
     for _ in range(5):  # a sampling chain ends after three and starts anew
-        unit()
+        item()
 
 
 def test_only_what_trains_changes_the_weights(framework, monkeypatch):
@@ -37,14 +37,14 @@ def test_only_what_trains_changes_the_weights(framework, monkeypatch):
 
     monkeypatch.setattr(workloads._Work, "__init__", keep)
     changed = {}
-    for subject in ("training_step", "forward", "backward", "sampling", "optimizer"):
-        unit = workloads.make(subject, options(framework))
+    for name in ("training_step", "forward", "backward", "sampling", "optimizer"):
+        item = workloads.make(name, options(framework))
         trainer = kept["trainer"]
         before = trainer.checkpoint(dataset="", epoch=0).weights
-        unit()
-        unit()
+        item()
+        item()
         after = trainer.checkpoint(dataset="", epoch=0).weights
-        changed[subject] = any(not np.array_equal(before[n], after[n]) for n in before)
+        changed[name] = any(not np.array_equal(before[n], after[n]) for n in before)
     assert changed == {
         "training_step": True,
         "forward": False,

@@ -2,60 +2,62 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.atlas.cases import draw
+from parity.atlas.backends import Backend
+from parity.atlas.cases import draw_inputs
 from parity.atlas.entry import Entry, real
-from parity.atlas.program import PREAMBLE, printed, program
-from parity.atlas.shrink import shrunk
-from parity.atlas.sides import Backend
+from parity.atlas.finding import OUTPUT, VALUE, ComparedTensor
+from parity.atlas.minimise import minimise_inputs
+from parity.atlas.program import PREAMBLE, build_program, run_program
 
+GRADIENT = ComparedTensor("gradient", "x")
 RELU = Entry(name="relu", torch="F.relu(x)", jittor="jt.nn.relu(x)", inputs={"x": real(2, 3)})
 
 
-def test_a_program_is_made_of_the_source_that_was_judged(reference: Backend) -> None:
+def test_a_program_contains_the_source_that_was_judged(reference: Backend) -> None:
     inputs = {"x": np.array([[-1.5, np.inf]])}
-    text = program(RELU, "torch", RELU.torch, inputs=inputs, place="output")
+    text = build_program(RELU, "torch", inputs=inputs, tensor=OUTPUT)
     assert text.splitlines()[:2] == ["x = torch.tensor([[-1.5, np.inf]])", "result = F.relu(x)"]
-    assert printed(text, reference) == "[[ 0. inf]]"
-    other = program(RELU, "jittor", RELU.jittor, inputs=inputs, place="output")
+    assert run_program(text, reference) == "[[ 0. inf]]"
+    other = build_program(RELU, "jittor", inputs=inputs, tensor=OUTPUT)
     assert other.splitlines()[:2] == ["x = jt.array([[-1.5, np.inf]])", "result = jt.nn.relu(x)"]
 
 
-def test_a_gradients_program_weighs_as_the_judge_does(reference: Backend) -> None:
+def test_a_program_weights_the_outputs_as_the_judge_does(reference: Backend) -> None:
     inputs = {"x": np.array([2.0, -1.0, 3.0])}
-    text = program(RELU, "torch", RELU.torch, inputs=inputs, place="gradient of x")
-    judged = reference.run(RELU.torch, inputs, "float32", gradient=True).values["gradient of x"]
-    assert printed(text, reference) == str(judged)
+    text = build_program(RELU, "torch", inputs=inputs, tensor=GRADIENT)
+    expected = reference.run(RELU.torch, inputs, "float32", gradient=True).arrays[GRADIENT]
+    assert run_program(text, reference) == str(expected)
 
 
-def test_a_program_says_how_it_ends(reference: Backend) -> None:
+def test_the_output_includes_an_exception(reference: Backend) -> None:
     entry = Entry(name="out", torch="torch.ones(2)[5]", jittor="", kind="rule")
-    text = program(entry, "torch", entry.torch, inputs={}, place="value")
-    assert printed(text, reference).startswith("IndexError: index 5 is out of bounds")
+    text = build_program(entry, "torch", inputs={}, tensor=VALUE)
+    assert run_program(text, reference).startswith("IndexError: index 5 is out of bounds")
 
 
-def test_what_is_shown_stands_alone() -> None:
-    text = program(RELU, "torch", RELU.torch, inputs=draw(RELU, "empty"), place="output")
+def test_a_program_runs_alone() -> None:
+    text = build_program(RELU, "torch", inputs=draw_inputs(RELU, "empty"), tensor=OUTPUT)
     names: dict[str, object] = {}
     exec(PREAMBLE.split("import jittor_env")[0] + text, names)
 
 
-def test_an_input_is_cut_down_to_what_matters() -> None:
+def test_inputs_are_reduced_to_the_failing_element() -> None:
     x = np.zeros((4, 6))
     x[2, 3] = 9
-    tries = []
+    trials = []
 
-    def still(inputs: dict[str, np.ndarray]) -> bool:
-        tries.append(inputs)
+    def reproduces(inputs: dict[str, np.ndarray]) -> bool:
+        trials.append(inputs)
         return bool((inputs["x"] == 9).any())
 
-    assert shrunk({"x": x, "y": np.zeros(6)}, still)["x"].tolist() == [[9.0]]
-    assert len(tries) <= 40
+    assert minimise_inputs({"x": x, "y": np.zeros(6)}, reproduces)["x"].tolist() == [[9.0]]
+    assert len(trials) <= 40
 
 
 def test_arrays_that_share_a_length_are_cut_together() -> None:
-    def still(inputs: dict[str, np.ndarray]) -> bool:
+    def reproduces(inputs: dict[str, np.ndarray]) -> bool:
         return inputs["x"].shape[0] == inputs["t"].shape[0]
 
-    small = shrunk({"x": np.ones((5, 3)), "t": np.ones(5)}, still)
+    small = minimise_inputs({"x": np.ones((5, 3)), "t": np.ones(5)}, reproduces)
     assert small["x"].shape == (1, 1)
     assert small["t"].shape == (1,)

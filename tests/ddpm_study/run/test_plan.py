@@ -9,11 +9,11 @@ import pytest
 from ddpm.config import preset
 from ddpm.data.image_set import ImageSet
 from ddpm.errors import InputError
-from ddpm_study import plan
-from ddpm_study.records import Record, RunFolder
-from ddpm_study.sizes import SIZES
-from ddpm_study.stage import Context, Stage
-from ddpm_study.time_estimate import TimeEstimate
+from ddpm_study.run import plan
+from ddpm_study.run.records import Record, RunFolder
+from ddpm_study.run.sizes import SIZES
+from ddpm_study.run.stage import Context, Stage
+from ddpm_study.run.time_estimate import TimeEstimate
 
 
 @pytest.fixture
@@ -163,6 +163,6 @@ def test_to_do_a_stage_again_forgets_what_was_built_on_it(context, monkeypatch):
     done(context, "a", "b", "c")
     for name in "abc":
         (context.folder.path / f"{name}.txt").write_text(name)
-    plan.forget(context, ["a"])
+    plan.discard(context, ["a"])
     assert names(plan.make(context)) == ["a", "c"]
     assert [path.name for path in context.folder.path.glob("*.txt")] == ["b.txt"]

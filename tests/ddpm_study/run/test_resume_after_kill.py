@@ -1,4 +1,4 @@
-"""A run killed with SIGKILL in the midst of its stages ends in the records of an unbroken one."""
+"""A run that is killed again and again ends with the records of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 
 from ddpm.checkpoint import Checkpoint
 from ddpm.data.image_set import ImageSet, prepare
-from ddpm_study.plan import NAMES
-from ddpm_study.records import RunFolder
+from ddpm_study.run.plan import NAMES
+from ddpm_study.run.records import RunFolder
 
 # Runs at the start of every process of a run: kills the group of the first of them at the n-th
 # call, in one process, of a function whose arguments contain a word.
@@ -26,42 +26,42 @@ target, word, number = os.environ["DYING"].split("|")
 module, _, name = target.partition(":")
 number, leader = int(number), int(os.environ.setdefault("DYING_LEADER", str(os.getpid())))
 
-def plant(owner):
+def inject(owner):
     *path, last = name.split(".")
     for part in path:
         owner = getattr(owner, part)
     plain = getattr(owner, last)
 
-    def dying(*given, **named):
+    def dying(*args, **kwargs):
         global number
-        number -= word in repr(given)
+        number -= word in repr(args)
         if number == 0:
             os.killpg(leader, signal.SIGKILL)
             signal.pause()  # a process of another group ends with the first
-        return plain(*given, **named)
+        return plain(*args, **kwargs)
 
     setattr(owner, last, dying)
 
-class Planting(importlib.abc.MetaPathFinder):
+class Injecting(importlib.abc.MetaPathFinder):
     def find_spec(self, fullname, path, target=None):
         if fullname != module:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         execute = spec.loader.exec_module
-        spec.loader.exec_module = lambda made: (execute(made), plant(made))
+        spec.loader.exec_module = lambda made: (execute(made), inject(made))
         return spec
 
 if module in sys.modules:
-    plant(sys.modules[module])
+    inject(sys.modules[module])
 else:
-    sys.meta_path.insert(0, Planting())
+    sys.meta_path.insert(0, Injecting())
 """
 PROGRAM = "from ddpm_cli import main\nmain()\n"
 SIZES = (
     *("--epochs", "2", "--batch-size", "8", "--num-samples", "4", "--T", "5"),
     *("--scale", "sample_batch=2", "--scale", "seeds=2", "--scale", "ensemble_steps=4"),
-    *("--scale", "exact_images=1", "--scale", "probe_steps=2", "--scale", "probe_batch=2"),
+    *("--scale", "exact_images=1", "--scale", "precision_steps=4", "--scale", "precision_batch=2"),
     *("--scale", "rounds=1"),
 )
 # Where a run dies, each time later than before: what is called, with which word in it, how often.
@@ -80,10 +80,10 @@ MOMENTS = {
         "jittor-from-torch/parts/part_0001",
         1,
     ),
-    "in a step of the probe": ("impl_jittor.train:Trainer.train_step", "", 1),
+    "in a training step in float64": ("impl_jittor.train:Trainer.train_step", "", 1),
     "in a training from another seed": ("impl_torch.train:Trainer.train_step", "", 9),
     "while a record is moved to its place": ("os:replace", "records/scores", 1),
-    "while times are measured": ("ddpm_study.timing.process:Worker.measure", "", 5),
+    "while times are measured": ("ddpm_study.timing.process:RunningProcess.measure", "", 5),
 }
 
 
@@ -91,10 +91,10 @@ def reproduce(out: Path, data: Path, moment: tuple[str, str, int] | None = None)
     """Run the program in a process group of its own; return its exit status."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if moment is not None:
-        planted = data.parent / "planted"
-        planted.mkdir(exist_ok=True)
-        (planted / "sitecustomize.py").write_text(DYING)
-        found = [str(planted), *filter(None, [os.environ.get("PYTHONPATH")])]
+        injected = data.parent / "injected"
+        injected.mkdir(exist_ok=True)
+        (injected / "sitecustomize.py").write_text(DYING)
+        found = [str(injected), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment |= {"PYTHONPATH": os.pathsep.join(found), "DYING": "|".join(map(str, moment))}
     words = [sys.executable, "-c", PROGRAM, "reproduce", "--data", str(data), *SIZES]
     run = subprocess.run(
@@ -131,24 +131,24 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def require_same(broken: Path, whole: Path) -> None:
+def require_same(broken: Path, unbroken: Path) -> None:
     """Compare all that a run leaves but what time decides."""
     for stage in (stage for stage in NAMES if stage != "timing"):
-        one, other = (RunFolder(path).result(stage) for path in (broken, whole))
+        one, other = (RunFolder(path).result(stage) for path in (broken, unbroken))
         assert settled(one) == settled(other), stage
-    first, second = (json.loads((path / "parity.json").read_text()) for path in (broken, whole))
+    first, second = (json.loads((path / "parity.json").read_text()) for path in (broken, unbroken))
     assert settled(first) == settled(second)
-    ours, theirs = arrays(broken), arrays(whole)
-    assert len(ours) > 100
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if not np.array_equal(ours[name], theirs[name])] == []
+    first_arrays, second_arrays = arrays(broken), arrays(unbroken)
+    assert len(first_arrays) > 100
+    assert first_arrays.keys() == second_arrays.keys()
+    assert [n for n, a in first_arrays.items() if not np.array_equal(a, second_arrays[n])] == []
 
 
 @pytest.mark.slow
 def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path: Path) -> None:
     digits, data = prepare("mnist"), tmp_path / "digits.npz"
     ImageSet(digits.images[::80], digits.labels[::80], digits.classes).save(data)
-    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    broken, unbroken = tmp_path / "broken", tmp_path / "unbroken"
     done: set[str] = set()
     for name, moment in MOMENTS.items():
         assert reproduce(broken, data, moment) == -signal.SIGKILL, name
@@ -156,7 +156,7 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path: Path) ->
         assert done <= now, f"{name}: {done - now} were lost"
         done = now
     assert "timing" not in done
-    assert reproduce(broken, data) == reproduce(whole, data) == 0
-    require_same(broken, whole)
+    assert reproduce(broken, data) == reproduce(unbroken, data) == 0
+    require_same(broken, unbroken)
     left = [path.name for path in broken.rglob("*") if path.name.startswith((".", "part"))]
     assert left == []

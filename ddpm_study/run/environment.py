@@ -1,4 +1,4 @@
-"""What the figures of a run depend on: versions, threads, processor."""
+"""The environment that the figures of a run depend on: versions, threads, processor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PACKAGES = ("ddpm-parity", "torch", "jittor", "numpy", "torchmetrics")
 
 
 def environment() -> dict[str, str]:
-    """Return names and values for people; nothing that tells whose machine it is."""
+    """Return names and values for a reader; nothing that identifies the machine or its owner."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
@@ -23,7 +23,7 @@ def environment() -> dict[str, str]:
 
 
 def version(package: str) -> str:
-    """Return the version of a package, or that it is not installed."""
+    """Return the version of a package, or `not installed`."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ddpm.errors import InputError
-from ddpm_study import parallel as module
-from ddpm_study.parallel import run_in_parallel
+from ddpm_study.run import parallel as module
+from ddpm_study.run.parallel import run_in_parallel
 from jittor_env.errors import JittorEnvError
 
 PATIENCE = 60
@@ -64,7 +64,7 @@ def test_results_come_in_the_order_of_the_jobs_from_other_processes(two_cores):
 
 
 @pytest.mark.parametrize(("allowed", "each"), [("1", 1), ("6", 3), (None, 4), ("all", 4)])
-def test_lanes_share_what_the_user_allows(allowed, each, monkeypatch):
+def test_workers_share_what_the_user_allows(allowed, each, monkeypatch):
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if allowed is not None:
@@ -88,7 +88,7 @@ def test_jobs_run_at_the_same_time(two_cores, tmp_path):
 
 
 @pytest.mark.parametrize(("cores", "wanted"), [({0}, 3), ({0, 1}, 1), ({0, 1}, 0)])
-def test_a_single_lane_needs_no_other_process(cores, wanted, monkeypatch):
+def test_a_single_worker_needs_no_other_process(cores, wanted, monkeypatch):
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: cores)
     assert run_in_parallel([os.getpid] * 3, wanted) == [os.getpid()] * 3
 
@@ -100,7 +100,7 @@ def test_the_last_job_of_a_broken_run_has_the_threads_it_would_have_had(two_core
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_each_lane_has_a_line_for_its_bars_on_a_terminal(terminal, two_cores, monkeypatch):
+def test_each_worker_has_a_line_for_its_bars_on_a_terminal(terminal, two_cores, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     jobs = [partial(os.getenv, "TQDM_POSITION")] * 2
     assert run_in_parallel(jobs, 2) == (["0", "1"] if terminal else [None, None])
@@ -135,11 +135,11 @@ import sys
 from functools import partial
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from reproduction import side_by_side as module
-from test_side_by_side import wait_to_be_interrupted
+from ddpm_study.run import parallel as module
+from test_parallel import wait_to_be_interrupted
 module.os.sched_getaffinity = lambda _: {{0, 1}}
 try:
-    module.side_by_side([partial(wait_to_be_interrupted, Path({folder!r}))] * 2, 2)
+    module.run_in_parallel([partial(wait_to_be_interrupted, Path({folder!r}))] * 2, 2)
 except KeyboardInterrupt:
     sys.exit(130)
 """

@@ -1,6 +1,6 @@
-"""What a run leaves behind: one head, and one record for each stage that is done.
+"""The files of a run: one manifest, and one record for each stage that is done.
 
-Everything that people are shown later comes from these files and from the arrays beside them.
+The report page is made from these files and from the arrays beside them, and from nothing else.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from ddpm.config import RunConfig
 from ddpm.errors import InputError
 from safe_files import CannotWrite, make_folder, sweep, write_text
 
-SCHEMA = "ddpm-run/2"
+SCHEMA = "ddpm-run/3"
 
 
 @dataclass(frozen=True)
 class RunManifest:
-    """What a run is about.
+    """The identity of a run: its data, its options and its stages.
 
     Attributes:
-        preset: the name that it was started by.
-        dataset: the name of the set.
+        preset: name of the preset.
+        dataset: name of the image set.
         images: digest of the set's pixels.
-        config: every option that decides its numbers.
-        scale: how much of everything, as `ddpm_study.sizes.Sizes` says.
-        skipped: names of stages that were left out on purpose.
+        config: every option that decides the run's numbers.
+        scale: sizes of the run, the fields of `ddpm_study.run.sizes.Sizes`.
+        stages: names of all stages, in order.
+        skipped: names of the stages that were left out on purpose.
     """
 
     preset: str
@@ -41,6 +42,7 @@ class RunManifest:
     images: str
     config: dict[str, Any]
     scale: dict[str, Any]
+    stages: list[str]
     skipped: list[str] = field(default_factory=list)
 
     @property
@@ -51,14 +53,14 @@ class RunManifest:
 
 @dataclass(frozen=True)
 class Record:
-    """One stage that is done.
+    """The record of a stage that is done.
 
     Attributes:
         stage: its name.
-        finished: when, ISO 8601 with the zone.
-        seconds: wall time that it took, the last time that it was begun.
-        environment: versions, threads and processor, as they were then.
-        result: what it found, plain JSON values.
+        finished: when, ISO 8601 with the time zone.
+        seconds: wall time, counted from the last time that the stage was started.
+        environment: versions, threads and processor at that time.
+        result: the stage's result, plain JSON values.
     """
 
     stage: str
@@ -75,23 +77,21 @@ class RunFolder:
         self.path = path
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep every other process out of the folder, and clear away what killed ones left.
-
-        The system lets go when this process dies.
+    def locked(self) -> Iterator[None]:
+        """Keep every other process out of the folder, and remove temporary files of killed ones.
 
         Raises:
-            InputError: another one is at work there.
+            InputError: another run is active in the folder.
             CannotWrite: the folder cannot be written.
         """
         make_folder(self.path)
         path = self.path / "run.lock"
         try:
-            file = path.open("a")
+            file = path.open("w")
         except OSError as error:
             raise CannotWrite.because(path, error) from error
         with file:
-            try:  # a POSIX lock: forks do not inherit it, and cannot keep it after their parent
+            try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(
@@ -103,25 +103,26 @@ class RunFolder:
             sweep(self.path)
             yield
 
-    def head(self) -> RunManifest | None:
-        """Return what the run is about, or None where there is no run.
+    def manifest(self) -> RunManifest | None:
+        """Return the run's manifest, or None where there is no run.
 
         Raises:
             InputError: the file is damaged, or of another schema.
         """
-        values = _read(self.path / "run.json")
-        return None if values is None else _build(RunManifest, values, self.path / "run.json")
+        path = self.path / "run.json"
+        values = _read(path)
+        return None if values is None else _build(RunManifest, values, path)
 
-    def write_head(self, head: RunManifest) -> None:
-        """Write what the run is about.
+    def write_manifest(self, manifest: RunManifest) -> None:
+        """Write the run's manifest.
 
         Raises:
             CannotWrite: it cannot be written.
         """
-        _write(self.path / "run.json", asdict(head))
+        _write(self.path / "run.json", asdict(manifest))
 
     def record(self, stage: str) -> Record | None:
-        """Return a stage's record, or None where it is not done.
+        """Return a stage's record, or None where the stage is not done.
 
         Raises:
             InputError: the file is damaged, or of another schema.
@@ -130,22 +131,22 @@ class RunFolder:
         return None if values is None else _build(Record, values, self._record(stage))
 
     def write_record(self, record: Record) -> None:
-        """Write a stage's record: from then on it is done.
+        """Write a stage's record, which marks the stage as done.
 
         Raises:
             CannotWrite: it cannot be written.
         """
         _write(self._record(record.stage), asdict(record))
 
-    def forget(self, stage: str) -> None:
-        """Remove a stage's record: it is not done any more."""
+    def remove_record(self, stage: str) -> None:
+        """Remove a stage's record, so that the stage is not done any more."""
         self._record(stage).unlink(missing_ok=True)
 
     def result(self, stage: str) -> dict[str, Any]:
-        """Return what a stage found.
+        """Return a stage's result.
 
         Raises:
-            InputError: it is not done.
+            InputError: the stage is not done.
         """
         record = self.record(stage)
         if record is None:
@@ -165,7 +166,7 @@ def _write(path: Path, values: dict[str, Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON values: NumPy's numbers as Python's, what is not finite as null."""
+    """Return JSON values: NumPy's numbers become Python's, NaN and infinity become null."""
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -176,7 +177,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Values(dict[str, Any]):
-    """An object of a record; what it lacks is told with the record's name."""
+    """An object of a record; a missing key raises an error that names the record."""
 
     path: Path
 
@@ -187,13 +188,13 @@ class _Values(dict[str, Any]):
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    def named(values: dict[str, Any]) -> _Values:
-        known = _Values(values)
-        known.path = path
-        return known
+    def with_path(values: dict[str, Any]) -> _Values:
+        checked = _Values(values)
+        checked.path = path
+        return checked
 
     try:
-        values = json.loads(path.read_text(encoding="utf-8"), object_hook=named)
+        values = json.loads(path.read_text(encoding="utf-8"), object_hook=with_path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ddpm.errors import InputError
-from ddpm_study.sizes import SIZES
+from ddpm_study.run.sizes import SIZES
 
 
 def test_what_is_not_named_stays():
@@ -21,7 +21,7 @@ def test_what_is_not_named_stays():
         ("rounds", "'rounds' is no size: write rounds=NUMBER"),
         ("rounds=many", "'rounds=many' is no size"),
         ("rounds=0", "rounds = 0 cannot be used: it must be a whole number of at least 1"),
-        ("probe_steps=1", "probe_steps = 1 cannot be used: .* of at least 2"),
+        ("precision_steps=1", "precision_steps = 1 cannot be used: .* of at least 2"),
         ("seeds=-1", "seeds = -1 cannot be used: it must be a whole number of at least 0"),
     ],
 )

@@ -9,33 +9,34 @@ import pytest
 
 from ddpm.config import preset
 from ddpm.errors import InputError
-from ddpm_study.records import Record, RunFolder, RunManifest
+from ddpm_study.run.records import Record, RunFolder, RunManifest
 from safe_files import CannotWrite
 
 
-def head():
-    return RunManifest("tiny", "mnist", "abc", preset("tiny").to_dict(), {"epochs": 2}, ["seeds"])
+def manifest():
+    config = preset("tiny").to_dict()
+    return RunManifest("tiny", "mnist", "abc", config, {"epochs": 2}, ["prepare"], ["seeds"])
 
 
 def record(**result):
-    return Record("probe", "2026-01-01T00:00:00+00:00", 1.5, {"torch": "2"}, result)
+    return Record("pixels", "2026-01-01T00:00:00+00:00", 1.5, {"torch": "2"}, result)
 
 
 def test_what_was_written_is_read(tmp_path):
     folder = RunFolder(tmp_path)
-    assert folder.head() is None
-    assert folder.record("probe") is None
-    folder.write_head(head())
+    assert folder.manifest() is None
+    assert folder.record("pixels") is None
+    folder.write_manifest(manifest())
     folder.write_record(record(gap=np.float64(0.5), shape=(1, 2)))
-    assert folder.head() == head()
-    assert folder.record("probe") == record(gap=0.5, shape=[1, 2])
-    assert folder.result("probe") == {"gap": 0.5, "shape": [1, 2]}
+    assert folder.manifest() == manifest()
+    assert folder.record("pixels") == record(gap=0.5, shape=[1, 2])
+    assert folder.result("pixels") == {"gap": 0.5, "shape": [1, 2]}
 
 
 def test_what_is_no_number_is_null_and_the_file_stays_json(tmp_path):
     folder = RunFolder(tmp_path)
     folder.write_record(record(gap=float("nan"), other=[np.inf]))
-    assert json.loads((tmp_path / "records" / "probe.json").read_text())["result"] == {
+    assert json.loads((tmp_path / "records" / "pixels.json").read_text())["result"] == {
         "gap": None,
         "other": [None],
     }
@@ -44,10 +45,10 @@ def test_what_is_no_number_is_null_and_the_file_stays_json(tmp_path):
 def test_a_forgotten_stage_is_not_done(tmp_path):
     folder = RunFolder(tmp_path)
     folder.write_record(record())
-    folder.forget("probe")
-    folder.forget("probe")
-    with pytest.raises(InputError, match=r"no record of the stage 'probe'; run .* --only probe"):
-        folder.result("probe")
+    folder.remove_record("pixels")
+    folder.remove_record("pixels")
+    with pytest.raises(InputError, match=r"no record of the stage 'pixels'; run .* --only pixels"):
+        folder.result("pixels")
 
 
 @pytest.mark.parametrize(
@@ -56,15 +57,15 @@ def test_a_forgotten_stage_is_not_done(tmp_path):
         ("{", "cannot be read"),
         ("[]", "of schema None"),
         ('{"schema": "ddpm-reproduction/1", "agree": true}', "of schema 'ddpm-reproduction/1'"),
-        ('{"schema": "ddpm-run/2", "stage": "probe"}', "is not complete"),
+        ('{"schema": "ddpm-run/3", "stage": "pixels"}', "is not complete"),
     ],
 )
 def test_a_record_that_cannot_be_used_is_named(tmp_path, text, line):
-    path = tmp_path / "records" / "probe.json"
+    path = tmp_path / "records" / "pixels.json"
     path.parent.mkdir()
     path.write_text(text)
     with pytest.raises(InputError, match=line) as caught:
-        RunFolder(tmp_path).record("probe")
+        RunFolder(tmp_path).record("pixels")
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -72,8 +73,8 @@ def test_a_record_that_cannot_be_used_is_named(tmp_path, text, line):
 HOLD = """
 import sys
 from pathlib import Path
-from ddpm_study.records import RunFolder
-with RunFolder(Path(sys.argv[1])).alone():
+from ddpm_study.run.records import RunFolder
+with RunFolder(Path(sys.argv[1])).locked():
     print("alone", flush=True)
     sys.stdin.read()
 """
@@ -85,13 +86,13 @@ def test_a_folder_at_which_another_is_at_work_is_refused_until_that_one_dies(tmp
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"alone\n"
         with pytest.raises(InputError, match=r"another ddpm reproduce is at work in .*run"):
-            folder.alone().__enter__()
+            folder.locked().__enter__()
         other.kill()
-    with folder.alone():
+    with folder.locked():
         pass
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match="cannot be written"):
-        RunFolder(tmp_path / "file" / "run").alone().__enter__()
+        RunFolder(tmp_path / "file" / "run").locked().__enter__()

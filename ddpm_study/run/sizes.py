@@ -1,4 +1,4 @@
-"""How much of everything a run does, by preset: here alone time is traded for certainty."""
+"""Sizes of a run by preset: how many epochs, samples, seeds and rounds."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from dataclasses import dataclass, fields, replace
 
 from ddpm.errors import InputError
 
-# In the first step of all, only the last layer has a gradient: it alone would be compared.
-_LEAST = {"seeds": 0, "probe_steps": 2}
+# In the first step only the last layer has a gradient, the ones before it being zero.
+_LEAST = {"seeds": 0, "precision_steps": 2}
+FORMER_NAMES = {"probe_steps": "precision_steps", "probe_batch": "precision_batch"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """The size of a run.
+    """Sizes of a run.
 
     Attributes:
-        epochs: passes over the set, of every training.
-        samples: images that each sampling draws.
-        sample_batch: of them, how many at a time.
-        seeds: further trainings and samplings of PyTorch alone, each from a seed of its own, that
-            show how far scores scatter where nothing differs but the seed.
-        ensemble: runs on each side whose initial weights are moved by one ulp.
+        epochs: passes over the set in every training.
+        samples: images in each sampling.
+        sample_batch: images sampled at a time.
+        seeds: further trainings and samplings of PyTorch alone, each from its own seed; they show
+            how far scores scatter when only the seed differs.
+        ensemble: trainings of each framework from initial weights perturbed by one ulp.
         ensemble_steps: training steps of each of them.
-        exact_images: images sampled in float64 on both sides.
-        probe_steps: training steps in both precisions.
-        probe_batch: images in each of them: float64 has no fast convolution in Jittor.
-        rounds: alternated pairs of measurements of each subject.
+        exact_images: images that both frameworks sample in float64.
+        precision_steps: training steps that are done in both float32 and float64. Warm-up starts at
+            a learning rate of 0 and the last layers at zero, so that not every weight has a
+            gradient before the fourth step.
+        precision_batch: images in each of those steps; Jittor has no fast float64 convolution.
+        rounds: alternating pairs of time measurements.
     """
 
     epochs: int
@@ -36,8 +39,8 @@ class Sizes:
     ensemble: int
     ensemble_steps: int
     exact_images: int = 2
-    probe_steps: int = 20
-    probe_batch: int = 8
+    precision_steps: int = 20
+    precision_batch: int = 8
     rounds: int = 15
 
     def __post_init__(self) -> None:
@@ -50,10 +53,10 @@ class Sizes:
                 )
 
     def resized(self, sizes: Iterable[str]) -> Sizes:
-        """Return the same with other sizes, each written `name=number`.
+        """Return a copy with other sizes, each written `name=number`.
 
         Raises:
-            InputError: a name is none of the attributes, or a number is none or too small.
+            InputError: a name is not an attribute, or a number is not whole or too small.
         """
         return replace(self, **dict(map(_size, sizes)))
 
@@ -63,12 +66,13 @@ NAMES = tuple(field.name for field in fields(Sizes))
 
 def _size(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
+    name = FORMER_NAMES.get(name, name)
     if name not in NAMES:
         raise InputError(f"there is no size {name!r}: choose from {', '.join(NAMES)}")
     try:
         return name, int(number)
     except ValueError:
-        raise InputError(f"{text!r} is no size: write {name}=NUMBER, a whole one") from None
+        raise InputError(f"{text!r} is no size: write {name}=NUMBER, a whole number") from None
 
 
 SIZES = {
@@ -90,8 +94,8 @@ SIZES = {
         ensemble=1,
         ensemble_steps=4,
         exact_images=1,
-        probe_steps=2,
-        probe_batch=2,
+        precision_steps=4,
+        precision_batch=2,
         rounds=3,
     ),
 }

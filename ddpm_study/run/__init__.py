@@ -1,0 +1,1 @@
+"""A run of the study: its stages in order, their sizes and durations, and what it writes."""
