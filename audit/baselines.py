@@ -16,9 +16,9 @@ import torch
 from audit.case import MUTANTS, REWRITES, Mutant, Rewrite
 from audit.correct_pairs import PairBase
 from parity.base.numerics import Array
-from parity.compare.prepare import prepare
 from parity.errors import CannotCompare
 from parity.pair import Pair
+from parity.prepare import prepare
 from parity.trace.recorder import run_end_to_end
 
 # (reference in float64, reference, candidate) -> whether the rule lets one tensor pass

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from audit.case import Edit, Side
 from ddpm.config import DiffusionConfig, RunConfig, preset
-from ddpm_study.exact_schedule import conditioning, exact_tables
-from ddpm_study.pairs import Sampling, Training, pairs
+from ddpm_study.pairs import Sampling, Training, pairs, read_tables, schedule_tables
+from implementations import schedule
 from parity.base.numerics import Array, Precision
 from parity.compare.tables import Tables
 from parity.pair import Pair
 from parity.pair_check import compare
 from parity.report.report import Report
-from parity.test_schedule import TABLES
 from parity.trace.bound_model import randomize_constant_parameters
 from parity.trajectories.trajectory import Trajectory
 
@@ -89,30 +87,18 @@ class ScheduleBase:
     config: DiffusionConfig
 
     def edited(self, side: Side | None = None, edit: Edit | None = None) -> Tables:
-        """Return the tables of both sides, one of them edited."""
-        edits = {side: edit} if edit is not None else {}
-        return Tables(
-            name=self.name,
-            reference=lambda: _tables("torch", self.config, edits.get("torch")),
-            candidate=lambda: _tables("jittor", self.config, edits.get("jittor")),
-            exact=partial(_exact, self.config),
-        )
+        """Return both sides' tables, those of one side read from an edited schedule."""
+        tables = schedule_tables(self.name, self.config)
+        if edit is None or side is None:
+            return tables
+        build = partial(build_edited, partial(schedule, side, self.config), edit)
+        role = "reference" if side == "torch" else "candidate"
+        changes: dict[str, Any] = {role: lambda: read_tables(build())}
+        return replace(tables, **changes)
 
     def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
-        """Compare every table with its exact values; nothing in it is random."""
+        """Compare the tables of both sides, one of them edited; nothing in it is random."""
         return compare(self.edited(side, edit), seed=seed)
-
-
-def _tables(side: Side, config: DiffusionConfig, edit: Edit | None) -> dict[str, Array]:
-    build = import_module(f"impl_{side}.schedule").Schedule
-    schedule = build_edited(build, edit, config) if edit else build(config)
-    return {name: np.asarray(getattr(schedule, name)) for name in TABLES}
-
-
-def _exact(config: DiffusionConfig) -> dict[str, tuple[list[Any], float]]:
-    """Return the exact values of each table, and how many operations round on the way to one."""
-    exact = exact_tables(config)
-    return {name: (exact[name], conditioning(exact, name, config.schedule)) for name in TABLES}
 
 
 _PARTS = {pair.name: pair for pair in pairs()}
@@ -136,6 +122,8 @@ def two_copies(base: PairBase) -> PairBase:
 
 
 def _unet() -> Pair:
+    from importlib import import_module
+
     config = SMALL.unet
 
     def build(side: str) -> Any:

@@ -31,12 +31,12 @@ from audit.corrupted_candidates import (
 from audit.corruptions import CORRUPTIONS
 from audit.journal import Job
 from ddpm.config import DiffusionConfig
-from ddpm_study.pairs import pairs, trajectories
+from ddpm_study.exact_schedule import TABLES
+from ddpm_study.pairs import SCHEDULES, VARIANCES, pairs, trajectories
 from parity.compare.comparison import Judge, judge_comparison
 from parity.errors import CannotCompare, one_line
 from parity.pair import Pair
 from parity.report.wording import tensor_name
-from parity.test_schedule import TABLES
 from parity.trace.sites import Quantity, Scope, TensorSite
 from parity.trajectories.trajectory import Trajectory
 
@@ -102,10 +102,10 @@ def checks() -> Iterator[Check]:
         yield of_pair(pair)
     for trajectory in trajectories():
         yield from of_trajectory(trajectory)
-    for schedule in ("linear", "cosine"):
-        for variance in ("fixed_small", "fixed_large"):
-            values: dict[str, Any] = {"schedule": schedule, "variance": variance}
-            base = ScheduleBase(f"schedule, {schedule}, {variance}", DiffusionConfig(**values))
+    for schedule in SCHEDULES:
+        for variance in VARIANCES:
+            config = DiffusionConfig(schedule=schedule, variance=variance)
+            base = ScheduleBase(f"schedule, {schedule}, {variance}", config)
             yield Check(base, {name: table(name) for name in TABLES})
 
 

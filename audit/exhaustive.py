@@ -15,10 +15,10 @@ from audit.corruptions import CORRUPTIONS, Corrupt, changes
 from parity.base.numerics import Array, Precision
 from parity.base.rng import Perturbation, PerturbResult
 from parity.compare.comparison import Comparison, Judge, judge_comparison
-from parity.compare.prepare import prepare
 from parity.compare.side_runner import SideRunner
 from parity.pair import Pair
 from parity.pair_check import judge_pair
+from parity.prepare import prepare
 from parity.trace.sites import TensorSite
 from parity.trajectories.trajectory import Trajectory, judge_trajectory
 from parity.verdict import Judgement

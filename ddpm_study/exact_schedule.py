@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 import mpmath
 from mpmath import mpf
 
 from ddpm.config import DiffusionConfig
+
+# By the attribute names of `impl_torch.schedule.Schedule`.
+TABLES = (
+    "beta",
+    "alpha",
+    "alpha_bar",
+    "alpha_bar_previous",
+    "sqrt_alpha_bar",
+    "sqrt_one_minus_alpha_bar",
+    "posterior_variance",
+    "posterior_mean_x0",
+    "posterior_mean_xt",
+    "sigma",
+)
+# Decimal digits of the exact values; float64 has 16.
+DIGITS = 60
+
+
+@cache
+def exact_schedule(config: DiffusionConfig) -> dict[str, tuple[list[mpf], float]]:
+    """Return for each table its T exact values, and how many ulps rounding may cost."""
+    with mpmath.workdps(DIGITS):
+        exact = exact_tables(config)
+        return {name: (exact[name], conditioning(exact, name, config.schedule)) for name in TABLES}
 
 
 def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
@@ -16,7 +41,7 @@ def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
     Every table follows from the exact betas of the closed form, not from rounded ones.
 
     Returns:
-        table -> its T values, by the attribute names of `impl_torch.schedule.Schedule`.
+        name in `TABLES` -> its T values.
     """
     beta = _linear(config) if config.schedule == "linear" else _cosine(config)
     alpha = [1 - b for b in beta]

@@ -1,4 +1,4 @@
-"""The project's own pairs and courses: every mirrored part of the two DDPMs.
+"""The project's own pairs, trajectories and tables: every mirrored part of the two DDPMs.
 
 The only file of this package that knows `impl_torch`, `impl_jittor` and `ddpm`.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
-from ddpm.config import RunConfig, UNetConfig, preset
-from implementations import module, sampler, trainer, unet_class
+from ddpm.config import DiffusionConfig, RunConfig, UNetConfig, preset
+from ddpm_study.exact_schedule import TABLES, exact_schedule
+from implementations import module, sampler, schedule, trainer, unet_class
 from parity.base.numerics import Array, Precision
+from parity.compare.tables import Tables
 from parity.pair import Pair
 from parity.trajectories.processes import in_processes
 from parity.trajectories.trajectory import Trajectory
@@ -26,6 +28,8 @@ BATCH = 2
 ONE_STEPS, FREE_STEPS = 20, 100
 # Besides the preset's own: ten times less, ten times more.
 LEARNING_RATES, FEW_STEPS = (2e-4, 2e-2), 5
+SCHEDULES: tuple[Literal["linear", "cosine"], ...] = ("linear", "cosine")
+VARIANCES: tuple[Literal["fixed_small", "fixed_large"], ...] = ("fixed_small", "fixed_large")
 Inputs = Callable[[np.random.Generator], Mapping[str, Array]]
 
 
@@ -260,3 +264,29 @@ def process_trajectory(size: int) -> Trajectory:
         steps=SHARED_STEPS,
         free=SHARED_STEPS,
     )
+
+
+def schedule_tables(name: str, config: DiffusionConfig) -> Tables:
+    """Return the noise schedules of both implementations, beside exact arithmetic."""
+    return Tables(
+        name=name,
+        reference=lambda: read_tables(schedule("torch", config)),
+        candidate=lambda: read_tables(schedule("jittor", config)),
+        exact=partial(exact_schedule, config),
+    )
+
+
+def read_tables(built: Any) -> dict[str, Array]:
+    """Return the tables of a built schedule by name, float64 (T,)."""
+    return {name: np.asarray(getattr(built, name)) for name in TABLES}
+
+
+def tables() -> list[Tables]:
+    """Return the tables of every schedule that a configuration can name."""
+    return [
+        schedule_tables(
+            f"schedule, {form}, {variance}", DiffusionConfig(schedule=form, variance=variance)
+        )
+        for form in SCHEDULES
+        for variance in VARIANCES
+    ]

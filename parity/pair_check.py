@@ -8,11 +8,11 @@ import time
 from parity.base.memory import older_objects_left_alone
 from parity.compare.allowlist import require_used_entries
 from parity.compare.modules import PairRunner
-from parity.compare.prepare import prepare
 from parity.compare.tables import Tables, check_tables
 from parity.diagnose.hints import hint
 from parity.diagnose.localise import confirm, first_fault, segment
 from parity.pair import Pair
+from parity.prepare import prepare
 from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
 from parity.trace.sites import TensorSite

@@ -36,15 +36,18 @@ def load_pairs(name: str) -> list[Any]:
     wrong = next((value for value in found if not _is_pair(value)), None)
     if wrong is not None or not found:
         what = "nothing" if wrong is None else type(wrong).__name__
-        raise CannotCompare(f"{name} holds {what}, and a parity.Pair or parity.Course is needed")
+        raise CannotCompare(
+            f"{name} holds {what}, and a parity.Pair, Trajectory or Tables is needed"
+        )
     return found
 
 
 def _is_pair(value: object) -> bool:
+    from parity.compare.tables import Tables
     from parity.pair import Pair
     from parity.trajectories.trajectory import Trajectory
 
-    return isinstance(value, (Pair, Trajectory))
+    return isinstance(value, (Pair, Trajectory, Tables))
 
 
 def _import(module_name: str, name: str) -> Any:

@@ -25,6 +25,7 @@ def _subjects(config: pytest.Config) -> list[Any]:
     own = [pytest.param(subject, id=subject.name) for subject in own_pairs.pairs()]
     own += [pytest.param(subject, id=subject.name) for subject in own_pairs.trajectories()]
     own += [pytest.param(subject, id=subject.name) for subject in [own_pairs.process_trajectory(2)]]
+    own += [pytest.param(subject, id=subject.name) for subject in own_pairs.tables()]
     large: list[Any] = [*own_pairs.large_pairs(), *map(own_pairs.process_trajectory, (3, 4))]
     return own + [pytest.param(s, id=s.name, marks=pytest.mark.slow) for s in large]
 

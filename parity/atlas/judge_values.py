@@ -10,7 +10,7 @@ from parity.atlas.backends import Backend, describe_exception
 from parity.atlas.entry import Entry
 from parity.atlas.finding import VALUE, AtlasCause, Finding
 from parity.base.numerics import Array
-from parity.compare.initial_values import critical_value, kolmogorov_smirnov
+from parity.compare.distributions import critical_value, kolmogorov_smirnov
 from parity.verdict import Verdict, judge_distribution, judge_exact, other_constant
 
 

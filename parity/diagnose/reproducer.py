@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from parity.base.numerics import Array, Precision
-from parity.compare.prepare import prepare
 from parity.compare.side_runner import Values
 from parity.errors import CannotCompare
 from parity.pair import Pair
+from parity.prepare import prepare
 from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.report.text import where

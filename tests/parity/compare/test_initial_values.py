@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from parity.compare.initial_values import critical_value, kolmogorov_smirnov
+from parity.compare.distributions import critical_value, kolmogorov_smirnov
 from parity.verdict import INIT_SIGNIFICANCE
 
 

@@ -10,8 +10,8 @@ import torch
 
 from parity.base.numerics import distance
 from parity.compare.modules import PairRunner
-from parity.compare.prepare import prepare
 from parity.compare.side_runner import one_ulp
+from parity.prepare import prepare
 from parity.trace.recorder import list_calls, run_end_to_end, run_isolated
 from parity.trace.values import tensor_sites
 
