@@ -44,8 +44,8 @@ class Mutant:
         edit: injects it into a built side.
         paths: the reference's modules at any of which it must be found; empty for any module.
         phase: phase in which it must be found first.
-        tensor: beginning of the name of the first failing tensor; an optimizer's fault is in no
-            module, but in one kind of its state.
+        tensor: label of the first failing tensor, or the group of state that it is of: an
+            optimizer's fault is in no module, but in one group. Empty for any tensor.
         source: report of such a fault in the field.
         visible: whether it makes another function of a drawn configuration. A kernel mirrored on
             images of one pixel, or a larger beta_2 where that is what is configured, is no fault.
@@ -122,7 +122,7 @@ def mutant(
         path: module at which it must be found; several where it lies between them; None for any.
         phase: phase in which it must be found.
         source: report of such a fault, by side where they differ.
-        tensor: beginning of the tensor's name, where the path alone does not say enough.
+        tensor: label or group of the tensor, where the path alone does not say enough.
         visible: see `Mutant`.
         kind: class of fault; the name of the function's file unless given.
         into: the list that it is added to.

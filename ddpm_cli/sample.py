@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def command(
     _require_shape(checkpoint, shape)
     sizes = {"num_samples": num_samples, "batch_size": batch_size, "steps": steps}
     options = {**sizes, "sampler": sampler, "seed": seed}
-    checkpoint.config = checkpoint.config.with_(sample=options)
+    checkpoint = replace(checkpoint, config=checkpoint.config.with_(sample=options))
     _remove_old_samples(out / "fid", overwrite=overwrite)
     framework = framework or checkpoint.framework
     outcome = sampling.sample(

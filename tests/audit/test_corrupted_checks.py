@@ -27,8 +27,7 @@ from audit.corrupted_checks import (
 from audit.corruptions import CORRUPTIONS
 from ddpm_study.exact_schedule import TABLES
 from ddpm_study.pairs import large_pairs, pairs, tables, trajectories
-from parity.trace.sites import of_parameter
-from parity.trace.values import end_to_end as end_to_end_site
+from parity.trace.sites import TensorSite
 
 # Every kind of quantity that is compared, at the smallest sizes.
 SMALL = [
@@ -86,14 +85,13 @@ def test_every_single_tensor_is_looked_at(name: str) -> None:
 
 
 def test_an_explanation_that_explains_nothing_is_reported() -> None:
-    end_to_end = explained(
-        end_to_end_site(of_parameter("backward", "a.key.bias", "parameter_gradient"))
-    )
-    moment = explained(of_parameter("optimizer", "a.key.bias", "state", group="exp_avg"))
+    gradient = TensorSite("backward", "", "parameter_gradient", "bias", "a.key", scope="end_to_end")
+    state = TensorSite("optimizer", "a.key", "state", "bias", "a.key", group="ema", scope="step")
+    end_to_end, moment = explained(gradient), explained(state)
     assert {end_to_end, moment} == set(EXPLAINED)
-    assert not explained(of_parameter("backward", "key.bias", "parameter_gradient"))
-    assert not explained(of_parameter("optimizer", "a.key.weight", "state", group="exp_avg"))
-    assert not explained(of_parameter("optimizer", "a.monkey.bias", "state", group="exp_avg"))
+    assert not explained(gradient._replace(scope="isolated", path="a.key"))
+    assert not explained(state._replace(label="weight"))
+    assert not explained(state._replace(path="a.monkey", owner="a.monkey"))
     assert unused_explanations([]) == []
     used = {"set": "exhaustive", "explained": {end_to_end: 3}}
     assert unused_explanations([used]) == [moment]
