@@ -141,6 +141,26 @@ def test_hooks_and_modes_are_undone_after_an_error(run: Any) -> None:
     assert module.training
 
 
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(self.inner(x))
+
+
+def test_the_calls_of_one_module_are_told_apart() -> None:
+    pair = prepare(
+        Pair(
+            name="twice", reference=Twice, candidate=Twice,
+            inputs=lambda rng: {"x": rng.standard_normal((2, 3), np.float32)},
+        )
+    ).runner  # fmt: skip
+    calls = [(t.call, t.port) for t in teacher_of(pair).recorded if t.path == "inner"]
+    assert calls == [(0, "input"), (0, "output"), (1, "input"), (1, "output")]
+
+
 class TakesAList(nn.Module):
     """Takes the last tensor out of a list and returns it, by itself and inside a dict."""
 
@@ -155,9 +175,11 @@ class Around(nn.Module):
         self.inner = TakesAList()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        skips = [x * 2, x * 3]
+        kept = x * 2
+        skips = [kept, x * 3]
         results = self.inner(skips, scale=x)
         assert len(skips) == 1
+        assert skips[0] is kept
         return results["last"] + results["nested"][0] + skips[0]
 
 
