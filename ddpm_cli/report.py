@@ -43,9 +43,7 @@ def command(folder: Path, against: Path | None, audit: Path | None) -> None:
     compared, 2 if there is no run, or a record is missing, damaged or older.
     """
     if audit is not None:
-        FinishedRun.load(
-            folder
-        )  # refuses a folder that holds no run, before anything is written into it
+        FinishedRun.load(folder)  # refuses a folder without a run before anything is written
         write_text(folder / AUDIT, json.dumps(read_audit(audit), indent=1) + "\n")
     sys.exit(publish(RunFolder(folder), against))
 

@@ -19,6 +19,7 @@ from tests.repository.import_graph import (
     longest_chain,
     module_name,
     modules,
+    parse,
     reachable,
 )
 
@@ -64,7 +65,7 @@ TESTED_ELSEWHERE = {
     "parity/atlas/catalogue/*": "lists of entries; tests/parity/atlas/test_catalogue.py runs all",
     "parity/errors.py": "exception classes without behaviour; each is raised in another test",
 }
-DRAWER = re.compile(r"_?([a-z0-9]+_)*(utils?|helpers?|common|misc)\.py")
+VAGUE_NAME = re.compile(r"_?([a-z0-9]+_)*(utils?|helpers?|common|misc)\.py")
 
 EVERYTHING = graph(*ALLOWED)
 
@@ -158,7 +159,7 @@ def test_files_are_short() -> None:
 def test_functions_are_short() -> None:
     long = {}
     for path in python_files(*ALLOWED, "tests", "examples"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > LONGEST_FUNCTION:
@@ -175,4 +176,4 @@ def test_folders_are_small() -> None:
 
 
 def test_no_file_gathers_what_belongs_nowhere() -> None:
-    assert not [relative(p) for p in python_files(*ALLOWED) if DRAWER.fullmatch(p.name)]
+    assert not [relative(p) for p in python_files(*ALLOWED) if VAGUE_NAME.fullmatch(p.name)]
