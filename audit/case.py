@@ -12,8 +12,8 @@ from parity.trace.sites import Phase
 if TYPE_CHECKING:
     from audit.draws.configuration import Configuration
 
-Side = Literal["torch", "jittor"]
-BOTH: tuple[Side, Side] = ("torch", "jittor")
+Framework = Literal["torch", "jittor"]
+BOTH: tuple[Framework, Framework] = ("torch", "jittor")
 Edit = Callable[[Any], object]
 Condition = Callable[["Configuration"], bool]
 # A class of fault is well known, and no report of it was found.
@@ -27,7 +27,9 @@ class Base(Protocol):
     def name(self) -> str:
         """Its name in records."""
 
-    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
         """Compare both sides, one of them edited after it was built."""
 
 
@@ -56,7 +58,7 @@ class Mutant:
     name: str
     text: str
     base: Base
-    side: Side
+    side: Framework
     edit: Edit
     paths: tuple[str, ...]
     phase: Phase
@@ -77,7 +79,7 @@ class Rewrite:
     name: str
     text: str
     base: Base
-    side: Side
+    side: Framework
     edit: Edit
 
     def check(self) -> Report:
@@ -101,10 +103,10 @@ def never(configuration: Configuration) -> bool:
 
 def mutant(
     base: Base,
-    sides: Side | tuple[Side, ...],
+    sides: Framework | tuple[Framework, ...],
     path: str | tuple[str, ...] | None,
     phase: Phase,
-    source: str | Mapping[Side, str],
+    source: str | Mapping[Framework, str],
     tensor: str = "",
     *,
     visible: Condition = always,
@@ -145,7 +147,7 @@ def mutant(
     return register
 
 
-def rewrite(base: Base, side: Side = "torch") -> Callable[[Edit], Edit]:
+def rewrite(base: Base, side: Framework = "torch") -> Callable[[Edit], Edit]:
     """Register a function as a rewrite of one side that leaves the same function."""
 
     def register(edit: Edit) -> Edit:

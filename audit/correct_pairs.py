@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from audit.case import Edit, Side
+from audit.case import Edit, Framework
 from ddpm.config import DiffusionConfig, RunConfig, preset
 from ddpm_study.pairs import Sampling, Training, pairs, read_tables, schedule_tables
 from implementations import schedule
@@ -33,7 +33,7 @@ class PairBase:
         """The pair's name."""
         return self.pair.name
 
-    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Pair:
+    def edited(self, side: Framework | None = None, edit: Edit | None = None) -> Pair:
         """Return the pair with one side edited; of two copies of one side, the second."""
         if edit is None:
             return self.pair
@@ -42,7 +42,9 @@ class PairBase:
         changes: dict[str, Any] = {role: partial(build_edited, getattr(self.pair, role), edit)}
         return replace(self.pair, **changes)
 
-    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
         """Compare both sides of the pair, one of them edited."""
         return compare(self.edited(side, edit), seed=seed)
 
@@ -64,7 +66,7 @@ class TrajectoryBase:
         """The trajectory's name."""
         return self.trajectory.name
 
-    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Trajectory:
+    def edited(self, side: Framework | None = None, edit: Edit | None = None) -> Trajectory:
         """Return the trajectory with one side edited."""
         if edit is None:
             return self.trajectory
@@ -74,7 +76,9 @@ class TrajectoryBase:
         }
         return replace(self.trajectory, **changes)
 
-    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
         """Compare both sides of the trajectory, one of them edited."""
         return compare(self.edited(side, edit), seed=seed)
 
@@ -86,7 +90,7 @@ class ScheduleBase:
     name: str
     config: DiffusionConfig
 
-    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Tables:
+    def edited(self, side: Framework | None = None, edit: Edit | None = None) -> Tables:
         """Return both sides' tables, those of one side read from an edited schedule."""
         tables = schedule_tables(self.name, self.config)
         if edit is None or side is None:
@@ -96,7 +100,9 @@ class ScheduleBase:
         changes: dict[str, Any] = {role: lambda: read_tables(build())}
         return replace(tables, **changes)
 
-    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
         """Compare the tables of both sides, one of them edited; nothing in it is random."""
         return compare(self.edited(side, edit), seed=seed)
 
