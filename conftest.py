@@ -1,4 +1,4 @@
-"""What every suite here needs before it imports a framework."""
+"""Settings that every suite here needs before it imports a framework."""
 
 import os
 

@@ -46,7 +46,7 @@ def expected(draws, groups=4):
 
 @pytest.fixture
 def ways(monkeypatch):
-    """What was taken: `own` or `torch`, call by call."""
+    """Record the form that each call takes, `own` or `torch`."""
     taken = []
     own, candidate = operators._GroupNorm.apply, operators.F.group_norm
 

@@ -109,8 +109,8 @@ def gaps(config, mine=None):
     worst = 0.0
     for name, gradient in other.items():
         # Softmax does not see the bias of the keys: its gradient is 0 but for rounding.
-        whole = other[name.replace("to_k.bias", "to_k.weight")]
-        worst = max(worst, error(own[name], gradient, scale=float(np.abs(whole).max())))
+        weight_gradient = other[name.replace("to_k.bias", "to_k.weight")]
+        worst = max(worst, error(own[name], gradient, scale=float(np.abs(weight_gradient).max())))
     (out, grad), (their_out, their_grad) = found
     return error(out, their_out), error(grad, their_grad), worst
 
@@ -154,7 +154,7 @@ def without_scale(self, x):
     ],
     ids=["padding", "timestep off by one", "attention's scale", "bilinear"],
 )  # fmt: skip
-def test_a_planted_fault_is_not_diffusers(part, method, fault, monkeypatch):
+def test_an_injected_fault_is_not_diffusers(part, method, fault, monkeypatch):
     monkeypatch.setattr(part, method, fault)
     assert max(gaps(SMALL)) > 1e-4
 

@@ -50,7 +50,7 @@ def signatures(source):
 
 
 def unmatched(name, torch_source, jittor_source):
-    """What the two sides' files do not share, in order."""
+    """Return the lines that the two files do not share, in order."""
     own = JITTORS_OWN.get(name, set())
     mirrored = [s for s in signatures(jittor_source) if s not in own]
     return [
