@@ -49,7 +49,7 @@ def gradients(out, up, *inputs):
     return [v.numpy() for v in (out, *found)]
 
 
-def test_jittors_own_scalars_and_mean_are_the_fault_that_these_mend():
+def test_jittors_own_scalars_and_mean_are_the_fault_that_these_fix():
     """Where this fails, Jittor is fixed and these forms may go."""
     x = var(np.arange(1.0, 22.0))
     assert error((x * 0.2).numpy(), np.arange(1.0, 22.0) * 0.2) > 1e-10

@@ -147,7 +147,7 @@ def corrupted(value):
 
 
 GOOD = make_set()
-SPOILED = {
+CORRUPTED = {
     "float64": ({"images": GOOD.images.astype(np.float64)}, "images are float64, not float32"),
     "bytes": ({"images": (GOOD.images * 9).astype(np.uint8)}, "images are uint8, not float32"),
     "no channels": ({"images": GOOD.images[:, 0]}, "images have the shape 6x4x4"),
@@ -164,9 +164,9 @@ SPOILED = {
 }
 
 
-@pytest.mark.parametrize("name", SPOILED)
+@pytest.mark.parametrize("name", CORRUPTED)
 def test_a_corrupted_set_is_refused_on_reading_and_on_writing(name, tmp_path, refuses, listing):
-    changes, message = SPOILED[name]
+    changes, message = CORRUPTED[name]
     arrays = {"images": GOOD.images, "labels": GOOD.labels} | changes
     path = tmp_path / "set.npz"
     np.savez(path, classes=np.array(GOOD.classes), **arrays)
