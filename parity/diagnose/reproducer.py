@@ -22,7 +22,8 @@ from parity.trace.model_building import build
 from parity.trace.sites import TensorSite, of_parameter
 from parity.trace.values import tensor_sites
 from parity.trajectories.optimizer_check import trajectories
-from parity.trajectories.trajectory import Trajectory, values_of_step
+from parity.trajectories.trajectory import Trajectory
+from parity.trajectories.trajectory_runner import values_of_step
 from parity.verdict import K
 from safe_files import write_text
 
