@@ -47,7 +47,7 @@ class JittorAdapter:
         self.module = module
         for submodule in self.modules().values():
             _restart_gradients(submodule)
-        # Buffers are told from parameters here, because eval() stops the gradients of both.
+        # Buffers are separated from parameters here, because eval() stops the gradients of both.
         self._buffers = {n for n, var in module.state_dict().items() if _is_buffer(var)}
 
     def modules(self) -> dict[str, Any]:

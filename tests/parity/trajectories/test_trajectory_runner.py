@@ -1,4 +1,4 @@
-"""Courses of plain NumPy steppers: no framework is needed to compare two optimizers."""
+"""Trajectories of NumPy steppers: no framework is needed to compare two optimizers."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Adam:
     def step(self, number: int) -> dict[str, Any]:
         w, m, v = (self.values[f"{group}:layer.w"] for group in ("weights", "m", "v"))
         n = int(self.values["steps"]) + 1
-        gap = w - TARGET.astype(self.dtype)
-        gradient = gap**3 * (1.01 if self.fault == "gradient scale" else 1)
+        difference = w - TARGET.astype(self.dtype)
+        gradient = difference**3 * (1.01 if self.fault == "gradient scale" else 1)
         m = self.dtype.type(0.9) * m + self.dtype.type(0.1) * gradient
         v = self.dtype.type(0.999) * v + self.dtype.type(0.001) * gradient**2
         epsilon = self.dtype.type(1e-8)
@@ -49,7 +49,7 @@ class Adam:
             raise RuntimeError("no more")
         new = {"weights:layer.w": w, "m:layer.w": m, "v:layer.w": v, "steps": np.array(n)}
         self.values = {k: np.asarray(x, self.dtype) if k != "steps" else x for k, x in new.items()}
-        return {"loss": np.asarray((gap**4).sum(), self.dtype)}
+        return {"loss": np.asarray((difference**4).sum(), self.dtype)}
 
 
 def trajectory(fault: str = "", *, lr: float = 1e-2, **options: Any) -> Trajectory:
