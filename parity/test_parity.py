@@ -1,4 +1,4 @@
-"""What `pytest parity` says of each pair: the project's own, or those named by `--pair`."""
+"""Compares each pair: the project's own, or those named by `--pair`."""
 
 from __future__ import annotations
 

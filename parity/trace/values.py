@@ -1,4 +1,4 @@
-"""What a run left behind, as one ordered mapping from site to array."""
+"""The tensors of one run by site, in order of execution."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from parity.trace.recorder import Trace
-from parity.trace.sites import Tap, TensorSite, of_parameter
+from parity.trace.sites import Tap, TensorSite, of_parameter, parent
 from parity.trace.tensor_store import TensorSink
 
 
@@ -46,7 +46,7 @@ def tensor_sites(trace: Trace) -> Values:
         stored[of_parameter("forward", path, "buffer")] = trace.buffers, path
     by_owner: dict[str, list[str]] = {}
     for path in trace.parameters:
-        by_owner.setdefault(path.rpartition(".")[0], []).append(path)
+        by_owner.setdefault(parent(path), []).append(path)
     # Gradients come in any order; a run's own order is that of its taps.
     order = {tap: number for number, tap in enumerate(trace.caller)}
     for tap in sorted(trace.gradients, key=lambda tap: order.get(tap, -1), reverse=True):

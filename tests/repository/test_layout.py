@@ -35,7 +35,10 @@ ALLOWED: dict[str, set[str]] = {
     "ddpm_study": {
         *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "implementations", "parity"),
     },
-    "audit": {"jittor_env", "ddpm", "impl_torch", "impl_jittor", "parity", "ddpm_study"},
+    "audit": {
+        *("jittor_env", "ddpm", "impl_torch", "impl_jittor", "implementations", "parity"),
+        *("ddpm_study",),
+    },
     "bench": {"ddpm", "impl_torch", "ddpm_study"},
     "ddpm_cli": {"jittor_env", "ddpm", "implementations", "ddpm_study", "impl_torch"},
 }
