@@ -12,7 +12,7 @@ from parity.base.numerics import distance
 from parity.compare.comparison import Comparison, judge_comparison
 from parity.compare.modules import PairRunner
 from parity.prepare import prepare
-from parity.trace.recorder import Trace
+from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
 
 
@@ -85,15 +85,15 @@ def test_the_reference_rerun_on_its_own_values_leaves_what_it_left(runner: PairR
 
 def test_a_tensor_may_be_injected(runner: PairRunner) -> None:
     expected = runner.observe(runner.reference, "float64", {}, Trace())
-    tap = next(t for t in expected.arrived if (t.path, t.port) == ("batch", "input"))
+    tap = next(t for t in expected.recorded if (t.path, t.port) == ("batch", "input"))
     wrong = runner.observe(runner.candidate, "float64", {}, expected)
-    right = runner.observe(runner.candidate, "float64", {tap: expected.arrived[tap]}, expected)
-    (out,) = [t for t in expected.arrived if (t.path, t.port) == ("batch", "output")]
-    assert distance(wrong.arrived[out], expected.arrived[out]) > 1e-5
-    assert distance(right.arrived[out], expected.arrived[out]) < 1e-12
+    right = runner.observe(runner.candidate, "float64", {tap: expected.recorded[tap]}, expected)
+    (out,) = [t for t in expected.recorded if (t.path, t.port) == ("batch", "output")]
+    assert distance(wrong.recorded[out], expected.recorded[out]) > 1e-5
+    assert distance(right.recorded[out], expected.recorded[out]) < 1e-12
 
 
 def test_calls_are_listed_without_their_tensors(runner: PairRunner) -> None:
     for trace in runner.list_calls():
-        assert {tap.path for tap in trace.caller} >= {"", "conv", "norm", "batch", "head"}
-        assert len(trace.arrived) == 0
+        assert {tap.path for tap in trace.callers} >= {"", "conv", "norm", "batch", "head"}
+        assert len(trace.recorded) == 0

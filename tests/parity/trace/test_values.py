@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.trace.recorder import Trace
 from parity.trace.sites import Tap, TensorSite
+from parity.trace.trace import Trace
 from parity.trace.values import end_to_end, tensor_sites
 
 # A model that calls `a`, which calls `a.b`; then its loss.
@@ -23,12 +23,12 @@ TAPS = {
 def trace() -> Trace:
     made = Trace()
     for number, (tap, caller) in enumerate(TAPS.items()):
-        made.arrived[tap] = np.array([float(number)])
-        made.caller[tap] = caller
+        made.recorded[tap] = np.array([float(number)])
+        made.callers[tap] = caller
         if tap.port != "loss":
             made.gradients[tap] = np.array([-float(number)])
     for path in ("a.b.weight", "a.weight", "scale"):
-        made.parameters[path] = np.ones(1)
+        made.parameter_gradients[path] = np.ones(1)
     made.buffers["a.b.mean"] = np.zeros(1)
     return made
 
@@ -70,7 +70,7 @@ def test_gradients_of_parameters_follow_those_of_their_modules_input() -> None:
 
 def test_a_parameter_of_an_untapped_module_is_not_lost() -> None:
     made = trace()
-    made.parameters["elsewhere.weight"] = np.full(2, 7.0)
+    made.parameter_gradients["elsewhere.weight"] = np.full(2, 7.0)
     values = tensor_sites(made)
     (site,) = [s for s in values if s.path == "elsewhere"]
     assert (values[site] == 7).all()
