@@ -291,3 +291,13 @@ def tables() -> list[Tables]:
         for form in SCHEDULES
         for variance in VARIANCES
     ]
+
+
+def everyday() -> list[Pair | Trajectory | Tables]:
+    """Return what `pytest parity` compares each time."""
+    return [*pairs(), *trajectories(), process_trajectory(2), *tables()]
+
+
+def large() -> list[Pair | Trajectory]:
+    """Return what takes minutes, for `pytest parity -m slow`."""
+    return [*large_pairs(), *map(process_trajectory, (3, 4))]

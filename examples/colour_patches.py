@@ -1,4 +1,4 @@
-"""Colour patches as a folder of classes, cut from the two photographs in scikit-learn.
+"""Colour patches as class folders: squares of two photographs in scikit-learn.
 
     pip install --no-deps scikit-learn joblib threadpoolctl
     python examples/colour_patches.py patches --count 200
@@ -18,11 +18,11 @@ from PIL import Image
 from ddpm.errors import InputError
 from safe_files import CannotWrite, replacing
 
-REDUCTION = 2  # photographs are reduced first, so that a patch shows more than one surface
+SHRUNK = 2  # photographs are halved first, so that a patch shows more than one surface
 
 
 def photographs() -> dict[str, Image.Image]:
-    """Return the photographs by name, china and flower.
+    """Return china and flower, by name.
 
     Raises:
         InputError: scikit-learn is not installed.
@@ -31,19 +31,19 @@ def photographs() -> dict[str, Image.Image]:
         from sklearn.datasets import load_sample_images
     except ImportError as error:
         raise InputError(
-            f"the photographs come with scikit-learn ({error}); type pip install --no-deps"
-            " scikit-learn joblib threadpoolctl"
+            f"the photographs are scikit-learn's ({error}); type pip install --no-deps scikit-learn"
+            " joblib threadpoolctl"
         ) from None
-    images = load_sample_images()
+    samples = load_sample_images()
     return {
         Path(name).stem: Image.fromarray(pixels)
-        for name, pixels in zip(images.filenames, images.images, strict=True)
+        for name, pixels in zip(samples.filenames, samples.images, strict=True)
     }
 
 
 def patches(photograph: Image.Image, count: int, size: int, seed: int) -> list[Image.Image]:
     """Cut `count` squares of `size` pixels at random positions."""
-    photograph = photograph.reduce(REDUCTION)
+    photograph = photograph.reduce(SHRUNK)
     random = np.random.default_rng(seed)
     corners = zip(
         random.integers(0, photograph.width - size + 1, count).tolist(),
@@ -55,9 +55,14 @@ def patches(photograph: Image.Image, count: int, size: int, seed: int) -> list[I
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--count", type=click.IntRange(min=1), default=200, help="Patches of each class.")
-@click.option("--size", type=click.IntRange(8, 200), default=32, help="Size of a patch in pixels.")
-@click.option("--seed", type=int, default=0, help="Of the positions.")
+@click.option("--count", type=click.IntRange(min=1), default=200, help="Patches per class.")
+@click.option(
+    "--size",
+    type=click.IntRange(8, 200),
+    default=32,
+    help="Height and width of a patch, in pixels.",
+)
+@click.option("--seed", type=int, default=0, help="Seed of the positions.")
 def main(out: Path, count: int, size: int, seed: int) -> None:
     """Write OUT/china and OUT/flower, a data set for ddpm prepare, train and reproduce."""
     try:

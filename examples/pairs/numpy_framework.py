@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from parity import Pair
 from parity.adapters.protocol import (
@@ -24,6 +23,9 @@ from parity.adapters.protocol import (
     PreHook,
     register_adapter,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 Array = np.ndarray[Any, Any]
 
@@ -193,6 +195,8 @@ def inputs(rng: np.random.Generator) -> dict[str, Array]:
 
 def reference() -> torch.nn.Module:
     """Build the PyTorch model that the chain is a port of."""
+    import torch  # here, because the layers above need no PyTorch
+
     with torch.random.fork_rng():
         torch.manual_seed(1)  # so that the example shows the same numbers each time
         return torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
