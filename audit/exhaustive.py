@@ -20,7 +20,8 @@ from parity.pair import Pair
 from parity.pair_check import judge_pair
 from parity.prepare import prepare
 from parity.trace.sites import TensorSite
-from parity.trajectories.trajectory import Trajectory, judge_trajectory
+from parity.trajectories.trajectory import Trajectory
+from parity.trajectories.trajectory_runner import judge_trajectory
 from parity.verdict import Judgement
 
 Distances = Mapping[TensorSite, float]

@@ -1,7 +1,7 @@
-"""Proves whether two modules are the same function, tells a bug from rounding, names the place.
+"""Judges whether two modules are the same function, tells faults from rounding, and locates them.
 
-Names are imported when they are first used: a pytest plugin is loaded by every suite, and a suite
-that compares nothing must not pay for it.
+Public names are imported when they are first used: every test suite loads the pytest plugin, also
+one that compares nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from parity.pair_check import assert_parity, check
     from parity.report.finding import Finding
     from parity.report.report import Report
+    from parity.trajectories.check_trajectory import check_course, check_trajectory
     from parity.trajectories.trajectory import Course, Trajectory
     from parity.verdict import Verdict
 
@@ -31,6 +32,8 @@ _MODULES = {
     "Verdict": "verdict",
     "assert_parity": "pair_check",
     "check": "pair_check",
+    "check_course": "trajectories.check_trajectory",
+    "check_trajectory": "trajectories.check_trajectory",
     "register_adapter": "adapters.protocol",
 }
 
@@ -45,6 +48,8 @@ __all__ = [
     "Verdict",
     "assert_parity",
     "check",
+    "check_course",
+    "check_trajectory",
     "register_adapter",
 ]
 

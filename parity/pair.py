@@ -1,9 +1,9 @@
-"""What a user says is to be compared."""
+"""The description of a pair of modules, as a user writes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ from parity.base.numerics import Array
 from parity.base.stress_inputs import STRESS_INPUTS
 from parity.errors import CannotCompare
 
+# (outputs) -> scalar tensor of the framework.
 Loss = Callable[[Any], Any]
+# (list of parameters) -> optimizer of the framework.
 MakeOptimizer = Callable[[Any], Any]
 
 
@@ -21,24 +23,28 @@ class Pair:
     """Two modules that are meant to be the same function.
 
     Attributes:
-        name: what the pair is called in reports.
-        reference: () -> module; the side whose weights, inputs and paths count.
+        name: of the pair, in reports.
+        reference: () -> module. Its weights are copied to the candidate, and its paths name what
+            is reported.
         candidate: () -> module, of the same or another framework.
-        inputs: (generator) -> arrays, passed to both sides by keyword.
+        inputs: (numpy.random.Generator) -> arrays by keyword; both modules are called with them.
         rename: reference path -> candidate path, of modules or parameters, where names differ.
-        training: the mode of both sides; gradients are compared in either mode.
-        loss: (outputs) -> scalar, or one such function for each framework's name; None projects
-            the outputs on fixed random directions.
-        optimizer: framework's name -> (parameters) -> optimizer, to compare its steps too and,
-            with a loss, free training. It has the framework's own interface: in PyTorch `step()`,
-            in Jittor `step(loss)`.
-        init: whether another distribution of initial weights fails too, or with `"exact"` any other
-            initial weight; without it differences are only noted, for the weights are carried over
-            and a port may well be filled later.
-        allow: path -> reason, for places known not to be judgeable; they may ABSTAIN. An entry
-            that matches nothing is refused.
-        probes: names from `parity.base.stress_inputs.STRESS_INPUTS`; determinism is checked under
-            the first.
+        training: whether both modules are in training mode; gradients are compared in either mode.
+        loss: (outputs) -> scalar tensor, or framework's name -> such a function; None
+            differentiates a random projection of the outputs.
+        optimizer: framework's name -> ((parameters) -> optimizer), to compare optimizer steps as
+            well and, if there is a loss, training. An optimizer has the framework's own interface:
+            `step()` in PyTorch, `step(loss)` in Jittor.
+        init: True fails if initial weights have another distribution, `"exact"` if any differs.
+            False only notes differences: the comparison itself uses the reference's weights.
+        allow: module path -> reason, of modules whose tensors may ABSTAIN. An entry that matches
+            nothing is refused.
+        stress_inputs: names in `parity.base.stress_inputs.STRESS_INPUTS`; determinism is checked
+            under the first.
+        probes: the name of `stress_inputs` in version 0.1, accepted as a keyword.
+
+    Raises:
+        CannotCompare: `stress_inputs` or `init` has an unknown value.
     """
 
     name: str
@@ -52,25 +58,27 @@ class Pair:
     init: bool | Literal["exact"] = False
     allow: Mapping[str, str] = field(default_factory=dict)
     stress_inputs: Sequence[str] = tuple(STRESS_INPUTS)
+    probes: InitVar[Sequence[str] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, probes: Sequence[str] | None) -> None:
+        if probes is not None:
+            object.__setattr__(self, "stress_inputs", probes)
         unknown = [name for name in self.stress_inputs if name not in STRESS_INPUTS]
         if unknown or not self.stress_inputs:
             raise CannotCompare(
                 f"pair {self.name!r}: stress_inputs = {tuple(self.stress_inputs)!r} must be one or "
                 f"more of {', '.join(STRESS_INPUTS)}"
             )
-
         if self.init not in (True, False, "exact"):
             raise CannotCompare(
                 f"pair {self.name!r}: init = {self.init!r} must be True, False or 'exact'"
             )
 
     def loss_for(self, framework: str) -> Loss | None:
-        """Return the loss function of a framework.
+        """Return the loss function of a framework, or None.
 
         Raises:
-            CannotCompare: losses were given by framework and this one's is missing.
+            CannotCompare: there is one for other frameworks, and none for this.
         """
         if self.loss is None or callable(self.loss):
             return self.loss
@@ -81,10 +89,10 @@ class Pair:
         return self.loss[framework]
 
     def optimizer_for(self, framework: str) -> MakeOptimizer:
-        """Return what builds a framework's optimizer.
+        """Return the function that builds a framework's optimizer.
 
         Raises:
-            CannotCompare: there is none for it.
+            CannotCompare: there is none for this framework.
         """
         if self.optimizer is None or framework not in self.optimizer:
             named = ", ".join(self.optimizer or {}) or "none"
@@ -94,10 +102,10 @@ class Pair:
         return self.optimizer[framework]
 
     def draw_inputs(self, rng: np.random.Generator) -> dict[str, Array]:
-        """Call `inputs` and check what it returns.
+        """Return the arrays of `inputs` by keyword, of float, integer or boolean dtype.
 
         Raises:
-            CannotCompare: it returned anything but arrays by name, or an infinity or NaN.
+            CannotCompare: `inputs` returned something else, an infinity or NaN.
         """
         drawn = self.inputs(rng)
         if not isinstance(drawn, Mapping) or not drawn:

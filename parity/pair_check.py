@@ -18,7 +18,8 @@ from parity.report.report import Report
 from parity.trace.sites import TensorSite
 from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.optimizer_check import trajectories
-from parity.trajectories.trajectory import Trajectory, judge_trajectory
+from parity.trajectories.trajectory import Trajectory
+from parity.trajectories.trajectory_runner import judge_trajectory
 from parity.verdict import Judgement
 
 # In order of execution.

@@ -13,28 +13,30 @@ from typing import Literal
 
 # The one table of numbers that decide anything in this package.
 FLOAT32_EPSILON = 2.0**-23
-# How much finer float64 rounds than float32: 2^-52 / 2^-23.
+# Unit roundoff of float64 over that of float32: 2^-52 / 2^-23.
 PRECISION_RATIO = 2.0**-29
-# How many times the measured noise a difference may be. Measured on correct code, torch against
+# Largest ratio of a difference to the measured noise. Measured on correct code, torch against
 # Jittor, three seeds: six pairs of the tiny U-Net and five example models of other kinds, six
-# probes. The largest ratio met was 4.0 in float64 (7,155 places, median 0.15, 99.9th percentile
-# 2.9) and 2.4 in float32 (2,036 places, 99.9th percentile 1.7). 32 is eight times the worst. Under
-# the seventh probe, beyond float16, the six pairs stay at 1.0 and 1.6 (716 places, one seed).
+# stress inputs. The largest ratio was 4.0 in float64 (7,155 tensors, median 0.15, 99.9th percentile
+# 2.9) and 2.4 in float32 (2,036 tensors, 99.9th percentile 1.7). 32 is eight times the worst. With
+# the seventh stress input, beyond float16, the six pairs stay at 1.0 and 1.6 (716 tensors, one
+# seed).
 K = 32.0
-# One-ulp shifts whose spread is taken, on each side; three, so that a scalar's is not by chance 0.
+# One-ulp perturbations of each side whose spread is taken; three, because the spread of a scalar
+# can be 0 by chance.
 SHIFTS = 3
 # Ulps that one rounding may cost, where a table is compared with exact numbers.
 EXACT_ULPS = 1.0
-# Noise, relative to the result, from which on two correct free runs cannot be told from wrong ones.
+# Noise, relative to the result, above which a correct free run cannot be told from a wrong one.
 HORIZON = 1e-2
-# Chance of calling two samples of one initial distribution different, for each parameter.
+# Probability of calling two samples of one initial distribution different, for each parameter.
 INIT_SIGNIFICANCE = 1e-6
 
 # How close, relative to the largest value, a guess must come in float64 to be offered as a hint.
 RESEMBLANCE = 2.0**-33
 
 
-Side = Literal["reference", "candidate"]
+Role = Literal["reference", "candidate"]
 # As in `parity.base.numerics`, from which this file stays apart: it decides on numbers alone.
 Precision = Literal["float32", "float64"]
 
@@ -51,7 +53,7 @@ class Verdict(enum.Enum):
 
     @property
     def rank(self) -> int:
-        """Return the place in the order from harmless to worst."""
+        """Return the position in the order from harmless to worst."""
         return list(Verdict).index(self)
 
     def passes(self, *, strict: bool = False) -> bool:
@@ -90,7 +92,7 @@ class Measured:
         reference_error, candidate_error: |r32 - r64|, |c32 - r64|.
         candidate_rounding: |c32 - c64|.
         reference_spread, candidate_spread: largest |perturbed - unperturbed| in float32, over
-            one-ulp perturbations of what flows in.
+            one-ulp perturbations of inputs and weights.
         double_spread: likewise in float64, with its own ulp, of either side. Where float32 has
             saturated, at a softmax of 1 say, its noise says nothing about float64's.
         cancellation_scale: magnitude of the terms summed into a gradient. Where they cancel, or
@@ -150,7 +152,7 @@ class Judgement:
     error: float
     noise: float
     cause: Cause | None = None
-    side: Side | None = None
+    side: Role | None = None
     precision: Precision = "float64"
     compared: tuple[str, str] | None = None
 
@@ -191,7 +193,7 @@ def _judge_float32(m: Measured, unit: float, is_plain_input: bool) -> Judgement:
             cause=Cause.FLOAT32_ONLY,
             precision="float32",
         )
-    weaker: Side
+    weaker: Role
     if not m.candidate_error <= K * reference:
         weaker, error, noise = "candidate", m.candidate_error, reference
     elif not m.reference_error <= K * max(m.candidate_error, candidate):
@@ -257,7 +259,7 @@ def judge_distribution(statistic: float, critical: float, *, must_be_equal: bool
     return Judgement(verdict=verdict, error=statistic, noise=critical, cause=cause)
 
 
-def judge_ulps(distances: dict[Side, float], operations: float, *, equal: bool) -> Judgement:
+def judge_ulps(distances: dict[Role, float], operations: float, *, equal: bool) -> Judgement:
     """Decide for a table whose exact values are known; error and noise are in ulps.
 
     Args:
@@ -289,7 +291,7 @@ def reaches_horizon(judgement: Judgement) -> bool:
     return noise > HORIZON
 
 
-def cannot_judge(cause: Cause, side: Side | None = None) -> Judgement:
+def cannot_judge(cause: Cause, side: Role | None = None) -> Judgement:
     """Return the judgement of a tensor of which nothing can be said."""
     nan = float("nan")
     return Judgement(verdict=Verdict.ABSTAIN, error=nan, noise=nan, cause=cause, side=side)
@@ -298,7 +300,7 @@ def cannot_judge(cause: Cause, side: Side | None = None) -> Judgement:
 def error(
     cause: Cause,
     *,
-    side: Side | None = None,
+    side: Role | None = None,
     precision: Precision = "float64",
     compared: tuple[str, str] | None = None,
 ) -> Judgement:

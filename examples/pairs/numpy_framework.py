@@ -1,8 +1,9 @@
-"""A third framework for the engine: an adapter in one file, for layers written in plain NumPy.
+"""A third framework: an adapter in one file, for layers written in plain NumPy.
 
-The toy framework is `Layer`, which knows its own derivative, and `Chain`, which runs layers in
-turn. What the engine needs is below it, in `NumpyAdapter`; `parity.adapters.protocol.Adapter` says
-what each method owes. Run it: `parity check numpy_framework:pair` in this folder.
+The framework is `Layer`, which knows its own derivative, and `Chain`, which runs layers one after
+the other. `NumpyAdapter` makes it known to the harness, with the methods that
+`parity.adapters.protocol.Adapter` documents. Run `parity check numpy_framework:pair` in this
+folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parity import Pair
-from parity.adapters.protocol import register_adapter
+from parity.adapters.protocol import (
+    DropoutSource,
+    OnGradient,
+    PostHook,
+    PreHook,
+    register_adapter,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +31,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Value:
-    """An array that remembers how it was made."""
+    """An array and the derivatives with respect to the values that it was computed from."""
 
     def __init__(self, array: Array, parents: Sequence[tuple[Value, Callable[..., Array]]] = ()):
         self.array, self.parents = array, parents
@@ -36,7 +43,7 @@ class Value:
 
 
 class Layer:
-    """y = tanh(x W^T + b), or without tanh."""
+    """Computes y = tanh(x W^T + b), or the same without tanh."""
 
     def __init__(self, inputs: int, outputs: int, *, tanh: bool) -> None:
         rng = np.random.default_rng(0)
@@ -61,20 +68,20 @@ class Layer:
 
 
 class Chain:
-    """Layers, one after the other."""
+    """Layers that run one after the other."""
 
     def __init__(self, *layers: Layer) -> None:
         self.layers = {str(i): layer for i, layer in enumerate(layers)}
 
     def run(self, input: Value) -> Value:
-        """Run every layer."""
+        """Run every layer on the result of the one before."""
         for layer in self.layers.values():
             input = layer.run(input)
         return input
 
 
 class NumpyAdapter:
-    """A `Chain`, as the engine sees it."""
+    """The adapter of a `Chain`."""
 
     framework = "numpy"
 
@@ -82,7 +89,7 @@ class NumpyAdapter:
         self.module = module
 
     def modules(self) -> dict[str, Any]:
-        """Return the chain and its layers."""
+        """Return the chain and its layers by path."""
         return {"": self.module, **self.module.layers}
 
     def parameters(self) -> dict[str, Value]:
@@ -94,24 +101,24 @@ class NumpyAdapter:
         }
 
     def buffers(self) -> dict[str, Value]:
-        """Return nothing; there are none."""
+        """Return an empty dict: there are no buffers."""
         return {}
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Replace arrays."""
+        """Replace the arrays of parameters."""
         for path, array in values.items():
             self.parameters()[path].array = array
 
     @contextmanager
     def in_precision(self, precision: str, *, training: bool) -> Iterator[None]:
-        """Change nothing: NumPy keeps what it is given."""
+        """Change nothing: NumPy keeps the precision of its arrays."""
         yield
 
     @contextmanager
-    def hooked(self, enter: Callable[..., Any], leave: Callable[..., Any]) -> Iterator[None]:
-        """Wrap each `run` on the instance."""
+    def hooked(self, pre_hook: PreHook, post_hook: PostHook) -> Iterator[None]:
+        """Wrap `run` on each instance."""
         for path, module in self.modules().items():
-            vars(module)["run"] = _watched(path, module.run, enter, leave)
+            vars(module)["run"] = _hooked(path, module.run, pre_hook, post_hook)
         try:
             yield
         finally:
@@ -119,28 +126,28 @@ class NumpyAdapter:
                 del vars(module)["run"]
 
     @contextmanager
-    def dropout_from(self, source: Callable[..., Array]) -> Iterator[None]:
+    def dropout_from(self, source: DropoutSource) -> Iterator[None]:
         """Change nothing: there is no dropout."""
         yield
 
     def call(self, inputs: Mapping[str, Value]) -> Value:
-        """Run the chain."""
+        """Run the chain with keyword arguments."""
         return self.module.run(**inputs)
 
     def is_tensor(self, value: object) -> bool:
-        """Tell whether it is a `Value`."""
+        """Tell whether an object is a `Value`."""
         return isinstance(value, Value)
 
     def to_numpy(self, tensor: Value) -> Array:
-        """Return the array itself."""
+        """Return the array itself, which the harness only reads."""
         return tensor.array
 
     def constant(self, array: Array) -> Value:
-        """Copy in."""
+        """Return a value with a copy of the array."""
         return Value(array.copy())
 
     def variable(self, array: Array) -> tuple[Value, Value]:
-        """Copy in; the source itself is passed on."""
+        """Return a value twice: it is its own source."""
         source = Value(array.copy())
         return source, source
 
@@ -148,48 +155,50 @@ class NumpyAdapter:
         self,
         outputs: list[tuple[Value, Array]],
         sources: Sequence[Value],
-        take: Callable[[int, Array], None],
+        on_gradient: OnGradient,
     ) -> None:
-        """Pull the cotangents back, path by path."""
+        """Sum the gradients over every path from an output to a source."""
         gradients: dict[int, Array] = {}
 
-        def pull(value: Value, gradient: Array) -> None:
+        def backward(value: Value, gradient: Array) -> None:
             gradients[id(value)] = gradients.get(id(value), 0) + gradient
             for parent, derivative in value.parents:
-                pull(parent, derivative(gradient))
+                backward(parent, derivative(gradient))
 
         for value, cotangent in outputs:
-            pull(value, cotangent.astype(value.array.dtype))
+            backward(value, cotangent.astype(value.array.dtype))
         for number, source in enumerate(sources):
             if id(source) in gradients:
-                take(number, gradients[id(source)])
+                on_gradient(number, gradients[id(source)])
 
     def manifest(self) -> dict[str, str]:
         """Return NumPy's version."""
         return {"version": np.__version__}
 
 
-def _watched(path: str, run: Callable[..., Any], enter: Any, leave: Any) -> Callable[..., Any]:
-    def watched(input: Value) -> Any:
-        return leave(path, run(enter(path, {"input": input})["input"]))
+def _hooked(
+    path: str, run: Callable[..., Any], pre_hook: PreHook, post_hook: PostHook
+) -> Callable[..., Any]:
+    def hooked(input: Value) -> Any:
+        return post_hook(path, run(pre_hook(path, {"input": input})["input"]))
 
-    return watched
+    return hooked
 
 
 register_adapter("numpy", lambda _, module: isinstance(module, Chain), lambda: NumpyAdapter)
 
 
 def inputs(rng: np.random.Generator) -> dict[str, Array]:
-    """Draw a batch."""
+    """Draw a batch of shape (4, 3), float32."""
     return {"input": rng.standard_normal((4, 3)).astype(np.float32)}
 
 
 def reference() -> torch.nn.Module:
-    """Build the model that the chain is a port of."""
-    import torch  # here, since the layers above are of use where it is not installed
+    """Build the PyTorch model that the chain is a port of."""
+    import torch  # here, because the layers above need no PyTorch
 
     with torch.random.fork_rng():
-        torch.manual_seed(1)  # an example shows the same figures each time
+        torch.manual_seed(1)  # so that the example shows the same numbers each time
         return torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
 
 

@@ -1,4 +1,4 @@
-"""Jittor, as the engine sees it."""
+"""The adapter of Jittor."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from parity.adapters.jittor_float64 import lifted_scalars, whole
+from parity.adapters.jittor_float64 import exact_var, lifted_scalars
 from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook
 from parity.base.numerics import Array, Precision
 
 
-class _Weigh(jt.Function):
-    """Stands for sum(tensor * weight): the weights themselves are its gradient.
+class _WeightedSum(jt.Function):
+    """Has the gradients of sum(tensor * cotangent), which are the cotangents; its value is 0.
 
-    As a product and a sum it would be fused into kernels that no user's program has. The weights
-    are cast where they are met, one after the other, for in float64 they weigh twice as much.
+    A product and a sum would be fused into kernels that no user's program has. The cotangents are
+    cast one after the other, when they are needed, because in float64 they are twice as large.
     """
 
-    def __init__(self, weights: Sequence[Any]) -> None:
-        self.weights = weights
+    def __init__(self, cotangents: Sequence[Any]) -> None:
+        self.cotangents = cotangents
         self.dtypes: list[Any] = []
 
     def execute(self, *tensors: Any) -> Any:
@@ -31,15 +31,15 @@ class _Weigh(jt.Function):
         return jt.zeros(1, self.dtypes[0])
 
     def grad(self, _: Any) -> Any:
-        return tuple(map(_cast_alone, self.weights, self.dtypes))
+        return tuple(map(_cast_unfused, self.cotangents, self.dtypes))
 
 
-def _cast_alone(var: Any, dtype: Any) -> Any:
+def _cast_unfused(var: Any, dtype: Any) -> Any:
     return var if var.dtype == dtype else var.cast(dtype).stop_fuse()
 
 
 class JittorAdapter:
-    """A `jittor.Module` and its framework; see `parity.adapters.protocol.Adapter`."""
+    """Implements `parity.adapters.protocol.Adapter` for a `jittor.Module`."""
 
     framework = "jittor"
 
@@ -47,46 +47,47 @@ class JittorAdapter:
         self.module = module
         for submodule in self.modules().values():
             _restart_gradients(submodule)
-        # eval() stops the gradients of parameters as well: what is a buffer is settled before.
-        self._fixed = {n for n, var in module.state_dict().items() if _is_fixed(var)}
+        # Buffers are separated from parameters here, because eval() stops the gradients of both.
+        self._buffers = {n for n, var in module.state_dict().items() if _is_buffer(var)}
 
     def modules(self) -> dict[str, Any]:
-        """Return every submodule by path, each once."""
-        found: dict[int, tuple[str, Any]] = {}
+        """Return every submodule by path, once."""
+        by_identity: dict[int, tuple[str, Any]] = {}
         for path, module in self.module.named_modules():
-            found.setdefault(id(module), (path, module))
-        return dict(found.values())
+            by_identity.setdefault(id(module), (path, module))
+        return dict(by_identity.values())
 
     def parameters(self) -> dict[str, Any]:
-        """Return the float tensors whose gradient is not stopped, by path, each once."""
-        return {n: v for n, v in self.module.state_dict().items() if n not in self._fixed}
+        """Return the float tensors whose gradient is not stopped, by path, once."""
+        return {n: v for n, v in self.module.state_dict().items() if n not in self._buffers}
 
     def buffers(self) -> dict[str, Any]:
-        """Return the other persistent tensors by path, each once."""
-        return {n: v for n, v in self.module.state_dict().items() if n in self._fixed}
+        """Return the other persistent tensors by path, once."""
+        return {n: v for n, v in self.module.state_dict().items() if n in self._buffers}
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Put arrays in the place of parameters and buffers, which take over their dtypes."""
+        """Set parameters and buffers, which take over the dtypes of the arrays."""
         state = self.module.state_dict()
         with jt.flag_scope(auto_convert_64_to_32=0):
             for name, array in values.items():
                 shape = tuple(state[name].shape)
-                state[name].assign(whole(array.reshape(shape)))
-                if name in self._fixed:
+                state[name].assign(exact_var(array.reshape(shape)))
+                if name in self._buffers:
                     state[name].stop_grad()
                 else:
                     state[name].start_grad()
 
     @contextmanager
     def in_precision(self, precision: Precision, *, training: bool) -> Iterator[None]:
-        """Cast what is left, set the mode, and in float64 keep Python's scalars whole."""
+        """Cast tensors that are not cast yet, set the mode, and in float64 lift Python scalars."""
         modules = list(self.modules().values())
         modes = [(m, m.__dict__["is_train"]) for m in modules if "is_train" in m.__dict__]
         with ExitStack() as stack:
             stack.enter_context(jt.flag_scope(no_grad=0))
             _cast(modules, precision)
             if precision == "float64":
-                # In float32 the flag stays the user's: int64 by float32 would become float64.
+                # In float32 the flag stays as the user has it: without the conversion, int64 by
+                # float32 gives float64.
                 stack.enter_context(jt.flag_scope(auto_convert_64_to_32=0))
                 stack.enter_context(lifted_scalars())
             for module in modules:
@@ -96,15 +97,15 @@ class JittorAdapter:
             finally:
                 for module, mode in modes:
                     module.is_train = mode
-                jt.gc()  # Jittor keeps what it has freed
+                jt.gc()  # returns the memory that Jittor keeps after it is freed
 
     @contextmanager
-    def hooked(self, enter: PreHook, leave: PostHook) -> Iterator[None]:
-        """Wrap each submodule's `execute` on the instance, and take the wrapping off again."""
+    def hooked(self, pre_hook: PreHook, post_hook: PostHook) -> Iterator[None]:
+        """Wrap `execute` on each submodule's instance."""
         wrapped = self.modules()
         before = {path: vars(module).get("execute") for path, module in wrapped.items()}
         for path, module in wrapped.items():
-            vars(module)["execute"] = _watched(path, module.execute, enter, leave)
+            vars(module)["execute"] = _hooked(path, module.execute, pre_hook, post_hook)
         try:
             yield
         finally:
@@ -115,7 +116,7 @@ class JittorAdapter:
 
     @contextmanager
     def dropout_from(self, source: DropoutSource) -> Iterator[None]:
-        """Replace what the dropout layers execute."""
+        """Replace `execute` of `jittor.nn.Dropout` and `Dropout2d`, which has no other hook."""
 
         def dropout(layer: Any, x: Any) -> Any:
             return _dropped(x, tuple(x.shape), layer.p, layer.is_train, source)
@@ -135,7 +136,7 @@ class JittorAdapter:
                 cls.execute = function
 
     def call(self, inputs: Mapping[str, Any]) -> Any:
-        """Run the module, by keyword."""
+        """Call the module with keyword arguments."""
         return self.module(**inputs)
 
     def is_tensor(self, value: object) -> bool:
@@ -143,60 +144,64 @@ class JittorAdapter:
         return isinstance(value, jt.Var)
 
     def to_numpy(self, tensor: Any) -> Array:
-        """Copy a tensor out, as Jittor does; this executes what it waits for."""
+        """Return a copy; Jittor then computes whatever the tensor depends on."""
         array: Array = tensor.numpy()
         return array
 
     def constant(self, array: Array) -> Any:
-        """Take an array in."""
-        return whole(array).stop_grad()
+        """Return a Var whose gradient is stopped."""
+        return exact_var(array).stop_grad()
 
     def variable(self, array: Array) -> tuple[Any, Any]:
-        """Take an array in; what is passed on is a copy, for `assign` changes in place."""
-        source = whole(array)
+        """Return (source, copy of it): the model may change the copy in place by `assign`."""
+        source = exact_var(array)
         return source, source.reshape(source.shape)
 
     def vjp(
-        self, outputs: list[tuple[Any, Array]], sources: Sequence[Any], take: OnGradient
+        self, outputs: list[tuple[Any, Array]], sources: Sequence[Any], on_gradient: OnGradient
     ) -> None:
-        """Pull the cotangents back to the sources."""
-        joined, weights = [], []
+        """Compute gradients with respect to the sources."""
+        tensors, cotangents = [], []
         while outputs:
             tensor, array = outputs.pop()
             if not tensor.is_stop_grad():
-                joined.append(tensor)
-                weights.append(self.constant(array.reshape(tuple(tensor.shape))))
+                tensors.append(tensor)
+                cotangents.append(self.constant(array.reshape(tuple(tensor.shape))))
         wanted = [(number, s) for number, s in enumerate(sources) if not s.is_stop_grad()]
-        if not joined or not wanted:
+        if not tensors or not wanted:
             return
-        total = _Weigh(weights)(*joined)
-        del weights, joined, tensor
-        found = jt.grad(total, [source for _, source in wanted])
+        total = _WeightedSum(cotangents)(*tensors)
+        del cotangents, tensors, tensor
+        gradients = jt.grad(total, [source for _, source in wanted])
         del total
-        # As they were made, oldest first: with one of them Jittor computes whatever is older.
-        left = sorted(zip([n for n, _ in wanted], found, strict=True), key=lambda g: -g[1].id)
-        del found, wanted
-        while left:
-            number, gradient = left.pop()
-            take(number, self.to_numpy(gradient))
+        # In the order of their creation, because Jittor computes all older ones with each.
+        newest_first = sorted(
+            zip([n for n, _ in wanted], gradients, strict=True), key=lambda pair: -pair[1].id
+        )
+        del gradients, wanted
+        while newest_first:
+            number, gradient = newest_first.pop()
+            on_gradient(number, self.to_numpy(gradient))
 
-    def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
-        """Build an optimizer; each step gives it a loss that has these gradients."""
+    def optimizer(
+        self, make_optimizer: Callable[[Any], Any]
+    ) -> Callable[[Mapping[str, Array]], None]:
+        """Build an optimizer; a step calls `step(loss)` with a loss that has these gradients."""
         parameters = self.parameters()
-        optimizer = make(list(parameters.values()))
+        optimizer = make_optimizer(list(parameters.values()))
 
         def step(gradients: Mapping[str, Array]) -> None:
-            weights = [
+            cotangents = [
                 self.constant(array.reshape(tuple(parameters[path].shape)))
                 for path, array in gradients.items()
             ]
-            optimizer.step(_Weigh(weights)(*(parameters[path] for path in gradients)))
+            optimizer.step(_WeightedSum(cotangents)(*(parameters[path] for path in gradients)))
             jt.sync_all()
 
         return step
 
     def manifest(self) -> dict[str, str]:
-        """Return what changes Jittor's arithmetic."""
+        """Return the version and the settings that change Jittor's arithmetic."""
         flags = jt.flags
         fast = [f for f in ("-Ofast", "-ffast-math") if f in flags.cc_flags]
         return {
@@ -210,14 +215,14 @@ class JittorAdapter:
 
 
 def _restart_gradients(module: Any) -> None:
-    """Undo what `eval()` did to a module's parameters beside changing its mode."""
+    """Start the gradients again that `eval()` stopped."""
     backup = vars(module).get("backup_grad_state", {})
     for parameter in module.parameters():
         if backup.get(id(parameter)):
             parameter.start_grad()
 
 
-def _is_fixed(var: Any) -> bool:
+def _is_buffer(var: Any) -> bool:
     return bool(var.is_stop_grad()) or not var.dtype.is_float()
 
 
@@ -225,23 +230,23 @@ def _cast(modules: Sequence[Any], precision: Precision) -> None:
     for module in modules:
         for value in vars(module).values():
             if isinstance(value, jt.Var) and value.dtype.is_float() and value.dtype != precision:
-                fixed = value.is_stop_grad()
+                has_no_gradient = value.is_stop_grad()
                 value.assign(value.cast(precision))
-                if fixed:
+                if has_no_gradient:
                     value.stop_grad()
 
 
-def _watched(
-    path: str, execute: Callable[..., Any], enter: PreHook, leave: PostHook
+def _hooked(
+    path: str, execute: Callable[..., Any], pre_hook: PreHook, post_hook: PostHook
 ) -> Callable[..., Any]:
     signature = inspect.signature(execute)
 
-    def watched(*args: Any, **kwargs: Any) -> Any:
+    def hooked(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
-        bound.arguments.update(enter(path, dict(bound.arguments)))
-        return leave(path, execute(*bound.args, **bound.kwargs))
+        bound.arguments.update(pre_hook(path, dict(bound.arguments)))
+        return post_hook(path, execute(*bound.args, **bound.kwargs))
 
-    return watched
+    return hooked
 
 
 def _dropped(
@@ -249,5 +254,5 @@ def _dropped(
 ) -> Any:
     if not training or rate == 0:
         return x
-    kept = (source(shape) >= rate) / ((1 - rate) or 1)
-    return x * jt.array(np.broadcast_to(kept, x.shape).astype(str(x.dtype))).stop_grad()
+    factors = (source(shape) >= rate) / ((1 - rate) or 1)
+    return x * jt.array(np.broadcast_to(factors, x.shape).astype(str(x.dtype))).stop_grad()

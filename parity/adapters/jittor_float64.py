@@ -1,11 +1,11 @@
-"""Keeps float64 whole in Jittor while a probe runs.
+"""Keeps every number of a float64 run in float64 in Jittor.
 
-Jittor takes Python's scalars in as float32, and so do its own formulas: the 1/n of a mean on the
-way back, the 2/sqrt(pi) of erf's derivative, the numbers that `masked_fill` and `full_like` put in.
-In a float64 run that is the probe's artefact, not the model's, and as large as a fault. So a scalar
+Jittor takes Python scalars in as float32, and so do its own formulas: the 1/n in the gradient of a
+mean, the 2/sqrt(pi) in erf's derivative, the values that `masked_fill` and `full_like` write. In a
+float64 run these errors would be as large as faults, and the model does not have them. So a scalar
 that meets a float64 tensor becomes a float64 tensor first, and these formulas are written out.
 
-What a user's file has taken by name before (`from jittor import erf`) is out of reach.
+Functions that a user's file has imported by name (`from jittor import erf`) are not reached.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ _ARITHMETIC = ("add", "sub", "mul", "truediv", "pow", "mod")
 _METHODS = [f"__{kind}{name}__" for name in _ARITHMETIC for kind in ("", "r", "i")]
 _FUNCTIONS = ("add", "subtract", "multiply", "divide", "pow", "maximum", "minimum")
 _DIVISIONS = ("__truediv__", "__rtruediv__", "__itruediv__", "divide")
-_OF_NUMBERS = ("sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "abs")
+_FUNCTIONS_OF_ONE = ("sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "abs")
 _CONSTANTS = ("zeros", "ones")
 
 
 @contextmanager
 def lifted_scalars() -> Iterator[None]:
-    """Replace Jittor's scalar arithmetic, means and float constants by float64 ones meanwhile."""
+    """Replace Jittor's scalar arithmetic, means and float constants by float64 ones.
+
+    The functions are attributes of `jittor` and `jittor.Var`, put back at the end of the block.
+    """
     changes: list[tuple[Any, str, Callable[..., Any]]] = []
     for name in _METHODS:
         if hasattr(jt.Var, name):
@@ -45,12 +48,12 @@ def lifted_scalars() -> Iterator[None]:
         changes.append((owner, "erfinv", _smooth(owner.erfinv, _erfinv_slope)))
     changes.append((jt, "full_like", _full_like(jt.full_like)))
     changes.append((jt, "array", _array(jt.array)))
-    for name in _OF_NUMBERS:
-        changes.append((jt, name, _of_number(getattr(jt, name))))
+    for name in _FUNCTIONS_OF_ONE:
+        changes.append((jt, name, _of_scalar(getattr(jt, name))))
     for name in _CONSTANTS:
         changes.append((jt, name, _in_float64(getattr(jt, name))))
-    changes.append((jt, "full", _numbers(jt.full, np.full, 2)))
-    changes.append((jt, "linspace", _numbers(jt.linspace, np.linspace, 3)))
+    changes.append((jt, "full", _from_numpy(jt.full, np.full, 2)))
+    changes.append((jt, "linspace", _from_numpy(jt.linspace, np.linspace, 3)))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
     for owner, name, function in changes:
         setattr(owner, name, function)
@@ -61,12 +64,12 @@ def lifted_scalars() -> Iterator[None]:
             setattr(owner, name, function)
 
 
-def whole(array: Any) -> Any:
-    """Copy an array in, all its bytes.
+def exact_var(array: Any) -> Any:
+    """Return an array as a `jittor.Var` of its shape and dtype, with all its bytes.
 
-    One of shape (1,) would be fused into every kernel that reads it, and in float64 arrives there
-    with half its bytes overwritten once the process has run float32 kernels (Jittor 1.3.11). One
-    of shape (1, 1) is left alone.
+    Jittor 1.3.11 fuses a Var of shape (1,) into every kernel that reads it, and in float64 half of
+    its bytes are overwritten there once the process has run float32 kernels. It does not do so
+    with shape (1, 1).
     """
     if array.shape != (1,):
         return jt.Var(np.ascontiguousarray(array))
@@ -82,26 +85,31 @@ def _is_scalar(value: object) -> bool:
 
 
 def _double(value: Any) -> Any:
-    # From NumPy: the wrapped jt.array must not be asked again.
-    return whole(np.full(1, value, np.float64)).stop_grad()
+    # From NumPy, because `jt.array` is one of the replaced functions.
+    return exact_var(np.full(1, value, np.float64)).stop_grad()
 
 
-def _is_whole_number(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, jt.Var) and not value.dtype.is_float() and value.dtype != "bool"
 
 
 def _lifting(operation: Callable[..., Any], divides: bool) -> Callable[..., Any]:
-    """Let scalars in as float64 where the result is a float64 number.
+    """Make scalar arguments float64 tensors wherever the result has to be float64.
 
-    That is where a float64 tensor takes part; and where integers become fractions, for their dtype
-    is then the default one, which a probe in float64 has set to float64.
+    That is where a float64 tensor takes part, and where integers become fractions: their dtype is
+    then the default one, which is float64 in a float64 run.
+
+    Args:
+        operation: of two arguments.
+        divides: whether its result is a fraction even for integers.
     """
 
     def lifted(*args: Any) -> Any:
-        fraction = divides or any(isinstance(a, (float, np.floating)) for a in args)
-        becomes = fraction and any(map(_is_whole_number, args))
-        if becomes and not any(isinstance(a, jt.Var) and a.dtype.is_float() for a in args):
-            args = tuple(a.cast("float64") if _is_whole_number(a) else a for a in args)
+        is_fraction = divides or any(isinstance(a, (float, np.floating)) for a in args)
+        has_integers = any(map(_is_integer, args))
+        has_floats = any(isinstance(a, jt.Var) and a.dtype.is_float() for a in args)
+        if is_fraction and has_integers and not has_floats:
+            args = tuple(a.cast("float64") if _is_integer(a) else a for a in args)
         if any(map(_is_double, args)):
             args = tuple(_double(a) if _is_scalar(a) else a for a in args)
         return operation(*args)
@@ -109,8 +117,8 @@ def _lifting(operation: Callable[..., Any], divides: bool) -> Callable[..., Any]
     return lifted
 
 
-def _of_number(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`jt.sqrt(1 - beta**n)` of an optimizer would be a float32 tensor."""
+def _of_scalar(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return float64 for a scalar: an optimizer's `jt.sqrt(1 - beta**n)` would be float32."""
     return lambda x: function(_double(x) if _is_scalar(x) else x)
 
 
@@ -120,7 +128,7 @@ def _mean(x: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _reduce(reduce: Callable[..., Any]) -> Callable[..., Any]:
-    """Average pooling and `mse_loss` come by here."""
+    """Compute means in float64; average pooling and `mse_loss` call this."""
 
     def reduced(x: Any, op: str = "mean", *args: Any, **kwargs: Any) -> Any:
         if op == "mean" and _is_double(x):
@@ -131,15 +139,15 @@ def _reduce(reduce: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _ternary(ternary: Callable[..., Any]) -> Callable[..., Any]:
-    """`masked_fill` comes by here."""
+    """Keep scalars in float64; `masked_fill` calls this."""
 
-    def chosen(condition: Any, x: Any, y: Any) -> Any:
+    def in_float64(condition: Any, x: Any, y: Any) -> Any:
         if _is_double(x) or _is_double(y):
             shape = condition.shape
             x, y = (_double(v).broadcast(shape) if _is_scalar(v) else v for v in (x, y))
         return ternary(condition, x, y)
 
-    return chosen
+    return in_float64
 
 
 def _full_like(full_like: Callable[..., Any]) -> Callable[..., Any]:
@@ -152,15 +160,15 @@ def _full_like(full_like: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _smooth(function: Callable[..., Any], slope: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function of one argument a derivative in float64: `slope(x, y)`."""
+    """Give a function y = f(x) the derivative `slope(x, y)` in float64."""
 
     class Smooth(jt.Function):
         def execute(self, x: Any) -> Any:
             self.x, self.y = x, function(x)
             return self.y
 
-        def grad(self, up: Any) -> Any:
-            return up * slope(self.x, self.y)
+        def grad(self, gradient: Any) -> Any:
+            return gradient * slope(self.x, self.y)
 
     return lambda x: Smooth.apply(x) if _is_double(x) else function(x)
 
@@ -176,29 +184,39 @@ def _erfinv_slope(x: Any, y: Any) -> Any:
 def _array(array: Callable[..., Any]) -> Callable[..., Any]:
     def in_float64(data: Any, dtype: Any = None) -> Any:
         if dtype is None and not isinstance(data, (jt.Var, np.ndarray)):
-            plain = np.asarray(data)
-            data = plain.astype(np.float64) if plain.dtype.kind == "f" else data
+            values = np.asarray(data)
+            data = values.astype(np.float64) if values.dtype.kind == "f" else data
         return array(data, dtype)
 
     return in_float64
 
 
-def _in_float64(make: Callable[..., Any]) -> Callable[..., Any]:
-    def made(*args: Any, **kwargs: Any) -> Any:
-        result = make(*args, **kwargs)
+def _in_float64(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make float64 the dtype of a tensor whose dtype the caller does not give."""
+
+    def created(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
         if "dtype" not in kwargs and result.dtype == "float32":
-            return make(*args, **kwargs, dtype="float64")
+            return function(*args, **kwargs, dtype="float64")
         return result
 
-    return made
+    return created
 
 
-def _numbers(make: Callable[..., Any], exact: Callable[..., Any], arity: int) -> Callable[..., Any]:
-    """Let NumPy make what depends on numbers alone; a dtype given by the caller stays as it is."""
+def _from_numpy(
+    function: Callable[..., Any], of_numpy: Callable[..., Any], arguments: int
+) -> Callable[..., Any]:
+    """Let NumPy compute a tensor of scalars, in float64, if the caller gives no dtype.
 
-    def made(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == arity and not kwargs and not isinstance(args[-1], jt.Var):
-            return jt.Var(np.asarray(exact(*args), np.float64)).stop_grad()
-        return make(*args, **kwargs)
+    Args:
+        function: of Jittor.
+        of_numpy: the same in NumPy.
+        arguments: number of its arguments without a dtype.
+    """
 
-    return made
+    def created(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == arguments and not kwargs and not isinstance(args[-1], jt.Var):
+            return jt.Var(np.asarray(of_numpy(*args), np.float64)).stop_grad()
+        return function(*args, **kwargs)
+
+    return created

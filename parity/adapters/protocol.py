@@ -1,8 +1,8 @@
-"""What the engine asks of a framework: one adapter, bound to one module.
+"""The interface between the harness and a framework: one adapter for one module.
 
-To add a framework, write one class that fulfils `Adapter` in one file and register it with
-`register_adapter`; `examples/pairs/numpy_framework.py` does it in plain NumPy. Everything else in
-this package speaks of arrays, paths and adapters, and imports no framework.
+To add a framework, write one class with the methods of `Adapter` in one file and register it with
+`register_adapter`; `examples/pairs/numpy_framework.py` does it for layers in plain NumPy. The rest
+of the harness handles arrays, paths and adapters, and imports no framework.
 """
 
 from __future__ import annotations
@@ -16,21 +16,24 @@ from typing import Any, NamedTuple, Protocol
 from parity.base.numerics import Array, Precision
 from parity.errors import CannotCompare
 
+# A tensor of the framework.
 Tensor = Any
+# (module path, arguments by the names of the forward function) -> the arguments to call it with.
 PreHook = Callable[[str, dict[str, Any]], dict[str, Any]]
+# (module path, result) -> the result to return to the caller.
 PostHook = Callable[[str, Any], Any]
-# (number of the source, its gradient)
+# (position of a source, gradient with respect to it), see `Adapter.vjp`.
 OnGradient = Callable[[int, Array], None]
 # (shape) -> uniform numbers in [0, 1); an element is dropped where its number is below the rate.
 DropoutSource = Callable[[tuple[int, ...]], Array]
 
 
 class Adapter(Protocol):
-    """One module seen through its framework.
+    """One module and the operations on it that differ from framework to framework.
 
     Attributes:
-        framework: the framework's name, for people.
-        module: the user's own object.
+        framework: the framework's name, which users give for losses and optimizers.
+        module: the object that the user's builder returned.
     """
 
     framework: str
@@ -40,26 +43,36 @@ class Adapter(Protocol):
         """Return every submodule by path, the module itself under `""`, parents first."""
 
     def parameters(self) -> dict[str, Tensor]:
-        """Return what training changes, by path; a tied parameter once, under its first name."""
+        """Return the tensors that training changes, by path; a tied one once, by its first path."""
 
     def buffers(self) -> dict[str, Tensor]:
-        """Return the other persistent tensors by path, running statistics for example."""
+        """Return the other persistent tensors by path, such as running statistics."""
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Set parameters and buffers by path, dtype included; the arrays become the adapter's."""
+        """Set parameters and buffers by path; they take over the dtypes of the arrays.
+
+        Args:
+            values: shapes as the tensors have them; the caller does not use the arrays afterwards.
+        """
 
     def in_precision(self, precision: Precision, *, training: bool) -> AbstractContextManager[None]:
-        """Make float constants and defaults enter as `precision`, in the given mode, meanwhile."""
+        """Return a context in which the module computes in a precision and mode, with gradients.
 
-    def hooked(self, enter: PreHook, leave: PostHook) -> AbstractContextManager[None]:
-        """Call `enter(path, arguments)` before and `leave(path, result)` after each submodule runs.
+        Floats that are not in the weights, Python scalars and default dtypes for example, have the
+        precision too.
+        """
 
-        `arguments` maps the names of the forward function's parameters to their values; what the
-        two functions return takes the place of what they were given.
+    def hooked(self, pre_hook: PreHook, post_hook: PostHook) -> AbstractContextManager[None]:
+        """Return a context in which each call of a submodule passes through two functions.
+
+        Args:
+            pre_hook: called before, with the path and the arguments by parameter name; the module
+                is called with the arguments that it returns.
+            post_hook: called after, with the path and the result; the caller gets what it returns.
         """
 
     def dropout_from(self, source: DropoutSource) -> AbstractContextManager[None]:
-        """Let the framework's own dropout layers take their random numbers from `source`."""
+        """Return a context in which the framework's dropout draws from `source`."""
 
     def call(self, inputs: Mapping[str, Tensor]) -> Any:
         """Run the module on tensors passed by keyword."""
@@ -68,40 +81,57 @@ class Adapter(Protocol):
         """Tell whether a value is one of the framework's tensors."""
 
     def to_numpy(self, tensor: Tensor) -> Array:
-        """Return a tensor's numbers, dtype kept, only to be read.
+        """Return a tensor as an array of its shape and dtype, only to be read.
 
-        They may be the tensor's own memory: whoever keeps them copies them.
+        The array may share the tensor's memory, so a caller that keeps it copies it.
         """
 
     def constant(self, array: Array) -> Tensor:
-        """Take an array in, dtype kept, as its own; no gradient will be asked of it."""
+        """Return a tensor of the array's shape and dtype that needs no gradient.
+
+        The caller does not use the array afterwards.
+        """
 
     def variable(self, array: Array) -> tuple[Tensor, Tensor]:
-        """Take a float array in as (source, tensor to pass on); `vjp` takes the source."""
+        """Return (source, tensor) for a float array, as `constant` does, but with a gradient.
+
+        The tensor is passed on to the module; `vjp` takes the source. They may be one object.
+        """
 
     def vjp(
-        self, outputs: list[tuple[Tensor, Array]], sources: Sequence[Tensor], take: OnGradient
+        self,
+        outputs: list[tuple[Tensor, Array]],
+        sources: Sequence[Tensor],
+        on_gradient: OnGradient,
     ) -> None:
-        """Find the gradient of sum(tensor * cotangent) by each source.
+        """Compute the gradients of sum(tensor * cotangent) with respect to each source.
 
         Args:
-            outputs: the tensors and their cotangents, float32 numbers to be cast to the tensor's
-                dtype, without loss; emptied, so that what is done goes.
-            sources: by what; `take` is told the place in this list.
-            take: told each gradient as soon as it is there, in any order, and only those that flow;
-                it copies what it keeps. An adapter that then lets go keeps large models small.
+            outputs: tensors and their cotangents, float32 arrays of the same size, which any dtype
+                holds exactly. The list is emptied, so that their memory can be freed early.
+            sources: parameters, or sources from `variable`; have an attribute `shape`.
+            on_gradient: called with a source's position in the list and its gradient, in any
+                order, for those sources only that a gradient reaches. It copies what it keeps, so
+                an adapter that calls it early and then frees the gradient saves memory.
         """
 
-    def perturbing_operations(self, move: Callable[[Array], Array]) -> AbstractContextManager[None]:
-        """Let `move` change what every operation on float64 tensors leaves, meanwhile.
+    def perturbing_operations(
+        self, perturb: Callable[[Array], Array]
+    ) -> AbstractContextManager[None]:
+        """Return a context in which the result of every operation on float64 tensors is perturbed.
 
-        Optional: without it, rounding in what is computed from integers alone goes unmeasured.
+        Optional. Without it, rounding in what is computed from integers alone is not measured.
         """
 
-    def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
-        """Build `make(parameters)` and return what takes one step of it, given gradients by path.
+    def optimizer(
+        self, make_optimizer: Callable[[Any], Any]
+    ) -> Callable[[Mapping[str, Array]], None]:
+        """Return a function that takes one optimizer step, given gradients by path.
 
-        Needed only for pairs that name an optimizer.
+        Needed only for pairs with an optimizer.
+
+        Args:
+            make_optimizer: (list of parameters) -> optimizer of the framework.
         """
 
     def manifest(self) -> dict[str, str]:
@@ -109,7 +139,7 @@ class Adapter(Protocol):
 
 
 class AdapterEntry(NamedTuple):
-    """A framework that may be met: the package whose presence means it, and where its class is."""
+    """A registered framework; see `register_adapter` for the fields."""
 
     package: str
     owns: Callable[[Any, Any], bool]
@@ -137,18 +167,19 @@ _ENTRIES: list[AdapterEntry] = [
 def register_adapter(
     package: str, owns: Callable[[Any, Any], bool], load: Callable[[], type[Any]]
 ) -> None:
-    """Make a further framework known.
+    """Register a framework; it is asked before those that are registered already.
 
     Args:
-        package: the imported package that a module of this framework implies.
-        owns: (package, object) -> whether the object is a module of it.
-        load: () -> the class that fulfils `Adapter`, called with the module.
+        package: name of the package that is imported wherever a module of the framework exists.
+        owns: (package, object) -> whether the object is a module of the framework.
+        load: () -> the adapter class, whose instances have the methods of `Adapter` and which is
+            called with a module.
     """
     _ENTRIES.insert(0, AdapterEntry(package, owns, load))
 
 
 def adapt(module: Any) -> Adapter:
-    """Return the adapter of a module; a framework nobody has imported is not imported for it.
+    """Return the adapter of a module. No framework is imported for it that is not imported yet.
 
     Raises:
         CannotCompare: no known framework owns the object.

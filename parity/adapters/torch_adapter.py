@@ -1,4 +1,4 @@
-"""PyTorch, as the engine sees it."""
+"""The adapter of PyTorch."""
 
 from __future__ import annotations
 
@@ -15,42 +15,45 @@ from torch.utils._pytree import tree_leaves
 from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook
 from parity.adapters.torch_dropout import DropoutFrom
 from parity.base.numerics import Array, Precision
+from parity.base.rng import PerturbResult
 
 
 class TorchAdapter:
-    """A `torch.nn.Module` and its framework; see `parity.adapters.protocol.Adapter`."""
+    """Implements `parity.adapters.protocol.Adapter` for a `torch.nn.Module`.
+
+    A compiled module is one single module, because hooks inside would break its graph.
+    """
 
     framework = "torch"
 
     def __init__(self, module: torch.nn.Module) -> None:
         self.module = module
-        # A compiled module is watched as a whole: taps inside would break its graph apart.
         self._compiled = hasattr(module, "_orig_mod")
-        self._plain: torch.nn.Module = getattr(module, "_orig_mod", module)
-        self._parameters = dict(self._plain.named_parameters())
-        self._persistent = set(self._plain.state_dict())
+        self._uncompiled: torch.nn.Module = getattr(module, "_orig_mod", module)
+        self._parameters = dict(self._uncompiled.named_parameters())
+        self._persistent = set(self._uncompiled.state_dict())
         first = next(iter([*module.parameters(), *module.buffers()]), None)
         self._device = torch.device("cpu") if first is None else first.device
         self._anchor = torch.zeros((), device=self._device, requires_grad=True)
-        self._pulled: Callable[[int, torch.Tensor], None]
+        # (identity of a `_Source`, gradient); set while a backward pass runs.
+        self._receive: Callable[[int, torch.Tensor], None]
 
     def modules(self) -> dict[str, torch.nn.Module]:
-        """Return every submodule by path; a compiled module has itself alone."""
+        """Return every submodule by path, once."""
         return {"": self.module} if self._compiled else dict(self.module.named_modules())
 
     def parameters(self) -> dict[str, torch.Tensor]:
-        """Return the parameters by path, each once."""
+        """Return the parameters by path, once."""
         return dict(self._parameters)
 
     def buffers(self) -> dict[str, torch.Tensor]:
-        """Return the persistent buffers by path, each once."""
-        return {name: b for name, b in self._plain.named_buffers() if name in self._persistent}
+        """Return the persistent buffers by path, once."""
+        return {name: b for name, b in self._uncompiled.named_buffers() if name in self._persistent}
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Make arrays the data of parameters and buffers, which take over their dtypes.
+        """Set the data of parameters and buffers, which take over the dtypes of the arrays.
 
-        What does not lie in memory row by row, channels last for example, stays so: which kernel
-        runs depends on it.
+        Memory layouts such as channels last are kept, because they decide which kernel runs.
         """
         targets = self.parameters() | self.buffers()
         for name, array in values.items():
@@ -61,13 +64,13 @@ class TorchAdapter:
 
     @contextmanager
     def in_precision(self, precision: Precision, *, training: bool) -> Iterator[None]:
-        """Cast what is left, set the mode, and let `torch.arange(…)` and its like follow."""
+        """Cast tensors that are not cast yet; set mode and default dtype; enable gradients."""
         dtype, before = getattr(torch, precision), torch.get_default_dtype()
-        modes = {module: module.training for module in self._plain.modules()}
-        for tensor in (*self._parameters.values(), *self._plain.buffers()):
+        modes = {module: module.training for module in self._uncompiled.modules()}
+        for tensor in (*self._parameters.values(), *self._uncompiled.buffers()):
             if tensor.is_floating_point() and tensor.dtype != dtype:
                 tensor.data = tensor.data.to(dtype)
-        self._plain.train(training)
+        self._uncompiled.train(training)
         torch.set_default_dtype(dtype)
         try:
             with torch.enable_grad():
@@ -78,12 +81,14 @@ class TorchAdapter:
                 module.training = mode
 
     @contextmanager
-    def hooked(self, enter: PreHook, leave: PostHook) -> Iterator[None]:
-        """Wrap each submodule's `forward` on the instance, and take the wrapping off again."""
+    def hooked(self, pre_hook: PreHook, post_hook: PostHook) -> Iterator[None]:
+        """Wrap `forward` on each submodule's instance."""
         wrapped = self.modules()
         before = {path: vars(module).get("forward") for path, module in wrapped.items()}
         for path, module in wrapped.items():
-            object.__setattr__(module, "forward", _watched(path, module.forward, enter, leave))
+            object.__setattr__(
+                module, "forward", _hooked(path, module.forward, pre_hook, post_hook)
+            )
         try:
             yield
         finally:
@@ -102,13 +107,13 @@ class TorchAdapter:
             yield
 
     @contextmanager
-    def perturbing_operations(self, move: Callable[[Array], Array]) -> Iterator[None]:
-        """Change the result of every operation below autograd, so those of the way back as well."""
-        with _PerturbOperations(move):
+    def perturbing_operations(self, perturb: PerturbResult) -> Iterator[None]:
+        """Perturb the results of operations below autograd, so those of backward passes too."""
+        with _PerturbOperations(perturb):
             yield
 
     def call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
-        """Run the module, by keyword."""
+        """Call the module with keyword arguments."""
         return self.module(**inputs)
 
     def is_tensor(self, value: object) -> bool:
@@ -116,61 +121,70 @@ class TorchAdapter:
         return isinstance(value, torch.Tensor)
 
     def to_numpy(self, tensor: torch.Tensor) -> Array:
-        """Return the tensor's own memory, or a copy from its device."""
+        """Return an array that shares the tensor's memory, on a CPU; else a copy."""
         array: Array = tensor.detach().cpu().numpy()
         return array
 
     def constant(self, array: Array) -> torch.Tensor:
-        """Take an array in."""
+        """Return a tensor that shares the array's memory, on a CPU."""
         return self._tensor(array)
 
     def variable(self, array: Array) -> tuple[_Source, torch.Tensor]:
-        """Take an array in; what is passed on is no leaf, for in-place operations refuse those.
+        """Return (source, tensor).
 
-        The source has no memory, and its gradient is taken when the backward pass comes by: all of
-        them together would be as large as the whole trace.
+        The tensor is no leaf of the graph, because in-place operations refuse leaves. The source
+        holds no memory, and its gradient is passed on as soon as the backward pass reaches it: all
+        sources' gradients together would be as large as the whole trace.
         """
         source = _Source(array.shape)
 
-        def pulled(gradient: torch.Tensor) -> None:
-            self._pulled(id(source), gradient)
+        def receive(gradient: torch.Tensor) -> None:
+            self._receive(id(source), gradient)
 
-        return source, _Enter.apply(self._anchor, self._tensor(array), pulled)
+        return source, _GraphInput.apply(self._anchor, self._tensor(array), receive)
 
     def vjp(
         self,
         outputs: list[tuple[torch.Tensor, Array]],
         sources: Sequence[torch.Tensor | _Source],
-        take: OnGradient,
+        on_gradient: OnGradient,
     ) -> None:
-        """Pull the cotangents back to the sources.
+        """Compute gradients with respect to the sources.
 
-        A cotangent is cast when the backward pass comes to its tensor: in float64 all of them
-        together would be as large as what the forward pass keeps.
+        A cotangent is cast when the backward pass reaches its tensor: in float64 all of them
+        together would be as large as what the forward pass saves.
         """
-        heads = []
+        differentiated = []
         while outputs:
             tensor, array = outputs.pop()
             if tensor.requires_grad:
-                heads.append(tensor)
-                tensor.register_hook(partial(_joined, self._tensor(array)))
-        if not heads:
+                differentiated.append(tensor)
+                tensor.register_hook(partial(_add_cotangent, self._tensor(array)))
+        if not differentiated:
             return
-        heads.reverse()
+        differentiated.reverse()
         numbers = {id(source): number for number, source in enumerate(sources)}
-        self._pulled = lambda source, gradient: take(numbers[source], self.to_numpy(gradient))
-        # Zeros without memory start the pass.
-        starts = [torch.zeros((), dtype=t.dtype, device=t.device).expand(t.shape) for t in heads]
-        wanted = [s for s in sources if isinstance(s, torch.Tensor) and s.requires_grad]
-        pulled = torch.autograd.grad(heads, [self._anchor, *wanted], starts, allow_unused=True)
-        for source, gradient in zip(wanted, pulled[1:], strict=True):
+        self._receive = lambda source, gradient: on_gradient(
+            numbers[source], self.to_numpy(gradient)
+        )
+        # The hooks add the cotangents, so the pass starts from zeros; these share one element.
+        zeros = [
+            torch.zeros((), dtype=t.dtype, device=t.device).expand(t.shape) for t in differentiated
+        ]
+        leaves = [s for s in sources if isinstance(s, torch.Tensor) and s.requires_grad]
+        gradients = torch.autograd.grad(
+            differentiated, [self._anchor, *leaves], zeros, allow_unused=True
+        )
+        for leaf, gradient in zip(leaves, gradients[1:], strict=True):
             if gradient is not None:
-                self._pulled(id(source), gradient)
+                self._receive(id(leaf), gradient)
 
-    def optimizer(self, make: Callable[[Any], Any]) -> Callable[[Mapping[str, Array]], None]:
-        """Build an optimizer; each step puts the gradients where `step()` looks for them."""
+    def optimizer(
+        self, make_optimizer: Callable[[Any], Any]
+    ) -> Callable[[Mapping[str, Array]], None]:
+        """Build an optimizer; a step sets the parameters' `grad` and calls `step()`."""
         parameters = self.parameters()
-        optimizer = make(list(parameters.values()))
+        optimizer = make_optimizer(list(parameters.values()))
 
         def step(gradients: Mapping[str, Array]) -> None:
             for path, array in gradients.items():
@@ -181,7 +195,7 @@ class TorchAdapter:
         return step
 
     def manifest(self) -> dict[str, str]:
-        """Return what changes torch's arithmetic."""
+        """Return the version and the settings that change PyTorch's arithmetic."""
         return {
             "version": torch.__version__,
             "device": str(self._device),
@@ -197,28 +211,28 @@ class TorchAdapter:
         return torch.from_numpy(array).to(self._device)
 
 
-def _joined(weights: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    return gradient + weights.to(gradient.dtype).reshape(gradient.shape)
+def _add_cotangent(cotangent: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    return gradient + cotangent.to(gradient.dtype).reshape(gradient.shape)
 
 
 class _Source(NamedTuple):
-    """Stands for a value by which a gradient is wanted."""
+    """Stands for a value with respect to which a gradient is wanted."""
 
     shape: tuple[int, ...]
 
 
 class _PerturbOperations(TorchDispatchMode):
-    """Moves what each operation on float64 tensors leaves; views and constants stay."""
+    """Perturbs the float64 results of operations on float64 tensors; views and constants stay."""
 
-    def __init__(self, move: Callable[[Array], Array]) -> None:
+    def __init__(self, perturb: PerturbResult) -> None:
         super().__init__()
-        self._move = move
+        self._perturb = perturb
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if not func.is_view and any(map(_is_double, tree_leaves((args, kwargs)))):
             for tensor in filter(_is_double, tree_leaves(result)):
-                tensor.copy_(torch.from_numpy(self._move(tensor.detach().cpu().numpy())))
+                tensor.copy_(torch.from_numpy(self._perturb(tensor.detach().cpu().numpy())))
         return result
 
 
@@ -226,35 +240,35 @@ def _is_double(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.dtype == torch.float64
 
 
-class _Enter(torch.autograd.Function):
-    """Lets a value into the graph, which the anchor makes part of it, and its gradient out."""
+class _GraphInput(torch.autograd.Function):
+    """Makes a value part of the graph, as a result of the anchor, and passes its gradient on."""
 
     @staticmethod
     def forward(
-        ctx: Any, anchor: torch.Tensor, value: torch.Tensor, pulled: Callable[[torch.Tensor], None]
+        ctx: Any, anchor: torch.Tensor, value: torch.Tensor, receive: Callable[[torch.Tensor], None]
     ) -> torch.Tensor:
-        ctx.pulled = pulled
+        ctx.receive = receive
         ctx.mark_dirty(value)
         return value
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None]:
-        ctx.pulled(gradient)
+        ctx.receive(gradient)
         return None, None, None
 
 
-def _watched(
-    path: str, forward: Callable[..., Any], enter: PreHook, leave: PostHook
+def _hooked(
+    path: str, forward: Callable[..., Any], pre_hook: PreHook, post_hook: PostHook
 ) -> Callable[..., Any]:
     signature = inspect.signature(forward)
 
-    def watched(*args: Any, **kwargs: Any) -> Any:
+    def hooked(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
-        with torch._C.DisableTorchFunction():
-            changed = enter(path, dict(bound.arguments))
+        with torch._C.DisableTorchFunction():  # the hooks' own operations do not concern a mode
+            changed = pre_hook(path, dict(bound.arguments))
         bound.arguments.update(changed)
         result = forward(*bound.args, **bound.kwargs)
         with torch._C.DisableTorchFunction():
-            return leave(path, result)
+            return post_hook(path, result)
 
-    return watched
+    return hooked

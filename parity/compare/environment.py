@@ -1,4 +1,4 @@
-"""What changes arithmetic besides the code: versions and settings, said before any verdict."""
+"""Versions and settings that change arithmetic besides the code, reported before any verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parity.adapters.protocol import Adapter
 
 
 class Environment(NamedTuple):
-    """Both sides' settings, and what a reader should know of their differences."""
+    """Settings of the process and of both sides, and notes on their differences."""
 
     sides: Mapping[str, Mapping[str, str]]
     notes: tuple[str, ...]
@@ -20,27 +20,27 @@ class Environment(NamedTuple):
 
 def environment(reference: Adapter, candidate: Adapter) -> Environment:
     """Collect and compare the settings of both sides and of the process."""
-    ours, theirs = reference.manifest(), candidate.manifest()
+    expected, actual = reference.manifest(), candidate.manifest()
     process = process_settings()
     notes = [
-        f"{key} differs: {ours[key]} in the reference, {theirs[key]} in the candidate"
-        for key in ours
-        if key in theirs
-        if ours[key] != theirs[key]
+        f"{key} differs: {expected[key]} in the reference, {actual[key]} in the candidate"
+        for key in expected
+        if key in actual
+        if expected[key] != actual[key]
         and (key != "version" or reference.framework == candidate.framework)
     ]
     if process["denormals"] == "flushed":
         notes.insert(0, "denormals are flushed to zero in this process, for every framework")
     sides = {
         "process": process,
-        "reference": {"framework": reference.framework, **ours},
-        "candidate": {"framework": candidate.framework, **theirs},
+        "reference": {"framework": reference.framework, **expected},
+        "candidate": {"framework": candidate.framework, **actual},
     }
     return Environment(sides, tuple(notes))
 
 
 def process_settings() -> dict[str, str]:
-    """Return what holds for the whole process."""
+    """Return versions and settings of the process."""
     tiny = np.full(4, 1e-40, np.float32)
     return {
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""How far rounding moves each of one side's tensors."""
+"""One side's tensors in both precisions, and the distance by which rounding moves each."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
 from parity.trace.sites import TensorSite
-from parity.verdict import Cause, Side, error, judge_ulps
+from parity.verdict import Cause, Role, error, judge_ulps
 
 # Decimal digits of the exact values; float64 has 16.
 DIGITS = 60
@@ -112,7 +112,7 @@ def judge_table(
         A finding of the phase `schedule`; error and noise are in ulps.
     """
     site = TensorSite("schedule", "", "table", name, scope="built")
-    sides: dict[Side, Array] = {"reference": reference, "candidate": candidate}
+    sides: dict[Role, Array] = {"reference": reference, "candidate": candidate}
     for side, table in sides.items():
         if table.shape != (len(exact),):
             shapes = (str((len(exact),)), str(table.shape))

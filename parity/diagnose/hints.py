@@ -87,34 +87,35 @@ def _as_used(tap: Tap, site: TensorSite, trace: Trace) -> Array:
 
 
 def _explained(site: TensorSite, candidate: Array, runner: PairRunner, teacher: Trace) -> str:
-    for words, changed in _changes(site, runner):
+    for description, changed in _changes(site, runner):
         try:
             with changed as variant:
-                found = tensor_sites(variant.rerun_reference(teacher)).get(site)
+                tensor = tensor_sites(variant.rerun_reference(teacher)).get(site)
         except CannotCompare:
-            continue  # the reference does not run with this one
-        if found is not None and resembles(found, candidate):
-            return f"{words} gives exactly this"
+            continue  # the reference does not run with this change
+        if tensor is not None and resembles(tensor, candidate):
+            return f"{description} gives exactly this"
     return ""
 
 
 def _changes(site: TensorSite, runner: PairRunner) -> Iterator[tuple[str, Any]]:
     adapter = runner.reference.adapter
-    own = {path: name for name, path in runner.reference.modules.items()}
-    module = adapter.modules().get(own.get(site.path, site.path))
+    names = {path: name for name, path in runner.reference.modules.items()}
+    module = adapter.modules().get(names.get(site.path, site.path))
     for name, values in SETTINGS.items() if module is not None else ():
         if not hasattr(module, name):
             continue
-        now = getattr(module, name)
+        current = getattr(module, name)
         for value in values:
-            if type(now) in (type(value), float, int) and value != now:
-                words = f"{name} = {value!r} where the reference has {now!r}"
-                yield words, _setting(module, name, value, runner)
+            if type(current) in (type(value), float, int) and value != current:
+                description = f"{name} = {value!r} where the reference has {current!r}"
+                yield description, _setting(module, name, value, runner)
     for path, array in runner.weights.items():
         owner, _, name = path.rpartition(".")
         if owner == site.path:
-            for words, other in _other_weights(path, name, array):
-                yield words, nullcontext(replace(runner, weights={**runner.weights, path: other}))
+            for description, other in _other_weights(path, name, array):
+                weights = {**runner.weights, path: other}
+                yield description, nullcontext(replace(runner, weights=weights))
 
 
 def _other_weights(path: str, name: str, array: Array) -> Iterator[tuple[str, Array]]:
@@ -123,7 +124,7 @@ def _other_weights(path: str, name: str, array: Array) -> Iterator[tuple[str, Ar
     if array.ndim > 2 and array.shape[0] == array.shape[1]:
         yield f"{path} with its first two axes swapped", array.swapaxes(0, 1).copy()
     if array.ndim > 2 and array.shape[-1] > 1:
-        yield f"{path} turned round in space", np.flip(array, range(2, array.ndim)).copy()
+        yield f"{path} reversed in space", np.flip(array, range(2, array.ndim)).copy()
     if is_float(array) and "bias" in name:
         yield f"no {path}", np.zeros_like(array)
     if is_float(array) and array.ndim == 1 and "weight" in name:

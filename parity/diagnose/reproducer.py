@@ -22,7 +22,8 @@ from parity.trace.model_building import build
 from parity.trace.sites import TensorSite, of_parameter
 from parity.trace.values import tensor_sites
 from parity.trajectories.optimizer_check import trajectories
-from parity.trajectories.trajectory import Trajectory, values_of_step
+from parity.trajectories.trajectory import Trajectory
+from parity.trajectories.trajectory_runner import values_of_step
 from parity.verdict import K
 from safe_files import write_text
 
@@ -96,8 +97,7 @@ def _runs(
         return _initial(pair)
     runner = prepare(pair, seed=seed).runner
     if site.scope in ("step", "free_run"):
-        single_steps, free_run = trajectories(runner)
-        return values_of_step(free_run if step is None else single_steps, step, precision)
+        return values_of_step(trajectories(runner)[step is None], step, precision)
     if site.scope == "end_to_end":
         return runner.end_to_end(precision)
     teacher, candidate = runner.rerun(stress_input, precision=precision)
@@ -139,13 +139,13 @@ def write_script(report: Report, source: str, *, seed: int, path: Path) -> bool:
         path: of the script.
 
     Returns:
-        Whether there was anything to show.
+        Whether there was a difference between two runs to show; tables are no runs.
 
     Raises:
         CannotWrite: the file cannot be written.
     """
     first = report.first_divergence
-    if first is None:
+    if first is None or first.quantity == "table":
         return False
     write_text(path, script(report.pair, first, source, seed))
     return True

@@ -1,8 +1,8 @@
-"""What a wrong tensor resembles: a catalogue of transformations, tried in float64 on arrays alone.
+"""Recognises common mistakes in a wrong tensor, by trying transformations of the correct one.
 
-A signature is offered only if it turns the reference's tensor into the candidate's to `RESEMBLANCE`
-of the largest value, so that one of thousands of digits-deep coincidences is what it would take to
-be wrong; it stays a hint nevertheless, for two mistakes can look alike.
+Everything is computed in float64, on arrays alone. A transformation is offered only if it turns the
+reference's tensor into the candidate's to within `RESEMBLANCE` of the largest value, which hardly
+happens by chance. It is a hint nevertheless, because two mistakes can have the same effect.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from parity.base.numerics import Array, distance, magnitude
 from parity.verdict import RESEMBLANCE
 
-# Element by element functions are tried on so many elements.
+# Number of elements on which elementwise functions are tried.
 SAMPLE = 4096
 
 
@@ -26,24 +26,24 @@ def resembles(a: Array, b: Array) -> bool:
 
 
 def signature(reference: Array, candidate: Array, nearby: Mapping[str, Array]) -> str:
-    """Say what the candidate's tensor is, in terms of the reference's; `""` if nothing fits.
+    """Describe the candidate's tensor in terms of the reference's; `""` if nothing fits.
 
     Args:
         reference: float64.
         candidate: float64, of the same shape, different.
-        nearby: what flowed just before, by name, the latest last; float64.
+        nearby: the tensors computed just before, by name, the latest last; float64.
     """
     if reference.size < 2 or not np.isfinite(candidate).all():
         return ""
     tries = (
         _constant(reference, candidate),
-        _whole(reference, candidate),
+        _scale_or_offset(reference, candidate),
         _order(reference, candidate),
         _residual(reference, candidate, nearby),
         _activation(reference, candidate, nearby),
         _softmax(reference, candidate, nearby),
         _along_axis(reference, candidate),
-        _held(reference, candidate),
+        _clamped(reference, candidate),
         _precision(reference, candidate),
     )
     return next(itertools.chain.from_iterable(tries), "")
@@ -51,7 +51,7 @@ def signature(reference: Array, candidate: Array, nearby: Mapping[str, Array]) -
 
 def _constant(r: Array, c: Array) -> Iterator[str]:
     if not c.any():
-        yield "it is zero everywhere: something is cut, or multiplied by zero"
+        yield "it is zero everywhere: a connection is cut, or a factor is zero"
     elif np.ptp(c) == 0:
         yield f"it is {c.flat[0]:.6g} everywhere"
 
@@ -65,10 +65,10 @@ def _precision(r: Array, c: Array) -> Iterator[str]:
             elif (single.astype(np.float16) == single).all():
                 yield "its values are float16's: a detour through half precision"
             else:
-                yield "its values are float32's, although it runs in float64: a cast on the way"
+                yield "its values are float32's, although it runs in float64: a cast"
 
 
-def _whole(r: Array, c: Array) -> Iterator[str]:
+def _scale_or_offset(r: Array, c: Array) -> Iterator[str]:
     factor = float(np.vdot(r, c) / np.vdot(r, r)) if r.any() else 0.0
     if resembles(factor * r, c):
         yield f"it is the reference's times {factor:.7g}{_familiar(factor, r.shape)}"
@@ -84,7 +84,7 @@ def _whole(r: Array, c: Array) -> Iterator[str]:
 def _familiar(factor: float, shape: tuple[int, ...]) -> str:
     """Name a factor that is a size, its root or one over either."""
     if math.isclose(factor, -1, rel_tol=RESEMBLANCE):
-        return ": the sign is turned"
+        return ": the sign is reversed"
     for size in sorted({*shape, math.prod(shape)} - {0, 1}):
         for power, text in ((1, f"{size}"), (0.5, f"sqrt({size})")):
             for sign, over in ((1, ""), (-1, "1/")):
@@ -99,7 +99,7 @@ def _order(r: Array, c: Array) -> Iterator[str]:
             yield f"its axes are in the order {axes}: transposed"
     for axis in range(r.ndim):
         if r.shape[axis] > 1 and resembles(np.flip(r, axis), c):
-            yield f"it is turned round along axis {axis}"
+            yield f"it is reversed along axis {axis}"
         for steps in (1, -1) if r.shape[axis] > 2 else ():
             inner = [slice(None)] * r.ndim
             inner[axis] = slice(1, None) if steps == 1 else slice(None, -1)
@@ -168,8 +168,8 @@ def _activation(r: Array, c: Array, nearby: Mapping[str, Array]) -> Iterator[str
         of_r = [f for f, value in values.items() if resembles(value, r.ravel()[few])]
         of_c = [f for f, value in values.items() if resembles(value, c.ravel()[few])]
         if of_r and of_c:
-            theirs, ours = " or ".join(of_c), " or ".join(of_r)
-            yield f"it is {theirs} of {name}, the reference's is {ours}"
+            candidate, reference = " or ".join(of_c), " or ".join(of_r)
+            yield f"it is {candidate} of {name}, the reference's is {reference}"
 
 
 def _softmax(r: Array, c: Array, nearby: Mapping[str, Array]) -> Iterator[str]:
@@ -203,8 +203,9 @@ def _along_axis(r: Array, c: Array) -> Iterator[str]:
             )
 
 
-def _held(r: Array, c: Array) -> Iterator[str]:
+def _clamped(r: Array, c: Array) -> Iterator[str]:
     low, high = float(c.min()), float(c.max())
     if low < high and resembles(np.clip(r, low, high), c):
-        runner = [f"below {high:.6g}"] * (r.max() > high) + [f"above {low:.6g}"] * (r.min() < low)
-        yield f"it is held {' and '.join(runner)}: a clamp"
+        limits = [f"at most {high:.6g}"] * (r.max() > high)
+        limits += [f"at least {low:.6g}"] * (r.min() < low)
+        yield f"it is clamped to {' and '.join(limits)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from parity.report.wording import cause_text, gain_text, tensor_name
 from parity.trace.sites import Phase, Quantity, Scope, Segment, TensorSite
-from parity.verdict import Cause, Judgement, Precision, Side, Verdict
+from parity.verdict import Cause, Judgement, Precision, Role, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Finding:
     step: int | None = None
     precision: Precision = "float64"
     cause: Cause | None = None
-    side: Side | None = None
+    side: Role | None = None
     compared: tuple[str, str] | None = None
     confirmed: bool | None = None
     stress_input: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parity.trace.sites import Boundary, Segment, TensorSite
-from parity.verdict import Cause, Precision, Side
+from parity.verdict import Cause, Precision, Role
 
 
 def tensor_name(site: TensorSite) -> str:
@@ -53,7 +53,7 @@ def segment_name(segment: Segment) -> str:
 def cause_text(
     cause: Cause,
     *,
-    side: Side | None = None,
+    side: Role | None = None,
     precision: Precision = "float64",
     compared: tuple[str, str] | None = None,
 ) -> str:

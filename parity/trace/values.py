@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from parity.trace.sites import Tap, TensorSite, of_parameter
+from parity.trace.sites import Tap, TensorSite, of_parameter, parent
 from parity.trace.tensor_store import TensorSink
 from parity.trace.trace import Trace
 
@@ -46,7 +46,7 @@ def tensor_sites(trace: Trace) -> Values:
         stored[of_parameter("forward", path, "buffer")] = trace.buffers, path
     by_owner: dict[str, list[str]] = {}
     for path in trace.parameter_gradients:
-        by_owner.setdefault(path.rpartition(".")[0], []).append(path)
+        by_owner.setdefault(parent(path), []).append(path)
     # Gradients come in any order; a run's own order is that of its taps.
     order = {tap: number for number, tap in enumerate(trace.callers)}
     for tap in sorted(trace.gradients, key=lambda tap: order.get(tap, -1), reverse=True):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from parity.compare.allowlist import require_used_entries
 from parity.report.report import Report
-from parity.trajectories.trajectory import HORIZON, Trajectory, judge_trajectory
+from parity.trajectories.trajectory import HORIZON, Trajectory
+from parity.trajectories.trajectory_runner import judge_trajectory
 
 
 def check_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
@@ -21,3 +22,6 @@ def check_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
     allowed = [finding for finding in report.findings if finding.allowed]
     matched = {HORIZON if f.scope == "free_run" else f.path for f in allowed}
     return require_used_entries(report, trajectory.allow, matched)
+
+
+check_course = check_trajectory  # its name in version 0.1

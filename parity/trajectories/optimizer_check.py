@@ -1,9 +1,10 @@
-"""The optimizer and the training of a user's own pair, as courses of steps.
+"""The optimizer and the training of a user's pair, as trajectories.
 
-An optimizer's state has another form in every framework, so it is never read. Both optimizers are
-fed the same gradients, the reference's own along its own trajectory, from the first step on; each
-step starts from the reference's weights. So a fault of the optimizer shows, whatever the gradients
-are, and a fault of the gradients does not. The free run is the whole: each side by itself.
+The state of an optimizer has another form in every framework, so it is never read. Instead both
+optimizers get the same gradients from the first step on, the reference's along its own trajectory,
+and each step starts from the reference's weights. So a fault of the optimizer shows whatever the
+gradients are, and a fault of the gradients does not show here. In the free run each side trains by
+itself, with its own gradients.
 """
 
 from __future__ import annotations
@@ -23,72 +24,75 @@ from parity.trace.trace import Run, Trace
 from parity.trajectories.trajectory import Stepper, Trajectory
 
 STEPS, FREE_STEPS = 3, 20
-WEIGHTS = "weights:"
+WEIGHTS = "weights:"  # the group of a state's names
+
+# (gradients by own path) -> takes one step of an optimizer.
+OptimizerStep = Callable[[Mapping[str, Array]], None]
 
 
 def trajectories(runner: PairRunner) -> list[Trajectory]:
-    """Return the pair's optimizer step by step and, where it has a loss, its training running free.
+    """Return the single steps of a pair's optimizer and, if it has a loss, its free training.
 
     Raises:
         CannotCompare: a side has no optimizer, or raises.
     """
-    history = _History(runner)
+    history = _ReferenceHistory(runner)
 
-    def single(model: BoundModel) -> Callable[[Precision], Stepper]:
-        return lambda precision: _Fed(runner, model, precision, history)
+    def single_steps(model: BoundModel) -> Callable[[Precision], Stepper]:
+        return lambda precision: _GivenGradients(runner, model, precision, history)
 
-    def free(model: BoundModel) -> Callable[[Precision], Stepper]:
+    def training(model: BoundModel) -> Callable[[Precision], Stepper]:
         return lambda precision: _Training(runner, model, precision)
 
     name = runner.pair.name
-    found = [
+    of_pair = [
         Trajectory(
             name=name,
             phase="optimizer",
-            reference=single(runner.reference),
-            candidate=single(runner.candidate),
+            reference=single_steps(runner.reference),
+            candidate=single_steps(runner.candidate),
             steps=STEPS,
         )
     ]
     if runner.pair.loss is not None:
-        found.append(
+        of_pair.append(
             Trajectory(
                 name=name,
                 phase="optimizer",
-                reference=free(runner.reference),
-                candidate=free(runner.candidate),
+                reference=training(runner.reference),
+                candidate=training(runner.candidate),
                 steps=0,
                 free=FREE_STEPS,
-                # A model chosen by its user may well be chaotic; that is said, and fails nobody.
+                # A user's model may be chaotic; the report says so, and it does not fail.
                 allow={"horizon": "rounding alone decides from here on"},
             )
         )
-    return found
+    return of_pair
 
 
-class _History:
-    """The reference's weights before each step, and its gradients there, float32 values."""
+class _ReferenceHistory:
+    """The reference's weights before each step, and its gradients with them, as float32 values."""
 
     def __init__(self, runner: PairRunner) -> None:
         self.runner = runner
         self.weights: list[Mapping[str, Array]] = [runner.weights]
         self.gradients: list[dict[str, Array]] = []
 
-    def upto(self, number: int) -> None:
-        """Make sure that the gradients of step `number` are known."""
+    def extend_to(self, number: int) -> None:
+        """Compute the gradients of all steps up to `number`, where that has not been done yet."""
         while len(self.gradients) <= number:
-            at = len(self.gradients)
-            run = _run(self.runner, self.runner.reference, "float64", self.weights[at], at)
+            step = len(self.gradients)
+            run = _run(self.runner, self.runner.reference, "float64", self.weights[step], step)
             trace = run_end_to_end(self.runner.reference, run)
             self.gradients.append({p: rounded(g) for p, g in trace.parameter_gradients.items()})
-            fed = _Fed(self.runner, self.runner.reference, "float64", self)
-            fed.load(_state(self.weights[at]))
-            fed.step(at)
-            after = {name.removeprefix(WEIGHTS): rounded(v) for name, v in fed.state().items()}
-            self.weights.append({**self.weights[at], **after})
+            stepper = _GivenGradients(self.runner, self.runner.reference, "float64", self)
+            stepper.load(_state(self.weights[step]))
+            stepper.step(step)
+            after = {name.removeprefix(WEIGHTS): rounded(v) for name, v in stepper.state().items()}
+            self.weights.append({**self.weights[step], **after})
 
 
-class OptimizerStepper:
+class _OptimizerStepper:
     """One side with its optimizer; its state is its parameters, by reference path."""
 
     def __init__(self, runner: PairRunner, model: BoundModel, precision: Precision) -> None:
@@ -100,42 +104,45 @@ class OptimizerStepper:
         return _state({p: self.weights[p] for p in self.model.parameters})
 
     def load(self, state: Mapping[str, Array]) -> None:
-        """Take parameters in, by reference path; all others are the pair's own."""
+        """Set parameters by reference path; all other weights are the pair's."""
         self.weights = {**self.runner.weights}
         self.weights |= {n.removeprefix(WEIGHTS): v for n, v in state.items()}
 
-    def optimizer(self) -> Callable[[Mapping[str, Array]], None]:
-        """Build the user's optimizer on the weights as they are."""
+    def build_optimizer(self) -> OptimizerStep:
+        """Load the weights and build the user's optimizer on them."""
         self.model.load(self.weights, self.precision)
-        make = self.runner.pair.optimizer_for(self.model.adapter.framework)
-        return self.model.adapter.optimizer(make)
+        make_optimizer = self.runner.pair.optimizer_for(self.model.adapter.framework)
+        return self.model.adapter.optimizer(make_optimizer)
 
-    def apply(
-        self, step: Callable[[Mapping[str, Array]], None], gradients: Mapping[str, Array]
-    ) -> None:
-        """Take one step, and read the weights."""
-        own = self.model.parameters
-        step({own[path]: g.astype(self.precision) for path, g in gradients.items()})
+    def apply(self, step: OptimizerStep, gradients: Mapping[str, Array]) -> None:
+        """Take one step with gradients by reference path, and read the weights."""
+        names = self.model.parameters
+        step({names[path]: g.astype(self.precision) for path, g in gradients.items()})
         tensors = self.model.adapter.parameters() | self.model.adapter.buffers()
-        for path, name in own.items():
+        for path, name in names.items():
             self.weights[path] = self.model.adapter.to_numpy(tensors[name]).copy()
 
 
-class _Fed(OptimizerStepper):
-    """A side that is fed the reference's gradients."""
+class _GivenGradients(_OptimizerStepper):
+    """A side whose optimizer gets the reference's gradients."""
 
     def __init__(
-        self, runner: PairRunner, model: BoundModel, precision: Precision, history: _History
+        self,
+        runner: PairRunner,
+        model: BoundModel,
+        precision: Precision,
+        history: _ReferenceHistory,
     ) -> None:
         super().__init__(runner, model, precision)
         self.history = history
 
     def step(self, number: int) -> dict[str, Array]:
+        """Repeat the steps before `number`, which fill the optimizer's state, then take it."""
         history, start = self.history, dict(self.weights)
-        history.upto(number)
+        history.extend_to(number)
         with self.model.running(self.precision, training=self.runner.pair.training):
             self.weights = dict(history.weights[0])
-            step = self.optimizer()
+            step = self.build_optimizer()
             for earlier in range(number):
                 self.model.load(history.weights[earlier], self.precision)
                 self.apply(step, history.gradients[earlier])
@@ -144,21 +151,22 @@ class _Fed(OptimizerStepper):
         return {}
 
 
-class _Training(OptimizerStepper):
-    """A side that trains by itself."""
+class _Training(_OptimizerStepper):
+    """A side that trains with its own gradients."""
 
     def load(self, state: Mapping[str, Array]) -> None:
-        """Take parameters in, by reference path; all others are the pair's own."""
+        """Set parameters by reference path; the optimizer starts anew."""
         super().load(state)
-        self._step: Callable[[Mapping[str, Array]], None] | None = None
+        self._step: OptimizerStep | None = None
 
     def step(self, number: int) -> dict[str, Array]:
+        """Compute gradients on the batch of step `number`, apply them, and report the loss."""
         run = _run(self.runner, self.model, self.precision, self.weights, number)
         trace = run_end_to_end(self.model, run)
         gradients = {path: trace.parameter_gradients[path] for path in trace.parameter_gradients}
         with self.model.running(self.precision, training=self.runner.pair.training):
             if self._step is None:
-                self._step = self.optimizer()
+                self._step = self.build_optimizer()
             self.apply(self._step, gradients)
         return {"loss": _loss(trace)}
 
@@ -178,6 +186,7 @@ def _run(
     weights: Mapping[str, Array],
     number: int,
 ) -> Run:
+    """Describe the run of a side on the batch of a step."""
     inputs: Any = runner.pair.draw_inputs(keyed(runner.seed, "inputs", number))
     return Run(
         inputs=inputs,

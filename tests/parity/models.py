@@ -1,4 +1,4 @@
-"""Small PyTorch models for the engine's own tests, with the faults that can be planted in them."""
+"""Small PyTorch models for the engine's own tests, with faults to inject."""
 
 from __future__ import annotations
 

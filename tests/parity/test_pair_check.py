@@ -1,4 +1,4 @@
-"""The whole engine on PyTorch against PyTorch: agreement, planted faults, bad input."""
+"""The whole engine on PyTorch against PyTorch: agreement, injected faults, bad input."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_an_entry_that_excuses_nothing_is_refused(models: ModuleType) -> None:
     )
 
 
-def test_beside_a_fault_an_idle_entry_is_only_noted(models: ModuleType) -> None:
+def test_beside_a_fault_an_unused_entry_is_only_noted(models: ModuleType) -> None:
     report = check(models.block_pair(lambda: models.Block(fault="glue"), allow={"conv": "slow"}))
     assert report.verdict is Verdict.SEMANTIC_DIFFERENCE
     assert "allow names 'conv', where nothing abstained: remove the entry" in report.notes

@@ -104,18 +104,18 @@ OTHERS: dict[str, tuple[np.ndarray, Function, Function]] = {
 }
 
 
-def gap(x: np.ndarray, ours: Function, theirs: Function) -> float:
+def difference(x: np.ndarray, of_jittor: Function, of_torch: Function) -> float:
     """Return the largest difference of value and gradient, relative to the largest of each."""
     given = torch.tensor(x, requires_grad=True)
-    expected = theirs(given)
+    expected = of_torch(given)
     up = np.cos(np.arange(expected.numel())).reshape(expected.shape)
     (slope,) = torch.autograd.grad(expected, given, torch.tensor(up))
     with jt.flag_scope(auto_convert_64_to_32=0), lifted_scalars():
         var = jt.array(x)
-        found = ours(var)
-        gradient = jt.grad((found * jt.array(up.reshape(found.shape))).sum(), var)
-        assert found.dtype == gradient.dtype == "float64"
-        pairs = [(found.numpy(), expected.detach().numpy()), (gradient.numpy(), slope.numpy())]
+        result = of_jittor(var)
+        gradient = jt.grad((result * jt.array(up.reshape(result.shape))).sum(), var)
+        assert result.dtype == gradient.dtype == "float64"
+        pairs = [(result.numpy(), expected.detach().numpy()), (gradient.numpy(), slope.numpy())]
     return max(
         float(np.abs(a.reshape(b.shape) - b).max() / np.abs(b).max()) for a, b in pairs
     )  # fmt: skip
@@ -123,13 +123,13 @@ def gap(x: np.ndarray, ours: Function, theirs: Function) -> float:
 
 @pytest.mark.parametrize("name", LIFTED)
 def test_what_was_float32_is_float64(name: str) -> None:
-    assert gap(*LIFTED[name]) < 1e-13
+    assert difference(*LIFTED[name]) < 1e-13
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_models_are_made_of_is_float64(name: str) -> None:
-    assert gap(*OTHERS[name]) < 1e-13
+    assert difference(*OTHERS[name]) < 1e-13
 
 
 def test_everything_is_put_back() -> None:

@@ -1,4 +1,4 @@
-"""Requests are answered, failures told apart, and no process is left behind."""
+"""Requests are answered, failures are distinguished, and no process is left behind."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_request_is_answered_with_what_the_handler_returns(capfd) -> None:
     assert (captured.out, captured.err) == ("", "a line for people\n")
 
 
-def test_a_handler_that_raises_is_told_and_answers_the_next_request() -> None:
+def test_a_handler_that_raises_is_reported_and_answers_the_next_request() -> None:
     with Worker(HERE + "misbehave") as worker:
         with pytest.raises(RequestFailed, match=r"^ValueError: two lines$") as caught:
             worker.ask("raise")
@@ -97,18 +97,18 @@ def test_an_answer_that_cannot_be_sent_is_a_failure_of_the_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "arguments", "told"),
+    ("start", "arguments", "text"),
     [
         ("failing_start", ["no such file"], "FileNotFoundError: no such file"),
         ("nowhere", [], "AttributeError: .*nowhere"),
     ],
 )
 def test_a_start_that_raises_answers_every_request(
-    start: str, arguments: list[str], told: str
+    start: str, arguments: list[str], text: str
 ) -> None:
     with Worker(HERE + start, *arguments) as worker:
         for ask in (worker.ready, lambda: worker.ask(1)):
-            with pytest.raises(RequestFailed, match=told):
+            with pytest.raises(RequestFailed, match=text):
                 ask()
 
 
@@ -133,7 +133,7 @@ def _children() -> set[str]:
         ("wait", "^no answer within 3 s$"),
     ],
 )
-def test_a_death_is_told_and_no_further_request_is_taken(request_: str, text: str) -> None:
+def test_a_death_is_reported_and_no_further_request_is_taken(request_: str, text: str) -> None:
     with Worker(HERE + "misbehave", patience=3, keep_stderr=True) as worker:
         worker.ready()
         with pytest.raises(WorkerDied, match=text):

@@ -27,14 +27,19 @@ class Adapter:
         return self.settings
 
 
-def notes(ours: Adapter, theirs: Any) -> tuple[str, ...]:
-    return environment(ours, theirs).notes  # type: ignore[arg-type]
+def notes(reference: Adapter, candidate: Any) -> tuple[str, ...]:
+    return environment(reference, candidate).notes  # type: ignore[arg-type]
 
 
 def test_settings_that_differ_are_noted_and_equal_ones_are_not() -> None:
-    ours, theirs = Adapter("a", threads="2", tf32="on"), Adapter("b", threads="2", tf32="off")
-    assert notes(ours, theirs) == ("tf32 differs: on in the reference, off in the candidate",)
-    assert notes(ours, ours) == ()
+    reference, candidate = (
+        Adapter("a", threads="2", tf32="on"),
+        Adapter("b", threads="2", tf32="off"),
+    )
+    assert notes(reference, candidate) == (
+        "tf32 differs: on in the reference, off in the candidate",
+    )
+    assert notes(reference, reference) == ()
 
 
 def test_versions_differ_by_nature_between_frameworks_and_not_within_one() -> None:

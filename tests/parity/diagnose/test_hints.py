@@ -51,7 +51,7 @@ def test_a_wrong_setting_is_named(
     [
         ("glue", "the reference's times 1.0001"),
         ("residual", "without the input of batch: a residual connection"),
-        ("cut", "zero everywhere: something is cut"),
+        ("cut", "zero everywhere: a connection is cut"),
         ("gradient", "the reference's times 1.01"),
     ],
 )

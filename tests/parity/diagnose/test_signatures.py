@@ -25,20 +25,20 @@ def drawn(*shape: int, seed: int = 0) -> Array:
     [
         (lambda r: r * 0, "zero everywhere"),
         (lambda r: r * 0 + 3, "3 everywhere"),
-        (lambda r: -r, "the sign is turned"),
+        (lambda r: -r, "the sign is reversed"),
         (lambda r: r * 0.999, "the reference's times 0.999"),
         (lambda r: r / 4, "times 0.25, which is 1/4"),
         (lambda r: r * np.sqrt(6), "which is sqrt(6)"),
         (lambda r: r + 0.5, "the reference's plus 0.5"),
         (lambda r: 2 * r + 0.5, "times 2 plus 0.5"),
         (lambda r: r.transpose(0, 2, 1), "its axes are in the order (0, 2, 1)"),
-        (lambda r: r[:, ::-1], "turned round along axis 1"),
+        (lambda r: r[:, ::-1], "reversed along axis 1"),
         (lambda r: np.roll(r, 1, 2), "shifted by +1 along axis 2: off by one"),
         (lambda r: np.roll(r, 3, 1), "the two halves of axis 1 are swapped"),
         (lambda r: r[[2, 0, 3, 1]], "the same numbers in another order"),
         (lambda r: r + drawn(1, 6, 1, seed=5), "each index of axis 1 has its own offset"),
         (lambda r: r * drawn(1, 6, 1, seed=5), "each index of axis 1 has its own factor"),
-        (lambda r: np.clip(r, -1, 1.5), "held below 1.5 and above -1: a clamp"),
+        (lambda r: np.clip(r, -1, 1.5), "clamped to at most 1.5 and at least -1"),
         (lambda r: r.astype(np.float16).astype(float), "float16's"),
         (lambda r: r.astype(np.float32).astype(float), "float32's"),
         (lambda r: torch.from_numpy(r).bfloat16().double().numpy(), "bfloat16's"),
@@ -59,7 +59,7 @@ def test_a_residual_connection_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "names"),
+    ("reference", "candidate", "names"),
     [
         (F.relu, F.silu, ("SiLU", "ReLU")),
         (F.gelu, lambda x: F.gelu(x, approximate="tanh"), ("GELU (tanh)", "GELU (erf)")),
@@ -76,10 +76,12 @@ def test_a_residual_connection_is_named() -> None:
     ],
 )
 def test_another_function_is_named(
-    ours: Callable[..., torch.Tensor], theirs: Callable[..., torch.Tensor], names: tuple[str, str]
+    reference: Callable[..., torch.Tensor],
+    candidate: Callable[..., torch.Tensor],
+    names: tuple[str, str],
 ) -> None:
     x = torch.from_numpy(drawn(2, 5, 7)) * 3
-    found = signature(ours(x).numpy(), theirs(x).numpy(), {"x": x.numpy()})
+    found = signature(reference(x).numpy(), candidate(x).numpy(), {"x": x.numpy()})
     assert all(name in found for name in names), found
 
 

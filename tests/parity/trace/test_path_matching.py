@@ -16,9 +16,9 @@ def test_the_longest_renaming_wins() -> None:
 def test_names_match_first_and_order_settles_the_rest() -> None:
     reference = {"a.weight": (2, 3), "b.weight": (3, 3), "c.bias": (4,)}
     candidate = {"a.weight": (2, 3), "x.weight": (3, 3), "y.bias": (4,)}
-    found = match_parameters(reference, candidate, {}, candidate_buffers={})
-    assert found == {"a.weight": "a.weight", "b.weight": "x.weight", "c.bias": "y.bias"}
-    modules = match_modules(["", "a", "b", "c"], ["", "a", "x", "y"], {}, found)
+    matched = match_parameters(reference, candidate, {}, candidate_buffers={})
+    assert matched == {"a.weight": "a.weight", "b.weight": "x.weight", "c.bias": "y.bias"}
+    modules = match_modules(["", "a", "b", "c"], ["", "a", "x", "y"], {}, matched)
     assert modules == {"": "", "a": "a", "b": "x", "c": "y"}
 
 

@@ -46,31 +46,31 @@ def inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {"x": rng.standard_normal((4, 5), np.float32)}
 
 
-def compared(ours: Make, theirs: Make, candidate: Any = JittorNet, **options: Any) -> Report:
-    framework = "jittor" if candidate is JittorNet else "torch"
-    optimizer = {"torch": ours, "jittor": theirs}
+def compared(reference: Make, candidate: Make, module: Any = JittorNet, **options: Any) -> Report:
+    framework = "jittor" if module is JittorNet else "torch"
+    optimizer = {"torch": reference, "jittor": candidate}
     if framework == "torch":
         # One framework, two optimizers: the second build is the candidate's.
-        optimizer = {"torch": _Turns(ours, theirs).make}
+        optimizer = {"torch": _ByModule(reference, candidate).make}
     settings: dict[str, Any] = {"loss": lambda y: (y * y).sum(), **options}
     return check(
         Pair(
-            name="net", reference=seeded, candidate=candidate, inputs=inputs,
+            name="net", reference=seeded, candidate=module, inputs=inputs,
             stress_inputs=("plain",),
             optimizer=optimizer, **settings,
         )
     )  # fmt: skip
 
 
-class _Turns:
-    """Builds one optimizer for the module built first, another for the second."""
+class _ByModule:
+    """Builds one optimizer for the first module that it meets, another for the second."""
 
-    def __init__(self, ours: Make, theirs: Make) -> None:
-        self.first, self.ours, self.theirs = None, ours, theirs
+    def __init__(self, reference: Make, candidate: Make) -> None:
+        self.first, self.reference, self.candidate = None, reference, candidate
 
     def make(self, parameters: list[Any]) -> Any:
         self.first = self.first or id(parameters[0])
-        return (self.ours if id(parameters[0]) == self.first else self.theirs)(parameters)
+        return (self.reference if id(parameters[0]) == self.first else self.candidate)(parameters)
 
 
 AGREE: dict[str, tuple[Callable[[Any, float], Any], Callable[[Any, float], Any]]] = {
@@ -96,26 +96,26 @@ AGREE: dict[str, tuple[Callable[[Any, float], Any], Callable[[Any, float], Any]]
 @pytest.mark.parametrize("lr", [1e-4, 1e-2, 1e-1])
 @pytest.mark.parametrize("name", AGREE)
 def test_jittors_optimizers_that_are_the_same_function_agree(name: str, lr: float) -> None:
-    ours, theirs = AGREE[name]
-    report = compared(lambda p: ours(p, lr), lambda p: theirs(p, lr))
+    reference, candidate = AGREE[name]
+    report = compared(lambda p: reference(p, lr), lambda p: candidate(p, lr))
     assert report.passed, str(report)
     assert {"optimizer", "loss"} <= {f.phase for f in report.findings}
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("reference", "candidate"),
     [
         # Jittor adds epsilon before it corrects the bias.
         (torch.optim.Adam, jt.optim.Adam),
-        # Jittor's AdamW decays by 0, PyTorch's by 0.01, unless told otherwise.
+        # Jittor's AdamW decays by 0, PyTorch's by 0.01, unless set otherwise.
         (torch.optim.AdamW, jt.optim.AdamW),
     ],
 )
 @pytest.mark.parametrize("lr", [1e-4, 1e-1])
 def test_jittors_optimizers_that_are_another_function_do_not(
-    ours: Callable[..., Any], theirs: Callable[..., Any], lr: float
+    reference: Callable[..., Any], candidate: Callable[..., Any], lr: float
 ) -> None:
-    first = compared(lambda p: ours(p, lr=lr), lambda p: theirs(p, lr=lr)).first_divergence
+    first = compared(lambda p: reference(p, lr=lr), lambda p: candidate(p, lr=lr)).first_divergence
     assert first is not None
     assert (first.phase, first.step) == ("optimizer", 0)
     assert first.verdict.name == "SEMANTIC_DIFFERENCE"
@@ -144,7 +144,7 @@ class ClippedByValue(Clipped):
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "step"),
+    ("reference", "candidate", "step"),
     [
         (adam(), adam(eps=1e-7), 0),
         (adam(), adam(betas=(0.9, 0.99)), 1),
@@ -159,9 +159,9 @@ class ClippedByValue(Clipped):
     ],
 )
 def test_a_wrong_optimizer_is_found_at_the_step_where_it_starts(
-    ours: Make, theirs: Make, step: int
+    reference: Make, candidate: Make, step: int
 ) -> None:
-    report = compared(ours, theirs, candidate=TorchNet)
+    report = compared(reference, candidate, module=TorchNet)
     first = report.first_divergence
     assert first is not None
     assert first.phase == "optimizer"
@@ -170,14 +170,14 @@ def test_a_wrong_optimizer_is_found_at_the_step_where_it_starts(
 
 
 def test_a_correct_optimizer_agrees_at_every_step() -> None:
-    report = compared(adam(), adam(), candidate=TorchNet)
+    report = compared(adam(), adam(), module=TorchNet)
     assert report.verdict.name in ("IDENTICAL", "WITHIN_NOISE"), str(report)
     free = [f for f in report.findings if f.scope == "free_run"]
     assert [f.tensor for f in free] == [f"loss at step {n}, running free" for n in range(20)]
 
 
 def test_without_a_loss_the_steps_alone_are_judged() -> None:
-    phases = {f.phase for f in compared(adam(), adam(), candidate=TorchNet, loss=None).findings}
+    phases = {f.phase for f in compared(adam(), adam(), module=TorchNet, loss=None).findings}
     assert phases == {"forward", "backward", "optimizer"}
 
 
@@ -203,7 +203,7 @@ def test_a_step_of_a_pairs_optimizer_can_be_replayed(scope: str) -> None:
         loss=lambda y: (y * y).sum(), optimizer=optimizer,
     )  # fmt: skip
     failing = [f for f in check(pair).findings if not f.passes() and f.scope == scope]
-    found = failing[0]
-    reference, candidate = replay(pair, site=found.site._asdict(), precision=found.precision)
+    finding = failing[0]
+    reference, candidate = replay(pair, site=finding.site._asdict(), precision=finding.precision)
     error = np.abs(candidate - reference).max() / np.abs(reference).max()
-    assert error == pytest.approx(found.error, rel=1e-9)
+    assert error == pytest.approx(finding.error, rel=1e-9)

@@ -141,44 +141,44 @@ def _clipped_before_the_mean() -> None:
 
 
 def _no_mean_at_all() -> None:
-    """Each goes its own way."""
+    """Gradients are not averaged."""
     from impl_torch.distributed import ProcessGroup
 
     ProcessGroup.replica = lambda self, model: model  # type: ignore[method-assign]
 
 
-PLANTED = []
+INJECTED = []
 
 
-def faulty(plant: Callable[[], None], precision: Any) -> Training:
+def faulty(inject: Callable[[], None], precision: Any) -> Training:
     """Build torch's training with a fault, in a child that ends with it."""
-    if not PLANTED:
-        plant()
-        PLANTED.append(plant)
+    if not INJECTED:
+        inject()
+        INJECTED.append(inject)
     return Training("torch", SHARED, precision, batch=3)
 
 
-def trajectory(plant: Callable[[], None]) -> Trajectory:
+def trajectory(inject: Callable[[], None]) -> Trajectory:
     own = process_trajectory(2)
     return Trajectory(
-        name="planted",
+        name="injected",
         phase="optimizer",
         reference=own.reference,
-        candidate=in_processes(partial(faulty, plant), 2),
+        candidate=in_processes(partial(faulty, inject), 2),
         steps=1,
     )
 
 
 @pytest.mark.parametrize(
-    "plant",
+    "inject",
     [
         _clipped_before_the_mean,
         pytest.param(_streams_by_rank, marks=pytest.mark.slow),
         pytest.param(_unweighted, marks=pytest.mark.slow),
     ],
 )
-def test_faults_of_training_in_processes_are_caught(plant: Callable[[], None]) -> None:
-    report = check_trajectory(trajectory(plant))
+def test_faults_of_training_in_processes_are_caught(inject: Callable[[], None]) -> None:
+    report = check_trajectory(trajectory(inject))
     assert not report.passed
     assert report.verdict is Verdict.SEMANTIC_DIFFERENCE
 
