@@ -34,7 +34,7 @@ def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[st
         "missed": scores.missed(records),
         "false_positives": scores.false_positives(records),
         "cannot_fail": scores.cannot_fail(records),
-        "explained": {name: entry.why for name, entry in corrupted_checks.EXPLAINED.items()},
+        "explained": {name: e.reason for name, e in corrupted_checks.EXPLAINED.items()},
         "unused_explanations": corrupted_checks.unused_explanations(records),
         "records": list(records),
     }

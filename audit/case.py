@@ -12,8 +12,8 @@ from parity.trace.sites import Phase
 if TYPE_CHECKING:
     from audit.draws.configuration import Configuration
 
-Side = Literal["torch", "jittor"]
-BOTH: tuple[Side, Side] = ("torch", "jittor")
+Framework = Literal["torch", "jittor"]
+BOTH: tuple[Framework, Framework] = ("torch", "jittor")
 Edit = Callable[[Any], object]
 Condition = Callable[["Configuration"], bool]
 # A class of fault is well known, and no report of it was found.
@@ -27,7 +27,9 @@ class Base(Protocol):
     def name(self) -> str:
         """Its name in records."""
 
-    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
         """Compare both sides, one of them edited after it was built."""
 
 
@@ -44,8 +46,8 @@ class Mutant:
         edit: injects it into a built side.
         paths: the reference's modules at any of which it must be found; empty for any module.
         phase: phase in which it must be found first.
-        tensor: beginning of the name of the first failing tensor; an optimizer's fault is in no
-            module, but in one kind of its state.
+        tensor: label of the first failing tensor, or the group of state that it is of: an
+            optimizer's fault is in no module, but in one group. Empty for any tensor.
         source: report of such a fault in the field.
         visible: whether it makes another function of a drawn configuration. A kernel mirrored on
             images of one pixel, or a larger beta_2 where that is what is configured, is no fault.
@@ -56,7 +58,7 @@ class Mutant:
     name: str
     text: str
     base: Base
-    side: Side
+    side: Framework
     edit: Edit
     paths: tuple[str, ...]
     phase: Phase
@@ -77,7 +79,7 @@ class Rewrite:
     name: str
     text: str
     base: Base
-    side: Side
+    side: Framework
     edit: Edit
 
     def check(self) -> Report:
@@ -101,10 +103,10 @@ def never(configuration: Configuration) -> bool:
 
 def mutant(
     base: Base,
-    sides: Side | tuple[Side, ...],
+    sides: Framework | tuple[Framework, ...],
     path: str | tuple[str, ...] | None,
     phase: Phase,
-    source: str | Mapping[Side, str],
+    source: str | Mapping[Framework, str],
     tensor: str = "",
     *,
     visible: Condition = always,
@@ -122,7 +124,7 @@ def mutant(
         path: module at which it must be found; several where it lies between them; None for any.
         phase: phase in which it must be found.
         source: report of such a fault, by side where they differ.
-        tensor: beginning of the tensor's name, where the path alone does not say enough.
+        tensor: label or group of the tensor, where the path alone does not say enough.
         visible: see `Mutant`.
         kind: class of fault; the name of the function's file unless given.
         into: the list that it is added to.
@@ -145,7 +147,7 @@ def mutant(
     return register
 
 
-def rewrite(base: Base, side: Side = "torch") -> Callable[[Edit], Edit]:
+def rewrite(base: Base, side: Framework = "torch") -> Callable[[Edit], Edit]:
     """Register a function as a rewrite of one side that leaves the same function."""
 
     def register(edit: Edit) -> Edit:

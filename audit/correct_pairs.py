@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
-import mpmath
 import numpy as np
 
-from audit.case import BOTH, Edit, Side
+from audit.case import Edit, Framework
 from ddpm.config import DiffusionConfig, RunConfig, preset
-from ddpm_study.exact_schedule import conditioning, exact_tables
-from ddpm_study.pairs import Sampling, Training, pairs
+from ddpm_study.pairs import Sampling, Training, pairs, read_tables, schedule_tables
+from implementations import schedule
 from parity.base.numerics import Array, Precision
-from parity.compare.tables import judge_table
+from parity.compare.tables import Tables
 from parity.pair import Pair
 from parity.pair_check import compare
 from parity.report.report import Report
-from parity.test_schedule import TABLES
 from parity.trace.bound_model import randomize_constant_parameters
 from parity.trajectories.trajectory import Trajectory
 
@@ -35,7 +33,7 @@ class PairBase:
         """The pair's name."""
         return self.pair.name
 
-    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Pair:
+    def edited(self, side: Framework | None = None, edit: Edit | None = None) -> Pair:
         """Return the pair with one side edited; of two copies of one side, the second."""
         if edit is None:
             return self.pair
@@ -44,7 +42,9 @@ class PairBase:
         changes: dict[str, Any] = {role: partial(build_edited, getattr(self.pair, role), edit)}
         return replace(self.pair, **changes)
 
-    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
         """Compare both sides of the pair, one of them edited."""
         return compare(self.edited(side, edit), seed=seed)
 
@@ -66,7 +66,7 @@ class TrajectoryBase:
         """The trajectory's name."""
         return self.trajectory.name
 
-    def edited(self, side: Side | None = None, edit: Edit | None = None) -> Trajectory:
+    def edited(self, side: Framework | None = None, edit: Edit | None = None) -> Trajectory:
         """Return the trajectory with one side edited."""
         if edit is None:
             return self.trajectory
@@ -76,7 +76,9 @@ class TrajectoryBase:
         }
         return replace(self.trajectory, **changes)
 
-    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
         """Compare both sides of the trajectory, one of them edited."""
         return compare(self.edited(side, edit), seed=seed)
 
@@ -88,36 +90,21 @@ class ScheduleBase:
     name: str
     config: DiffusionConfig
 
-    def check(self, side: Side | None = None, edit: Edit | None = None, *, seed: int = 0) -> Report:
-        """Judge each table as `parity.test_schedule` does; nothing in it is random."""
-        tables = {role: self._tables(role, edit if side == role else None) for role in BOTH}
-        exact = _exact(self.config)
-        with mpmath.workdps(60):
-            findings = [
-                judge_table(name, tables["torch"][name], tables["jittor"][name], *exact[name])
-                for name in TABLES
-            ]
-        return Report(pair=self.name, findings=tuple(findings))
+    def edited(self, side: Framework | None = None, edit: Edit | None = None) -> Tables:
+        """Return both sides' tables, those of one side read from an edited schedule."""
+        tables = schedule_tables(self.name, self.config)
+        if edit is None or side is None:
+            return tables
+        build = partial(build_edited, partial(schedule, side, self.config), edit)
+        role = "reference" if side == "torch" else "candidate"
+        changes: dict[str, Any] = {role: lambda: read_tables(build())}
+        return replace(tables, **changes)
 
-    def _tables(self, side: Side, edit: Edit | None) -> dict[str, np.ndarray[Any, Any]]:
-        schedule = _schedule(side)(self.config)
-        if edit is not None:
-            schedule = edit(schedule) or schedule
-        return {name: np.asarray(getattr(schedule, name)) for name in TABLES}
-
-
-@cache
-def _exact(config: DiffusionConfig) -> dict[str, tuple[Sequence[mpmath.mpf], float]]:
-    """Return the exact values of each table, and how many operations round on the way to one."""
-    with mpmath.workdps(60):
-        exact = exact_tables(config)
-        return {n: (exact[n], conditioning(exact, n, config.schedule)) for n in TABLES}
-
-
-def _schedule(side: Side) -> Any:
-    from importlib import import_module
-
-    return import_module(f"impl_{side}.schedule").Schedule
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
+        """Compare the tables of both sides, one of them edited; nothing in it is random."""
+        return compare(self.edited(side, edit), seed=seed)
 
 
 _PARTS = {pair.name: pair for pair in pairs()}

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from audit import exhaustive
 from audit.case import Base
@@ -31,13 +31,13 @@ from audit.corrupted_candidates import (
 from audit.corruptions import CORRUPTIONS
 from audit.journal import Job
 from ddpm.config import DiffusionConfig
-from ddpm_study.pairs import pairs, trajectories
+from ddpm_study.exact_schedule import TABLES
+from ddpm_study.pairs import SCHEDULES, VARIANCES, pairs, trajectories
 from parity.compare.comparison import Judge, judge_comparison
 from parity.errors import CannotCompare, one_line
 from parity.pair import Pair
 from parity.report.wording import tensor_name
-from parity.test_schedule import TABLES
-from parity.trace.sites import TensorSite
+from parity.trace.sites import Quantity, Scope, TensorSite
 from parity.trajectories.trajectory import Trajectory
 
 # A single number has no order to lose, and an integer cannot be NaN.
@@ -52,28 +52,38 @@ KEYS = (
     "the gradient with respect to the keys' bias is zero in exact arithmetic, for softmax takes "
     "the bias out: its values are rounding"
 )
-# Tensors whose corruption need not be noticed, by a pattern of their description -> reason.
 
 
-class Explanation(NamedTuple):
-    """Tensors whose corruption no check can see, and why."""
+@dataclass(frozen=True)
+class Explanation:
+    """Tensors whose corruption need not be noticed, and the reason.
 
-    matches: Callable[[TensorSite], bool]
-    why: str
+    Attributes:
+        scope, quantity, label: as of a `TensorSite`.
+        module: last name in the path of the module whose tensor it is.
+        reason: why.
+    """
 
+    scope: Scope
+    quantity: Quantity
+    module: str
+    label: str
+    reason: str
 
-def _is_key_bias(site: TensorSite) -> bool:
-    return site.label == "bias" and site.owner.rpartition(".")[2] == "key"
+    def matches(self, site: TensorSite) -> bool:
+        """Tell whether a tensor is one of these."""
+        module = site.owner.rpartition(".")[2]
+        return (self.scope, self.quantity, self.module, self.label) == (
+            site.scope, site.quantity, module, site.label,
+        )  # fmt: skip
 
 
 EXPLAINED = {
-    "gradient of the bias of attention's keys, end to end": Explanation(
-        lambda s: _is_key_bias(s) and (s.scope, s.quantity) == ("end_to_end", "parameter_gradient"),
-        KEYS,
+    "gradient of the keys' bias, end to end": Explanation(
+        "end_to_end", "parameter_gradient", "key", "bias", KEYS
     ),
-    "optimizer state of the bias of attention's keys": Explanation(
-        lambda s: _is_key_bias(s) and (s.phase, s.quantity) == ("optimizer", "state"),
-        f"{KEYS}, and Adam makes full steps of it",
+    "state of the keys' bias": Explanation(
+        "step", "state", "key", "bias", f"{KEYS}, and Adam makes full steps of it"
     ),
 }
 
@@ -92,10 +102,10 @@ def checks() -> Iterator[Check]:
         yield of_pair(pair)
     for trajectory in trajectories():
         yield from of_trajectory(trajectory)
-    for schedule in ("linear", "cosine"):
-        for variance in ("fixed_small", "fixed_large"):
-            values: dict[str, Any] = {"schedule": schedule, "variance": variance}
-            base = ScheduleBase(f"schedule, {schedule}, {variance}", DiffusionConfig(**values))
+    for schedule in SCHEDULES:
+        for variance in VARIANCES:
+            config = DiffusionConfig(schedule=schedule, variance=variance)
+            base = ScheduleBase(f"schedule, {schedule}, {variance}", config)
             yield Check(base, {name: table(name) for name in TABLES})
 
 

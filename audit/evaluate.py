@@ -10,7 +10,7 @@ from audit.case import Mutant, Rewrite
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding
 from parity.report.report import Report
-from parity.trace.sites import Phase
+from parity.trace.sites import TensorSite
 
 # Failing findings among which the injected fault must be named.
 TOP = 3
@@ -51,12 +51,8 @@ def _localisation(report: Report, case: Mutant) -> dict[str, Any]:
     if first is None:
         return {"rank": 0}
     failing = [f for f in report.findings if not f.passes()]
-    sites: list[tuple[str, Phase, str]] = []
-    for finding in [first, *failing]:
-        site = (finding.path, finding.phase, finding.tensor)
-        if site not in sites:
-            sites.append(site)
-    matches = [is_expected(case, *site) for site in sites[:TOP]]
+    sites = list(dict.fromkeys(finding.site for finding in (first, *failing)))
+    matches = [is_expected(case, site) for site in sites[:TOP]]
     return {
         "rank": matches.index(True) + 1 if any(matches) else 0,
         **_first(report),
@@ -65,10 +61,11 @@ def _localisation(report: Report, case: Mutant) -> dict[str, Any]:
     }
 
 
-def is_expected(case: Mutant, path: str, phase: Phase, tensor: str) -> bool:
-    """Tell whether a finding is where a mutant was injected."""
-    in_module = not case.paths or path in case.paths
-    return in_module and phase == case.phase and tensor.startswith(case.tensor)
+def is_expected(case: Mutant, site: TensorSite) -> bool:
+    """Tell whether a tensor is where a mutant was injected."""
+    in_module = not case.paths or site.path in case.paths
+    in_tensor = case.tensor in ("", site.group or site.label)
+    return in_module and site.phase == case.phase and in_tensor
 
 
 def _first(report: Report) -> dict[str, Any]:

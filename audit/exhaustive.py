@@ -13,16 +13,18 @@ from dataclasses import replace
 
 from audit.corruptions import CORRUPTIONS, Corrupt, changes
 from parity.base.numerics import Array, Precision
+from parity.base.rng import Perturbation, PerturbResult
 from parity.compare.comparison import Comparison, Judge, judge_comparison
-from parity.compare.side_runner import Perturbation, PerturbResult, SideRunner
+from parity.compare.side_runner import SideRunner
 from parity.pair import Pair
-from parity.pair_check import judge_pair, prepare
+from parity.pair_check import judge_pair
+from parity.prepare import prepare
 from parity.trace.sites import TensorSite
 from parity.trajectories.trajectory import Trajectory, judge_trajectory
 from parity.verdict import Judgement
 
 Distances = Mapping[TensorSite, float]
-# Makes every comparison of a check with the given function.
+# Makes the comparisons of a check, and has them judged by the given function.
 Check = Callable[[Judge], object]
 # By corruption and site: whether it changed the tensor under any stress input or at any step, and
 # whether the tensor failed under any.
@@ -55,8 +57,8 @@ class _Recorded:
         values = self._runner.values(precision)
         return {site: self.corrupt(x) if self.corrupt else x for site, x in values.items()}
 
-    def distances(self, precision: Precision, shift: Perturbation | None) -> Distances:
-        return self._kept(lambda: self._runner.distances(precision, shift)) or {}
+    def distances(self, precision: Precision, perturbation: Perturbation | None) -> Distances:
+        return self._kept(lambda: self._runner.distances(precision, perturbation)) or {}
 
     def with_perturbed_operations(self, perturb: PerturbResult) -> Distances | None:
         return self._kept(lambda: self._runner.with_perturbed_operations(perturb))
@@ -77,7 +79,7 @@ def every_tensor(check: Check, *, judge: Judge = judge_comparison) -> Outcome:
 
     Args:
         check: compares something correct; every comparison that it makes is tried.
-        judge: the function that is audited.
+        judge: the function that is audited, which judges a comparison.
     """
     outcome: Outcome = {name: defaultdict(lambda: (False, False)) for name in CORRUPTIONS}
 

@@ -1,4 +1,4 @@
-"""The `ddpm` program: each command is one thin file that reads options, calls, and prints."""
+"""The program `ddpm`: one thin file a command, which reads options and calls other packages."""
 
 from __future__ import annotations
 

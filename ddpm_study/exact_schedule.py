@@ -9,6 +9,19 @@ from mpmath import mpf
 
 from ddpm.config import DiffusionConfig
 
+TABLES = (
+    "beta",
+    "alpha",
+    "alpha_bar",
+    "alpha_bar_previous",
+    "sqrt_alpha_bar",
+    "sqrt_one_minus_alpha_bar",
+    "posterior_variance",
+    "posterior_mean_x0",
+    "posterior_mean_xt",
+    "sigma",
+)
+
 
 def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
     """Compute every table of a configuration with mpmath's current precision.
@@ -40,6 +53,12 @@ def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
         ],
         "sigma": [mpf(0), *(mpmath.sqrt(s) for s in spread[1:])],
     }
+
+
+def exact_and_limits(config: DiffusionConfig) -> dict[str, tuple[list[mpf], float]]:
+    """Return each table's exact values, and how many ulps rounding may cost."""
+    exact = exact_tables(config)
+    return {name: (exact[name], conditioning(exact, name, config.schedule)) for name in exact}
 
 
 def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float:

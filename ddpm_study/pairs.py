@@ -1,21 +1,20 @@
-"""The project's own pairs and courses: every mirrored part of the two DDPMs.
-
-The only file of this package that knows `impl_torch`, `impl_jittor` and `ddpm`.
-"""
+"""The project's pairs, trajectories and tables: every mirrored part of the two DDPMs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
-from ddpm.config import RunConfig, UNetConfig, preset
-from implementations import module, sampler, trainer, unet_class
+from ddpm.config import DiffusionConfig, RunConfig, UNetConfig, preset
+from ddpm_study.exact_schedule import TABLES, exact_and_limits
+from implementations import module, sampler, schedule, trainer, unet_class
 from parity.base.numerics import Array, Precision
+from parity.compare.tables import Tables
 from parity.pair import Pair
 from parity.trajectories.processes import in_processes
 from parity.trajectories.trajectory import Trajectory
@@ -26,6 +25,8 @@ BATCH = 2
 ONE_STEPS, FREE_STEPS = 20, 100
 # Besides the preset's own: ten times less, ten times more.
 LEARNING_RATES, FEW_STEPS = (2e-4, 2e-2), 5
+SCHEDULES: tuple[Literal["linear", "cosine"], ...] = ("linear", "cosine")
+VARIANCES: tuple[Literal["fixed_small", "fixed_large"], ...] = ("fixed_small", "fixed_large")
 Inputs = Callable[[np.random.Generator], Mapping[str, Array]]
 
 
@@ -262,9 +263,39 @@ def process_trajectory(size: int) -> Trajectory:
     )
 
 
-def everyday() -> list[Pair | Trajectory]:
+def schedule_tables(name: str, config: DiffusionConfig) -> Tables:
+    """Return the noise schedule's tables of both implementations, with their exact values."""
+    return Tables(
+        name=name,
+        reference=partial(_tables, "torch", config),
+        candidate=partial(_tables, "jittor", config),
+        exact=partial(exact_and_limits, config),
+    )
+
+
+def _tables(framework: str, config: DiffusionConfig) -> dict[str, Array]:
+    return read_tables(schedule(framework, config))
+
+
+def read_tables(built: Any) -> dict[str, Array]:
+    """Return the tables of a built schedule by name, float64 (T,)."""
+    return {name: np.asarray(getattr(built, name)) for name in TABLES}
+
+
+def tables() -> list[Tables]:
+    """Return the tables of every schedule that a configuration can name."""
+    return [
+        schedule_tables(
+            f"schedule, {form}, {variance}", DiffusionConfig(schedule=form, variance=variance)
+        )
+        for form in SCHEDULES
+        for variance in VARIANCES
+    ]
+
+
+def everyday() -> list[Pair | Trajectory | Tables]:
     """Return what `pytest parity` compares each time."""
-    return [*pairs(), *trajectories(), process_trajectory(2)]
+    return [*pairs(), *trajectories(), process_trajectory(2), *tables()]
 
 
 def large() -> list[Pair | Trajectory]:

@@ -66,8 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     atlas.add_argument(
         "--only", action="append", default=[], metavar="GROUP", help="one group; may be repeated"
     )
-    atlas.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON")
-    atlas.add_argument("--markdown", type=Path, metavar="FILE", help="write it as a page")
+    atlas.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the results as JSON; with --only, replace these groups in FILE",
+    )
+    atlas.add_argument("--markdown", type=Path, metavar="FILE", help="write the results as a page")
     atlas.set_defaults(command=_atlas)
     return parser
 
@@ -116,20 +121,19 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _atlas(options: argparse.Namespace) -> int:
-    """A survey has no wrong outcome: divergences are what it is for."""
-    from parity.atlas import document
-    from parity.atlas.survey import survey
+    """Survey operators; always exit with status 0, since divergences are the expected result."""
+    from parity.atlas.output import document
+    from parity.atlas.output.text import summary
+    from parity.atlas.survey import update
 
     for path in (options.json, options.markdown):
-        # Asked for before minutes of work, not after.
+        # Checked before minutes of work.
         if path:
             make_folder(path.absolute().parent)
-    atlas = survey(options.only)
-    print(document.summary(atlas))
-    if options.json:
-        atlas.save(options.json)
+    surveyed, stored = update(options.only, options.json)
+    print(summary(surveyed))
     if options.markdown:
-        document.write(atlas, options.markdown)
+        document.write(stored, options.markdown)
     return AGREE
 
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from parity.base.memory import older_objects_left_alone
-from parity.base.rng import keyed
 from parity.compare.allowlist import require_used_entries
-from parity.compare.environment import environment
-from parity.compare.initial_values import compare_initial
 from parity.compare.modules import PairRunner
 from parity.compare.tables import Tables, check_tables
 from parity.diagnose.hints import hint
 from parity.diagnose.localise import confirm, first_fault, segment
 from parity.pair import Pair
+from parity.prepare import prepare
 from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
-from parity.trace.bound_model import build, randomize_constant_parameters
 from parity.trace.sites import TensorSite
+from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.optimizer_check import trajectories
-from parity.trajectories.trajectory import Trajectory, check_trajectory, judge_trajectory
+from parity.trajectories.trajectory import Trajectory, judge_trajectory
 from parity.verdict import Judgement
 
 # In order of execution.
@@ -96,38 +92,6 @@ def _judge_training(runner: PairRunner) -> list[Finding]:
     ]
 
 
-class Prepared(NamedTuple):
-    """A pair, built and with weights, before anything has run."""
-
-    runner: PairRunner
-    initial: list[Finding]
-    notes: list[str]
-    environment: Mapping[str, Mapping[str, str]]
-
-
-def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
-    """Build both sides, match their names, draw the inputs, and match the modules called.
-
-    Raises:
-        CannotCompare: as `check`.
-    """
-    reference, candidate, state = build(pair)
-    settings = environment(reference.adapter, candidate.adapter)
-    initial, notes = compare_initial(pair, candidate, state)
-    runner = PairRunner(
-        pair=pair,
-        reference=reference,
-        candidate=candidate,
-        inputs=pair.draw_inputs(keyed(seed, "inputs")),
-        weights=randomize_constant_parameters(state, reference.parameters, seed),
-        seed=seed,
-    )
-    runner, uncalled = _ignore_unmatched_calls(runner)
-    if uncalled:
-        notes.append(f"called on one side only, judged within their callers: {uncalled}")
-    return Prepared(runner, initial, [*settings.notes, *notes], settings.sides)
-
-
 def compare(subject: Pair | Trajectory | Tables, *, seed: int = 0) -> Report:
     """Compare anything that can be compared: a pair of modules, a trajectory, or tables.
 
@@ -175,22 +139,6 @@ def _worst(runner: PairRunner) -> Sited:
         (site, finding_of(site, judgement, stress_input=stress_input, allow=runner.pair.allow))
         for site, (stress_input, judgement) in judge_pair(runner).items()
     ]
-
-
-def _ignore_unmatched_calls(runner: PairRunner) -> tuple[PairRunner, str]:
-    """Tap no module that one side calls more often than the other.
-
-    A port may spell a layer out, or apply its weight by hand. What such a module computes is then
-    part of what its caller computes.
-
-    Returns:
-        The pair, and the paths of the modules left out.
-    """
-    reference, candidate = (
-        {tap for tap in trace.caller if tap.port == "output"} for trace in runner.list_calls()
-    )
-    unmatched = {tap.path for tap in reference ^ candidate} - {""}
-    return runner.without(unmatched) if unmatched else runner, ", ".join(sorted(unmatched))
 
 
 def _merge_moved_boundaries(runner: PairRunner, judged: Sited) -> tuple[Sited, str]:

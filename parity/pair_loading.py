@@ -36,7 +36,9 @@ def load_pairs(name: str) -> list[Any]:
     wrong = next((value for value in found if not _is_pair(value)), None)
     if wrong is not None or not found:
         content = "nothing" if wrong is None else type(wrong).__name__
-        raise CannotCompare(f"{name} holds {content}, and a parity.Pair or parity.Course is needed")
+        raise CannotCompare(
+            f"{name} holds {content}, and a parity.Pair, Trajectory or Tables is needed"
+        )
     return found
 
 
@@ -65,10 +67,11 @@ def _pairs_in(module: Any) -> list[Any]:
 
 
 def _is_pair(value: object) -> bool:
+    from parity.compare.tables import Tables
     from parity.pair import Pair
     from parity.trajectories.trajectory import Trajectory
 
-    return isinstance(value, (Pair, Trajectory))
+    return isinstance(value, (Pair, Trajectory, Tables))
 
 
 def _import(module_name: str, name: str) -> Any:

@@ -11,8 +11,6 @@ import enum
 from dataclasses import dataclass
 from typing import Literal
 
-from parity.base.numerics import Precision
-
 # The one table of numbers that decide anything in this package.
 FLOAT32_EPSILON = 2.0**-23
 # How much finer float64 rounds than float32: 2^-52 / 2^-23.
@@ -37,6 +35,8 @@ RESEMBLANCE = 2.0**-33
 
 
 Side = Literal["reference", "candidate"]
+# As in `parity.base.numerics`, from which this file stays apart: it decides on numbers alone.
+Precision = Literal["float32", "float64"]
 
 
 class Verdict(enum.Enum):

@@ -87,7 +87,7 @@ class Configuration:
 
     @property
     def is_spatial(self) -> bool:
-        """Whether every level has more than one pixel, so that pixels have neighbours.
+        """True where every level has more than one pixel, so that pixels have neighbours.
 
         Then a group of a normalisation has more than one number, too.
         """
@@ -95,17 +95,17 @@ class Configuration:
 
     @property
     def drops_out(self) -> bool:
-        """Whether dropout is strong enough that some element of every layer is dropped."""
+        """True where dropout is strong enough that some element of every layer is dropped."""
         return self.run.unet.dropout >= 0.1 and self.is_spatial
 
     @property
     def clips_gradients(self) -> bool:
-        """Whether clipping binds: gradients of these networks have norms above a hundredth."""
+        """True where clipping binds: gradients of these networks have norms above a hundredth."""
         return self.run.train.clip_norm < 0.01
 
     @property
     def has_many_timesteps(self) -> bool:
-        """Whether there are enough timesteps that no batch consists of t = 0 alone."""
+        """True where there are enough timesteps that no batch consists of t = 0 alone."""
         return self.run.diffusion.T > 12
 
     def values(self) -> dict[str, Any]:

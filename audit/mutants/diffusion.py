@@ -112,10 +112,10 @@ def noise_reused(stepper: Any) -> None:
     stepper._draw = lambda t: draw(first)
 
 
-@mutant(SAMPLING, "jittor", "", "sampling", STEP)
-def model_told_one_step_more(side: Any) -> None:
-    """The network told t + 1."""
-    side.sampler.timesteps = [t + 1 for t in side.sampler.timesteps]
+@mutant(SAMPLING, "jittor", "", "sampling", STEP, visible=lambda c: c.has_many_timesteps)
+def model_told_one_step_more(stepper: Any) -> None:
+    """The network given t + 1."""
+    stepper.sampler.timesteps = [t + 1 for t in stepper.sampler.timesteps]
 
 
 @mutant(SAMPLING, "jittor", "", "sampling", UNREPORTED, visible=lambda c: c.has_many_timesteps)

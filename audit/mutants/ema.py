@@ -12,7 +12,7 @@ START = "https://github.com/huggingface/pytorch-image-models/issues/1182"
 LEFT_OUT = "https://github.com/pytorch/pytorch/issues/84053"
 
 
-@mutant(TRAINING, BOTH, None, "optimizer", UNREPORTED, "ema of")
+@mutant(TRAINING, BOTH, None, "optimizer", UNREPORTED, "ema")
 def averaged_before_the_step(stepper: Any) -> None:
     """The average taken before the weights move."""
     trainer = stepper.trainer
@@ -27,7 +27,7 @@ def averaged_before_the_step(stepper: Any) -> None:
 
 
 @mutant(
-    TRAINING, "torch", None, "optimizer", DECAY, "ema of",
+    TRAINING, "torch", None, "optimizer", DECAY, "ema",
     visible=lambda c: c.run.train.ema_decay > 0.2,
 )  # fmt: skip
 def decay_warmed_up(stepper: Any) -> None:
@@ -43,7 +43,7 @@ def decay_warmed_up(stepper: Any) -> None:
 
 
 @mutant(
-    TRAINING, "jittor", None, "optimizer", DECAY, "ema of",
+    TRAINING, "jittor", None, "optimizer", DECAY, "ema",
     visible=lambda c: c.run.train.ema_decay != 0.5,
 )  # fmt: skip
 def decay_and_its_complement_exchanged(stepper: Any) -> None:
@@ -52,7 +52,7 @@ def decay_and_its_complement_exchanged(stepper: Any) -> None:
 
 
 @mutant(
-    TRAINING, "torch", None, "optimizer", START, "ema of",
+    TRAINING, "torch", None, "optimizer", START, "ema",
     visible=lambda c: c.run.train.ema_decay > 0,
 )  # fmt: skip
 def bias_corrected(stepper: Any) -> None:
@@ -68,7 +68,7 @@ def bias_corrected(stepper: Any) -> None:
     trainer.ema.update = update
 
 
-@mutant(TRAINING, "jittor", "norm_out", "optimizer", LEFT_OUT, "ema of")
+@mutant(TRAINING, "jittor", "norm_out", "optimizer", LEFT_OUT, "ema")
 def one_layer_not_averaged(stepper: Any) -> None:
     """One layer's average never updated."""
     trainer = stepper.trainer

@@ -81,7 +81,7 @@ def weight_without_gradient(unet: Any) -> None:
     conv.forward = lambda input: F.conv2d(input, conv.weight.detach(), conv.bias, padding=1)
 
 
-@mutant(TRAINING, "torch", None, "optimizer", ACCUMULATED, "exp_avg of")
+@mutant(TRAINING, "torch", None, "optimizer", ACCUMULATED, "exp_avg")
 def never_zeroed(stepper: Any) -> None:
     """Gradients added to those of the step before."""
     stepper.trainer.optimizer.zero_grad = lambda set_to_none=True: None

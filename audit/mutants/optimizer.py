@@ -55,20 +55,20 @@ def _step(optimizer: Any, *, hat: bool = False, corrected: bool = True, decay: f
     return step
 
 
-@mutant(TRAINING, "jittor", None, "optimizer", HAT, "weights of")
+@mutant(TRAINING, "jittor", None, "optimizer", HAT, "weights")
 def epsilon_hat(stepper: Any) -> None:
     """Epsilon added before the bias correction, as in Jittor's own Adam."""
     stepper.trainer.optimizer.step = _step(stepper.trainer.optimizer, hat=True)
 
 
-@mutant(TRAINING, "torch", None, "optimizer", EPSILON, "weights of")
+@mutant(TRAINING, "torch", None, "optimizer", EPSILON, "weights")
 def epsilon_of_tensorflow(stepper: Any) -> None:
     """1e-7 for 1e-8."""
     stepper.trainer.optimizer.param_groups[0]["eps"] = 1e-7
 
 
 @mutant(
-    TRAINING, "torch", None, "optimizer", BETA2, "exp_avg_sq of",
+    TRAINING, "torch", None, "optimizer", BETA2, "exp_avg_sq",
     visible=lambda c: c.run.train.betas[0] != 0.9,
 )  # fmt: skip
 def beta2_too_small(stepper: Any) -> None:
@@ -77,7 +77,7 @@ def beta2_too_small(stepper: Any) -> None:
 
 
 @mutant(
-    TRAINING, "jittor", None, "optimizer", BETA1, "exp_avg of",
+    TRAINING, "jittor", None, "optimizer", BETA1, "exp_avg",
     visible=lambda c: c.run.train.betas[0] != 0.5,
 )  # fmt: skip
 def beta1_of_gans(stepper: Any) -> None:
@@ -85,26 +85,26 @@ def beta1_of_gans(stepper: Any) -> None:
     stepper.trainer.optimizer.betas = (0.5, 0.999)
 
 
-@mutant(TRAINING, "jittor", None, "optimizer", HAT, "weights of")
+@mutant(TRAINING, "jittor", None, "optimizer", HAT, "weights")
 def no_bias_correction(stepper: Any) -> None:
     """Moments used as they are."""
     stepper.trainer.optimizer.step = _step(stepper.trainer.optimizer, corrected=False)
 
 
-@mutant(TRAINING, "torch", None, "optimizer", DECAY, "exp_avg of")
+@mutant(TRAINING, "torch", None, "optimizer", DECAY, "exp_avg")
 def decay_in_the_gradient(stepper: Any) -> None:
     """Weight decay added to the gradient, where there should be none."""
     stepper.trainer.optimizer.param_groups[0]["weight_decay"] = 1e-4
 
 
-@mutant(TRAINING, "jittor", None, "optimizer", DECAY, "weights of")
+@mutant(TRAINING, "jittor", None, "optimizer", DECAY, "weights")
 def decay_of_adamw(stepper: Any) -> None:
     """AdamW's default decay of PyTorch, 0.01, where there should be none."""
     stepper.trainer.optimizer.step = _step(stepper.trainer.optimizer, decay=0.01)
 
 
 @mutant(
-    TRAINING, BOTH, None, "optimizer", WARM_UP, "weights of",
+    TRAINING, BOTH, None, "optimizer", WARM_UP, "weights",
     visible=lambda c: c.run.train.warmup_steps > 0,
 )  # fmt: skip
 def warm_up_off_by_one(stepper: Any) -> None:
@@ -117,7 +117,7 @@ def warm_up_off_by_one(stepper: Any) -> None:
 
 
 @mutant(
-    TRAINING, "torch", None, "optimizer", BY_VALUE, "exp_avg of",
+    TRAINING, "torch", None, "optimizer", BY_VALUE, "exp_avg",
     visible=lambda c: c.clips_gradients,
 )  # fmt: skip
 def clipped_by_value(stepper: Any) -> None:
@@ -135,7 +135,7 @@ def clipped_by_value(stepper: Any) -> None:
 
 
 @mutant(
-    TRAINING, "jittor", None, "optimizer", UNREPORTED, "exp_avg of",
+    TRAINING, "jittor", None, "optimizer", UNREPORTED, "exp_avg",
     visible=lambda c: c.clips_gradients,
 )  # fmt: skip
 def clipped_harder(stepper: Any) -> None:

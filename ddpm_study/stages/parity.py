@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from dataclasses import replace
 from typing import Any
 
 import mpmath
-import numpy as np
 
-from ddpm.config import DiffusionConfig
-from ddpm_study.exact_schedule import conditioning, exact_tables
-from ddpm_study.pairs import unet_pair
+from ddpm_study.exact_schedule import exact_and_limits
+from ddpm_study.pairs import schedule_tables, unet_pair
 from ddpm_study.run.stage import Context
-from implementations import FRAMEWORKS
 from parity import Report, check
-from parity.compare.tables import judge_table, ulps
+from parity.compare.tables import DIGITS, check_tables, ulps
 
 UNET_REPORT, SCHEDULE_REPORT = "parity.json", "schedule.json"
 
@@ -33,28 +30,24 @@ def compare_schedules(context: Context) -> dict[str, Any]:
     """Compare both schedules' tables with exact arithmetic.
 
     Returns:
-        The report's verdict, and `tables`: each table's largest error on either side and what its
-        operations explain, in ulps of float64.
+        The report's verdict, and `tables`: each table's largest error in either framework and what
+        its operations explain, in ulps of float64.
     """
     config = context.config.diffusion
-    tables, findings = [], []
-    with mpmath.workdps(60):
-        exact = exact_tables(config)
-        for name in exact:
-            explained = conditioning(exact, name, config.schedule)
-            reference, candidate = (_table(f, name, config) for f in FRAMEWORKS)
-            findings.append(judge_table(name, reference, candidate, exact[name], explained))
-            errors = dict(
-                zip(FRAMEWORKS, (ulps(t, exact[name]) for t in (reference, candidate)), strict=True)
-            )
-            tables.append({"table": name, "explained": explained, **errors})
-    report = Report(pair=f"schedule, {context.preset}", findings=findings)
-    return {**_saved(context, report, SCHEDULE_REPORT), "tables": tables}
-
-
-def _table(framework: str, name: str, config: DiffusionConfig) -> np.ndarray:
-    schedule = import_module(f"impl_{framework}.schedule").Schedule(config)
-    return np.asarray(getattr(schedule, name))
+    with mpmath.workdps(DIGITS):
+        exact = exact_and_limits(config)
+        tables = schedule_tables(f"schedule, {context.preset}", config)
+        report = check_tables(replace(tables, exact=lambda: exact))
+        values = {"torch": tables.reference(), "jittor": tables.candidate()}
+        errors = [
+            {
+                "table": name,
+                "explained": limit,
+                **{framework: ulps(values[framework][name], each) for framework in values},
+            }
+            for name, (each, limit) in exact.items()
+        ]
+    return {**_saved(context, report, SCHEDULE_REPORT), "tables": errors}
 
 
 def _saved(context: Context, report: Report, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Jittor's operators and layers beside PyTorch's, one by one: what agrees, what does not, the mend.
+"""Compares Jittor's operators and layers with PyTorch's, one entry at a time.
 
-To add a line to the atlas, add an `Entry` to a file of `catalogue/`.
+`parity atlas` runs the survey. To add a comparison, add an `Entry` to a file of `catalogue/`.
 """

@@ -1,4 +1,4 @@
-"""The inputs: ordinary ones, and the nasty ones that tell two implementations apart."""
+"""Draws the inputs of an entry: ordinary ones, and ones on which implementations often differ."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 import numpy as np
 
-from parity.atlas.entry import Draw, Entry
+from parity.atlas.entry import Entry, InputSpec
 from parity.base.numerics import Array, rounded
 from parity.base.rng import keyed
 
-Case = Callable[[Array], Array]
+InputCase = Callable[[Array], Array]
 ORDINARY = "ordinary"
-# Here a shift by one ulp would break what the case is about.
-UNSHIFTED = ("ties",)
+# A one-ulp perturbation would remove the ties that this case is about.
+UNPERTURBED = ("ties",)
 
 
-def _spoiled(*values: float) -> Case:
-    def spoil(x: Array) -> Array:
+def _with_first_elements(*values: float) -> InputCase:
+    def replace(x: Array) -> Array:
         y = x.copy()
         y.reshape(-1)[: len(values)] = values[: y.size]
         return y
 
-    return spoil
+    return replace
 
 
-_REAL: dict[str, Case] = {
+_REAL: dict[str, InputCase] = {
     ORDINARY: lambda x: x,
     "zeros": np.zeros_like,
     "constant": lambda x: np.full_like(x, 0.7),
@@ -35,56 +35,63 @@ _REAL: dict[str, Case] = {
     "saturated below": lambda x: -30 - 30 * np.abs(x),
     "saturated above": lambda x: 30 + 30 * np.abs(x),
     "ties": np.rint,
-    "infinity": _spoiled(np.inf, -np.inf),
-    "nan": _spoiled(np.nan),
+    "infinity": _with_first_elements(np.inf, -np.inf),
+    "nan": _with_first_elements(np.nan),
     "one row": lambda x: x[:1],
     "empty": lambda x: x[:0],
 }
-_UNIT: dict[str, Case] = {
+_UNIT: dict[str, InputCase] = {
     ORDINARY: lambda x: x,
     "zeros": np.zeros_like,
     "ones": np.ones_like,
     "ties": np.rint,
-    "nan": _spoiled(np.nan),
+    "nan": _with_first_elements(np.nan),
 }
 _POSITIVE = {name: case for name, case in _REAL.items() if "below" not in name}
 _POSITIVE["negative"] = lambda x: -x
-_OF_DOMAIN = {"real": _REAL, "positive": _POSITIVE, "unit": _UNIT}
+_CASES_OF_DOMAIN = {"real": _REAL, "positive": _POSITIVE, "unit": _UNIT}
 NAMES = tuple(dict.fromkeys([*_REAL, *_POSITIVE, *_UNIT]))
 
 
-def cases(entry: Entry) -> tuple[str, ...]:
-    """Return the names of the cases that an entry is judged on, ordinary first."""
+def case_names(entry: Entry) -> tuple[str, ...]:
+    """Return the names of an entry's input cases, the ordinary one first."""
     if entry.cases is not None:
         return entry.cases
-    probed = [_OF_DOMAIN[d.domain] for d in entry.inputs.values() if d.domain in _OF_DOMAIN]
-    return tuple(name for name in NAMES if probed and all(name in p for p in probed)) or (ORDINARY,)
+    domains = [
+        _CASES_OF_DOMAIN[spec.domain]
+        for spec in entry.inputs.values()
+        if spec.domain in _CASES_OF_DOMAIN
+    ]
+    shared = [name for name in NAMES if domains and all(name in cases for cases in domains)]
+    return tuple(shared) or (ORDINARY,)
 
 
-def draw(entry: Entry, case: str) -> dict[str, Array]:
-    """Draw an entry's inputs for a case; the same whenever it is asked.
+def draw_inputs(entry: Entry, case: str) -> dict[str, Array]:
+    """Draw an entry's inputs for a case; the same arrays on every call.
 
-    Floats are float64, and have float32's values, so that both precisions start equal.
+    Returns:
+        name -> array. Floats are float64 with values that float32 holds exactly, so that a run in
+        either precision starts from equal numbers.
     """
-    found = {}
-    for name, how in entry.inputs.items():
-        array = _ordinary(how, name)
-        if how.domain in _OF_DOMAIN:
-            array = np.ascontiguousarray(_OF_DOMAIN[how.domain][case](array))
-        found[name] = rounded(array)
-    return found
+    inputs = {}
+    for name, spec in entry.inputs.items():
+        array = _draw_ordinary(spec, name)
+        if spec.domain in _CASES_OF_DOMAIN:
+            array = np.ascontiguousarray(_CASES_OF_DOMAIN[spec.domain][case](array))
+        inputs[name] = rounded(array)
+    return inputs
 
 
-def _ordinary(how: Draw, name: str) -> Array:
-    generator = keyed("atlas", name, how.shape)
-    if how.domain == "index":
-        return generator.integers(0, how.below, how.shape)
+def _draw_ordinary(spec: InputSpec, name: str) -> Array:
+    generator = keyed("atlas", name, spec.shape)
+    if spec.domain == "index":
+        return generator.integers(0, spec.below, spec.shape)
     while True:
-        # Few digits, so that a program that shows an input is short; and no two alike, so that
-        # ties are met only where they are meant.
-        array = np.round(generator.standard_normal(how.shape), 3)
+        # Three decimals keep a program that contains the input short. Small arrays are drawn again
+        # until no two elements are equal: ties are tested by a case of their own.
+        array = np.round(generator.standard_normal(spec.shape), 3)
         if np.unique(array).size == array.size or array.size > 64:
             break
-    if how.domain == "unit":
+    if spec.domain == "unit":
         return np.round(1 / (1 + np.exp(-array)), 3)
-    return np.round(np.exp(array), 3) if how.domain == "positive" else array
+    return np.round(np.exp(array), 3) if spec.domain == "positive" else array

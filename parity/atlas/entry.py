@@ -1,4 +1,4 @@
-"""What one line of the atlas is: the same thing, written once for each framework."""
+"""Defines an entry of the atlas: one operation, written once for each framework."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ Domain = Literal["real", "positive", "unit", "weight", "index"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draw:
-    """How one input is drawn.
+class InputSpec:
+    """Specifies how one input is drawn.
 
     Attributes:
-        shape: its shape.
-        domain: `real`, `positive` and `unit` (between 0 and 1) are what the nasty cases replace; a
-            `weight` is real and stays ordinary; an `index` holds whole numbers below `below`.
-        below: see domain.
+        shape: the shape of the array.
+        domain: `real`, `positive` or `unit` (between 0 and 1): the values depend on the input case;
+            `weight`: real numbers, the same in every case; `index`: integers from 0 to `below` - 1,
+            the same in every case.
+        below: the exclusive upper bound of an `index`.
     """
 
     shape: tuple[int, ...]
@@ -27,56 +28,57 @@ class Draw:
     below: int = 0
 
 
-def real(*shape: int) -> Draw:
-    """Draw real numbers, the ones that nasty cases replace."""
-    return Draw(shape=shape)
+def real(*shape: int) -> InputSpec:
+    """Specify real numbers, replaced in every input case but the ordinary one."""
+    return InputSpec(shape=shape)
 
 
-def positive(*shape: int) -> Draw:
-    """Draw positive numbers, which nasty cases replace."""
-    return Draw(shape=shape, domain="positive")
+def positive(*shape: int) -> InputSpec:
+    """Specify positive numbers, replaced in every input case but the ordinary one."""
+    return InputSpec(shape=shape, domain="positive")
 
 
-def unit(*shape: int) -> Draw:
-    """Draw numbers between 0 and 1; nasty cases put them at the ends."""
-    return Draw(shape=shape, domain="unit")
+def unit(*shape: int) -> InputSpec:
+    """Specify numbers between 0 and 1; other input cases set them to the ends of the interval."""
+    return InputSpec(shape=shape, domain="unit")
 
 
-def weight(*shape: int) -> Draw:
-    """Draw real numbers that stay ordinary in every case: weights, targets, gradients."""
-    return Draw(shape=shape, domain="weight")
+def weight(*shape: int) -> InputSpec:
+    """Specify real numbers that are the same in every input case: weights, targets, cotangents."""
+    return InputSpec(shape=shape, domain="weight")
 
 
-def index(*shape: int, below: int) -> Draw:
-    """Draw whole numbers from 0 to below - 1."""
-    return Draw(shape=shape, domain="index", below=below)
+def index(*shape: int, below: int) -> InputSpec:
+    """Specify integers from 0 to below - 1."""
+    return InputSpec(shape=shape, domain="index", below=below)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line of the atlas.
+    """One comparison of the atlas.
 
-    A source is Python: statements, the last of which is an expression whose value is compared. It
-    knows `torch`, `F` (torch.nn.functional), `jt` and `np`, each side its own, and the inputs by
-    name, as tensors.
+    A source is Python code: statements, then an expression whose value is compared. Its names are
+    `np`, the framework (`torch` and `F`, which is torch.nn.functional, or `jt`), and the inputs as
+    tensors.
 
     Attributes:
-        name: unique in its group.
-        torch: PyTorch's source.
-        jittor: Jittor's, written as a porter would expect it to work.
+        name: unique within its group.
+        torch: the PyTorch source.
+        jittor: the Jittor source, written as someone who ports a model would expect it to work.
         inputs: name -> how it is drawn.
-        kind: `numeric`: float tensors, judged in two precisions; `rule`: plain values, compared
-            exactly; `random`: a sample of at least 1,000 numbers, judged by its distribution.
-        cases: which inputs, by name (`parity.atlas.cases`); None: all that suit the inputs.
-        gradient: whether gradients are judged as well.
-        mend: Jittor's source, mended; judged as the original is.
-        note: what a porter should know besides, one or two sentences.
+        kind: `numeric`: float tensors, judged in float32 and float64; `rule`: plain values,
+            compared exactly; `random`: a sample of at least 1,000 numbers, judged by its
+            distribution.
+        cases: the names of the input cases (`parity.atlas.cases`); None: all that suit the inputs.
+        gradient: whether gradients are compared as well.
+        workaround: a Jittor source that should agree with PyTorch; judged like `jittor`.
+        note: the cause of a difference, or what to observe, in one or two sentences.
     """
 
     name: str
     torch: str
     jittor: str
-    inputs: Mapping[str, Draw] = field(default_factory=dict)
+    inputs: Mapping[str, InputSpec] = field(default_factory=dict)
     kind: Kind = "numeric"
     cases: tuple[str, ...] | None = None
     gradient: bool = True
@@ -84,11 +86,11 @@ class Entry:
     note: str = ""
 
 
-def parts(source: str) -> tuple[str, str]:
+def split_source(source: str) -> tuple[str, str]:
     """Split a source into its statements and the expression at its end.
 
     Raises:
-        ValueError: it does not end in an expression.
+        ValueError: the source does not end in an expression.
     """
     tree = ast.parse(source)
     if not tree.body or not isinstance(tree.body[-1], ast.Expr):
@@ -96,14 +98,14 @@ def parts(source: str) -> tuple[str, str]:
     lines = source.strip().splitlines()
     start = tree.body[-1].lineno - 1 - (len(source.splitlines()) - len(lines))
     head, last = lines[:start], "\n".join(lines[start:])
-    before, _, last = last[: tree.body[-1].col_offset], "", last[tree.body[-1].col_offset :]
+    before, expression = last[: tree.body[-1].col_offset], last[tree.body[-1].col_offset :]
     if before.strip():
         head.append(before.strip().rstrip(";"))
-    return "\n".join(head), last
+    return "\n".join(head), expression
 
 
 def evaluate(source: str, names: dict[str, Any]) -> Any:
     """Run a source and return the value of its last expression."""
-    statements, expression = parts(source)
+    statements, expression = split_source(source)
     exec(compile(statements, "<atlas>", "exec"), names)
     return eval(compile(expression, "<atlas>", "eval"), names)

@@ -1,4 +1,4 @@
-"""Memory while a comparison runs: what was freed is given back, what was there is left alone."""
+"""Memory during a comparison: freed pages are returned, older objects are not collected."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 
 def give_back() -> None:
-    """Let the C library return its free pages, where it can (glibc).
+    """Return free pages to the system, where the C library can (glibc).
 
-    Two frameworks that each keep the memory of their largest run need the sum of both.
+    Two frameworks that each kept the memory of their largest run would need the sum of both.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -20,9 +20,9 @@ def give_back() -> None:
 
 @contextmanager
 def older_objects_left_alone() -> Iterator[None]:
-    """Keep the garbage collector from walking what existed before, two frameworks' worth of it.
+    """Keep the garbage collector from visiting objects that exist already.
 
-    A user who has frozen objects already is not interfered with.
+    Two imported frameworks are many objects. Nothing happens if the user has frozen some.
     """
     if gc.get_freeze_count():
         yield

@@ -16,20 +16,20 @@ def is_float(array: Array) -> bool:
 
 
 def rounded(array: Array) -> Array:
-    """Round floats to float32's values, dtype kept, so that both precisions start equal.
+    """Round real floats to the values of float32, dtype kept, so that both precisions start equal.
 
-    The result lies in memory row by row, as it will when it comes back from a trace: a framework
-    may sum in another order elsewhere.
+    The result is C-contiguous, as a trace will return it: the memory layout may decide the order
+    in which a framework sums. Other dtypes are returned as they are.
     """
     if array.dtype.kind != "f":
         return array
-    with np.errstate(over="ignore"):  # an overflow becomes infinite and is judged as such
+    with np.errstate(over="ignore"):  # an overflow becomes infinity, which is judged
         result: Array = array.astype(np.float32).astype(array.dtype, order="C")
     return result
 
 
 def distance(a: Array, b: Array) -> float:
-    """Return the largest absolute difference, 0 for empty arrays; NaN where either has one.
+    """Return the largest absolute difference: 0 for empty arrays, NaN if either holds one.
 
     Raises:
         ValueError: the shapes differ; nothing is ever broadcast.
@@ -40,15 +40,15 @@ def distance(a: Array, b: Array) -> float:
         return 0.0
     if "c" in (a.dtype.kind, b.dtype.kind):
         return float(np.max(np.abs(a.astype(np.complex128) - b)))
-    # Between two of one precision the difference is as good there, and costs half.
-    wide = None if a.dtype == b.dtype and a.dtype.kind == "f" else np.float64
+    # Equal dtypes are subtracted as they are, at half the cost; the rounding does not matter here.
+    dtype = None if a.dtype == b.dtype and a.dtype.kind == "f" else np.float64
     with np.errstate(invalid="ignore", over="ignore"):
-        gap = np.subtract(a, b, dtype=wide)
-    return float(max(np.maximum.reduce(gap, None), -np.minimum.reduce(gap, None)))
+        differences = np.subtract(a, b, dtype=dtype)
+    return float(max(np.maximum.reduce(differences, None), -np.minimum.reduce(differences, None)))
 
 
 def magnitude(a: Array) -> float:
-    """Return the largest absolute value, 0 for an empty array; NaN where it has one."""
+    """Return the largest absolute value: 0 for an empty array, NaN if it holds one."""
     if a.size == 0:
         return 0.0
     if a.dtype.kind == "c":

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from parity.errors import CannotCompare
-from parity.report.report import Report
+from parity.report.outcome import Outcome
+
+AnyOutcome = TypeVar("AnyOutcome", bound=Outcome)
 
 
 def require_used_entries(
-    report: Report, allow: Mapping[str, str] | None, matched: Collection[str]
-) -> Report:
+    report: AnyOutcome, allow: Mapping[str, str] | None, matched: Collection[str]
+) -> AnyOutcome:
     """Return the report; refuse an entry of `allow` that excused nothing.
 
     Where something disagrees, that comes first, and the entry is only noted.

@@ -78,7 +78,37 @@ def judge_arrays(
     actual = actual.reshape(expected.shape)
     if not is_float(expected):
         return judge_exact(np.array_equal(expected, actual))
-    return _judge_floats(expected, actual, reference, candidate, is_plain_input, cancellation_scale)
+    return _judge_floats(reference, candidate, is_plain_input, cancellation_scale)
+
+
+def measure(
+    reference: SideArrays, candidate: SideArrays, *, cancellation_scale: float = 0.0
+) -> Measured:
+    """Measure the distances of one tensor, all four of whose arrays are finite floats of one size.
+
+    Args:
+        reference: the reference's results.
+        candidate: the candidate's.
+        cancellation_scale: magnitude of the terms summed into a gradient, see `Measured`.
+    """
+    expected = reference.float64
+    others = (candidate.float64, reference.float32, candidate.float32)
+    assert expected is not None
+    actual, reference32, candidate32 = (
+        array.reshape(expected.shape) for array in others if array is not None
+    )
+    return Measured(
+        scale=magnitude(expected),
+        semantic=distance(actual, expected),
+        reference_error=distance(reference32, expected),
+        candidate_error=distance(candidate32, expected),
+        candidate_rounding=distance(candidate32, actual),
+        reference_spread=finite(reference.spread32),
+        candidate_spread=finite(candidate.spread32),
+        double_spread=max(finite(reference.spread64), finite(candidate.spread64)),
+        cancellation_scale=cancellation_scale,
+        identical=np.array_equal(actual, expected) and np.array_equal(candidate32, reference32),
+    )
 
 
 def _mismatch(expected: Array, actual: Array) -> Judgement | None:
@@ -98,8 +128,6 @@ def _mismatch(expected: Array, actual: Array) -> Judgement | None:
 
 
 def _judge_floats(
-    expected: Array,
-    actual: Array,
     reference: SideArrays,
     candidate: SideArrays,
     is_plain_input: bool,
@@ -113,20 +141,7 @@ def _judge_floats(
         return error(Cause.NOT_FINITE, side="reference", precision="float32")
     if candidate32 is None or candidate32.size != reference32.size or not _all_finite(candidate32):
         return error(Cause.NOT_FINITE, side="candidate", precision="float32")
-    reference32 = reference32.reshape(expected.shape)
-    candidate32 = candidate32.reshape(expected.shape)
-    measured = Measured(
-        scale=magnitude(expected),
-        semantic=distance(actual, expected),
-        reference_error=distance(reference32, expected),
-        candidate_error=distance(candidate32, expected),
-        candidate_rounding=distance(candidate32, actual),
-        reference_spread=finite(reference.spread32),
-        candidate_spread=finite(candidate.spread32),
-        double_spread=max(finite(reference.spread64), finite(candidate.spread64)),
-        cancellation_scale=cancellation_scale,
-        identical=np.array_equal(actual, expected) and np.array_equal(candidate32, reference32),
-    )
+    measured = measure(reference, candidate, cancellation_scale=cancellation_scale)
     runs: tuple[tuple[Side, SideArrays], ...] = (
         ("reference", reference),
         ("candidate", candidate),

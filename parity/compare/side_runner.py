@@ -6,14 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from parity.base.numerics import Array, Precision, distance
-from parity.base.rng import perturb_one_ulp
+from parity.base.rng import Perturbation, PerturbResult, perturb_one_ulp
 from parity.trace.sites import TensorSite
 
 Values = Mapping[TensorSite, Array]
-# (array, its name) -> a perturbed copy.
-Perturbation = Callable[[Array, str], Array]
-# Changes the result of one operation.
-PerturbResult = Callable[[Array], Array]
 
 
 class SideRunner(Protocol):

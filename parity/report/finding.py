@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from parity.base.numerics import Precision
 from parity.report.wording import cause_text, gain_text, tensor_name
 from parity.trace.sites import Phase, Quantity, Scope, Segment, TensorSite
-from parity.verdict import Cause, Judgement, Side, Verdict
+from parity.verdict import Cause, Judgement, Precision, Side, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

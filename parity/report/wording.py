@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from parity.base.numerics import Precision
 from parity.trace.sites import Boundary, Segment, TensorSite
-from parity.verdict import Cause, Side
+from parity.verdict import Cause, Precision, Side
 
 
 def tensor_name(site: TensorSite) -> str:

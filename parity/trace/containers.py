@@ -1,4 +1,4 @@
-"""Tensors inside nested tuples, lists, dicts and dataclasses: found, named, replaced in order."""
+"""Finds and replaces the tensors inside nested tuples, lists, dicts and dataclasses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 
 def _items(value: Any) -> list[tuple[str, Any]] | None:
+    """Return (key, item) of a container's items; None for what is no container."""
     if isinstance(value, dict):
         return [(str(key), item) for key, item in value.items()]
     if isinstance(value, (tuple, list)):
@@ -19,7 +20,7 @@ def _items(value: Any) -> list[tuple[str, Any]] | None:
 
 
 def tensors(value: Any, is_tensor: Callable[[object], bool]) -> Iterator[tuple[str, Any]]:
-    """Yield (label, tensor) depth first; the label is the dotted path inside, `""` at the top."""
+    """Yield (label, tensor) depth first; a label is the dotted path inside `value`, `""` for it."""
     if is_tensor(value):
         yield "", value
         return
@@ -29,17 +30,16 @@ def tensors(value: Any, is_tensor: Callable[[object], bool]) -> Iterator[tuple[s
 
 
 def replaced(value: Any, is_tensor: Callable[[object], bool], new: Iterator[Any]) -> Any:
-    """Return `value` with its tensors, in the order of `tensors`, replaced by the next of `new`.
+    """Return `value` with its tensors, in the order of `tensors`, replaced by those of `new`.
 
-    Containers on the way are copied, everything else is kept as it is.
+    Containers that hold a tensor are copied; everything else is kept as it is.
     """
     if is_tensor(value):
         return next(new)
     items = _items(value)
     if not items or not any(True for _ in tensors(value, is_tensor)):
         return value
-    changed = [replaced(item, is_tensor, new) for _, item in items]
-    return _rebuilt(value, changed)
+    return _rebuilt(value, [replaced(item, is_tensor, new) for _, item in items])
 
 
 def substituted(
@@ -47,35 +47,40 @@ def substituted(
 ) -> tuple[Any, Callable[[], None]]:
     """Replace tensors as `replaced` does, but inside lists and dicts in place.
 
-    A function may take elements out of a list it was given, and its caller then counts on that.
+    A function may remove elements from a list that it was given, and its caller may rely on that.
 
     Returns:
-        The value, and a function that puts the caller's own tensors back where they still are.
+        The value, and a function that puts the original tensors back where the new ones still are.
     """
-    swaps: list[tuple[Any, Any]] = []
-    held: list[Any] = []
+    replacements: list[tuple[Any, Any]] = []  # (new, original)
+    changed: list[Any] = []  # lists and dicts
 
-    def swapped(value: Any) -> Any:
+    def substitute(value: Any) -> Any:
         if is_tensor(value):
-            swaps.append((next(new), value))
-            return swaps[-1][0]
+            replacements.append((next(new), value))
+            return replacements[-1][0]
         if type(value) not in (list, dict):
-            return replaced(value, is_tensor, (swapped(t) for _, t in tensors(value, is_tensor)))
-        held.append(value)
-        for key in list(value) if isinstance(value, dict) else range(len(value)):
-            value[key] = swapped(value[key])
+            return replaced(value, is_tensor, (substitute(t) for _, t in tensors(value, is_tensor)))
+        changed.append(value)
+        for key in _keys(value):
+            value[key] = substitute(value[key])
         return value
 
     def restore() -> None:
-        own = {id(inside): outside for inside, outside in swaps}
-        for container in held:
-            for key in list(container) if isinstance(container, dict) else range(len(container)):
-                container[key] = own.get(id(container[key]), container[key])
+        originals = {id(replacement): original for replacement, original in replacements}
+        for container in changed:
+            for key in _keys(container):
+                container[key] = originals.get(id(container[key]), container[key])
 
-    return swapped(value), restore
+    return substitute(value), restore
+
+
+def _keys(container: Any) -> Any:
+    return list(container) if isinstance(container, dict) else range(len(container))
 
 
 def _rebuilt(value: Any, items: list[Any]) -> Any:
+    """Return a container of the same kind with other items."""
     if isinstance(value, dict):
         result = copy.copy(value)
         for key, item in zip(list(value), items, strict=True):

@@ -1,4 +1,4 @@
-"""Where a run puts its tensors: kept, the large ones on disk, or measured and let go."""
+"""Stores of a run's tensors: all of them, the large ones on disk, or their distances only."""
 
 from __future__ import annotations
 
@@ -13,27 +13,32 @@ import numpy as np
 
 from parity.base.numerics import Array, distance
 
-# From this size on, in bytes, an array is written out; smaller ones cost more time than memory.
+# Size in bytes from which an array is kept on disk; for a smaller one, time costs more than memory.
 LARGE = 2**18
 
 Key = TypeVar("Key")
 
 
-class _Written(NamedTuple):
+class _OnDisk(NamedTuple):
+    """Where an array is in the file, and what its bytes mean."""
+
     offset: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
 
 class TensorSink(Mapping[Key, Any], Generic[Key]):
-    """Takes arrays in by key; what it gives out, in order of entry, is its own affair."""
+    """A mapping, in order of entry, to which arrays are added by key.
+
+    Subclasses decide what they keep of an array, and so what the values of the mapping are.
+    """
 
     def __init__(self) -> None:
         self._held: dict[Key, Any] = {}
 
     @abstractmethod
     def __setitem__(self, key: Key, array: Array) -> None:
-        """Take an array in, which may be written on afterwards."""
+        """Add an array, or what is kept of it; the caller may change the array afterwards."""
 
     def __getitem__(self, key: Key) -> Any:
         return self._held[key]
@@ -49,10 +54,13 @@ class TensorSink(Mapping[Key, Any], Generic[Key]):
 
 
 class DistanceStore(TensorSink[Key]):
-    """Distances by key, of what is put in from what a shelf has there.
+    """Distances by key: of each array that is added from the one that a store has under the key.
 
-    Where the shelf has nothing, or something of another size, there is none. A run that is only
-    asked how far it strays costs no memory in this way, and is read once.
+    A key that the store does not have, or has with another size, is left out. So a run of which
+    only the distances are wanted needs no memory for its tensors.
+
+    Args:
+        store: the arrays from which distances are taken.
     """
 
     def __init__(self, store: Mapping[Key, Array]) -> None:
@@ -68,8 +76,11 @@ class DistanceStore(TensorSink[Key]):
 class TensorStore(TensorSink[Key]):
     """Arrays by key, the large ones on disk, so that a trace may be larger than memory.
 
-    What is taken out may be read and not written. The file has no name and goes with the object; it
-    is made where `tempfile` makes files (TMPDIR).
+    Arrays are copied when they are added, and read-only when they are read. The file has no name,
+    is created where `tempfile` creates files (TMPDIR), and is removed with this object.
+
+    Args:
+        large: size in bytes from which an array is kept on disk.
     """
 
     def __init__(self, large: int = LARGE) -> None:
@@ -79,26 +90,28 @@ class TensorStore(TensorSink[Key]):
         self._end = 0
 
     def __setitem__(self, key: Key, array: Array) -> None:
-        self._held[key] = _frozen(array) if array.nbytes < self._large else self._write(array)
+        self._held[key] = (
+            _read_only(array.copy()) if array.nbytes < self._large else self._write(array)
+        )
 
     def __getitem__(self, key: Key) -> Array:
         held = self._held[key]
-        return self._read(held) if isinstance(held, _Written) else held
+        return self._read(held) if isinstance(held, _OnDisk) else held
 
-    def _write(self, array: Array) -> _Written:
+    def _write(self, array: Array) -> _OnDisk:
         if self._file is None:
             opened = tempfile.TemporaryFile(prefix="parity-", buffering=0)  # noqa: SIM115
             weakref.finalize(self, opened.close)
             self._file = opened
-        written = _Written(self._end, array.shape, array.dtype)
+        written = _OnDisk(self._end, array.shape, array.dtype)
         data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         self._file.seek(self._end)
         self._end += len(data)
-        while data:  # the system may take less than it is given
+        while data:  # a write may take only a part
             data = data[self._file.write(data) :]
         return written
 
-    def _read(self, written: _Written) -> Array:
+    def _read(self, written: _OnDisk) -> Array:
         assert self._file is not None
         array = np.empty(written.shape, written.dtype)
         data = array.reshape(-1).view(np.uint8).data
@@ -106,15 +119,13 @@ class TensorStore(TensorSink[Key]):
         while data:
             taken = self._file.readinto(data)
             if not taken:
-                raise OSError("a file of the trace has become shorter than it was written")
+                raise OSError(
+                    "the temporary file of a trace is shorter than what was written to it"
+                )
             data = data[taken:]
-        return _sealed(array)
+        return _read_only(array)
 
 
-def _frozen(array: Array) -> Array:
-    return _sealed(array.copy())
-
-
-def _sealed(array: Array) -> Array:
+def _read_only(array: Array) -> Array:
     array.flags.writeable = False
     return array

@@ -16,13 +16,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from parity.base.numerics import Array, Precision, is_float, rounded
+from parity.base.rng import Perturbation
 from parity.compare import cancellation_scale
-from parity.compare.allowlist import require_used_entries
 from parity.compare.comparison import Comparison, Judge, judge_comparison
-from parity.compare.side_runner import FunctionRunner, Perturbation, SideRunner, Values
+from parity.compare.side_runner import FunctionRunner, SideRunner, Values
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding, finding_of
-from parity.report.report import Report
+from parity.report.outcome import Outcome
 from parity.trace.sites import Phase, TensorSite
 from parity.verdict import Cause, Judgement, cannot_judge, reaches_horizon
 
@@ -73,22 +73,15 @@ class Trajectory:
 Course = Trajectory  # its name in version 0.1
 
 
-def check_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
-    """Compare a course step by step and running free.
-
-    Raises:
-        CannotCompare: a side cannot be built, or raises; or an entry of `allow` matches nothing.
-    """
-    report = judge_trajectory(trajectory, seed=seed)
-    allowed = [finding for finding in report.findings if finding.allowed]
-    matched = {HORIZON if f.scope == "free_run" else f.path for f in allowed}
-    return require_used_entries(report, trajectory.allow, matched)
-
-
 def judge_trajectory(
     trajectory: Trajectory, *, seed: int = 0, judge: Judge = judge_comparison
-) -> Report:
-    """Do as `check_trajectory`, whatever `allow` names; `judge` judges two sides' runs.
+) -> Outcome:
+    """Compare a trajectory step by step and running free.
+
+    Args:
+        trajectory: to compare.
+        seed: of the perturbations.
+        judge: judges two sides' runs.
 
     Raises:
         CannotCompare: a side cannot be built, or raises.
@@ -100,7 +93,7 @@ def judge_trajectory(
         findings += _free_run(trajectory, sides, start, seed, judge)
     if trajectory.free and trajectory.phase == "sampling":
         notes.append(_pixels(trajectory, sides, start))
-    return Report(
+    return Outcome(
         pair=trajectory.name,
         findings=tuple(findings),
         notes=notes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,10 +25,9 @@ from audit.corrupted_checks import (
     unused_explanations,
 )
 from audit.corruptions import CORRUPTIONS
-from ddpm_study.pairs import large_pairs, pairs, trajectories
-from parity.test_schedule import TABLES
-from parity.trace.sites import of_parameter
-from parity.trace.values import end_to_end as end_to_end_site
+from ddpm_study.exact_schedule import TABLES
+from ddpm_study.pairs import large_pairs, pairs, tables, trajectories
+from parity.trace.sites import TensorSite
 
 # Every kind of quantity that is compared, at the smallest sizes.
 SMALL = [
@@ -71,13 +69,9 @@ def test_every_check_fails_on_a_corrupted_candidate(
 
 def test_everything_that_is_checked_is_corrupted() -> None:
     corrupted = {check.base.name for check in checks()}
-    subjects = {subject.name for subject in [*pairs(), *trajectories()]}
+    subjects = {subject.name for subject in [*pairs(), *trajectories(), *tables()]}
     assert subjects < corrupted
     assert not {pair.name for pair in large_pairs()} & corrupted
-    assert sum(name.startswith("schedule, ") for name in corrupted) == 4
-    source = Path(__file__).parents[2] / "parity" / "test_schedule.py"
-    for name in ("linear", "cosine", "fixed_small", "fixed_large"):
-        assert f'"{name}"' in source.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["time embedding", "attention"])
@@ -91,14 +85,13 @@ def test_every_single_tensor_is_looked_at(name: str) -> None:
 
 
 def test_an_explanation_that_explains_nothing_is_reported() -> None:
-    end_to_end = explained(
-        end_to_end_site(of_parameter("backward", "a.key.bias", "parameter_gradient"))
-    )
-    moment = explained(of_parameter("optimizer", "a.key.bias", "state", group="exp_avg"))
+    gradient = TensorSite("backward", "", "parameter_gradient", "bias", "a.key", scope="end_to_end")
+    state = TensorSite("optimizer", "a.key", "state", "bias", "a.key", group="ema", scope="step")
+    end_to_end, moment = explained(gradient), explained(state)
     assert {end_to_end, moment} == set(EXPLAINED)
-    assert not explained(of_parameter("backward", "key.bias", "parameter_gradient"))
-    assert not explained(of_parameter("optimizer", "a.key.weight", "state", group="exp_avg"))
-    assert not explained(of_parameter("optimizer", "a.monkey.bias", "state", group="exp_avg"))
+    assert not explained(gradient._replace(scope="isolated", path="a.key"))
+    assert not explained(state._replace(label="weight"))
+    assert not explained(state._replace(path="a.monkey", owner="a.monkey"))
     assert unused_explanations([]) == []
     used = {"set": "exhaustive", "explained": {end_to_end: 3}}
     assert unused_explanations([used]) == [moment]

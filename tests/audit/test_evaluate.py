@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -12,6 +12,7 @@ from audit import rewrites as _rewrites  # noqa: F401
 from audit.case import MUTANTS, REWRITES, Mutant, Rewrite
 from audit.correct_pairs import PairBase
 from audit.evaluate import is_expected, record
+from parity.trace.sites import TensorSite
 
 Case = TypeVar("Case", Mutant, Rewrite)
 
@@ -42,6 +43,16 @@ def test_every_mutant_is_caught_and_every_rewrite_passes(case: Mutant | Rewrite)
 
 def test_a_finding_is_expected_only_in_the_mutants_module_and_phase() -> None:
     mutant = next(m for m in MUTANTS if m.paths == ("norm1",))
-    assert is_expected(mutant, "norm1", "forward", "output")
-    assert not is_expected(mutant, "norm2", "forward", "output")
-    assert not is_expected(mutant, "norm1", "backward", "gradient of input x")
+    assert is_expected(mutant, TensorSite("forward", "norm1", "output"))
+    assert not is_expected(mutant, TensorSite("forward", "norm2", "output"))
+    assert not is_expected(mutant, TensorSite("backward", "norm1", "input_gradient", "x"))
+
+
+def test_a_finding_is_expected_only_in_the_mutants_group_of_state_or_tensor() -> None:
+    moment = next(m for m in MUTANTS if m.tensor == "exp_avg")
+    weight: Any = {"path": "a", "quantity": "state", "label": "weight", "owner": "a"}
+    assert is_expected(moment, TensorSite("optimizer", **weight, group="exp_avg"))
+    assert not is_expected(moment, TensorSite("optimizer", **weight, group="exp_avg_sq"))
+    table = next(m for m in MUTANTS if m.tensor == "alpha_bar")
+    assert is_expected(table, TensorSite("schedule", "", "table", "alpha_bar"))
+    assert not is_expected(table, TensorSite("schedule", "", "table", "alpha_bar_previous"))

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the `ddpm` room."""
+"""Fixtures of the tests of the package `ddpm`."""
 
 from __future__ import annotations
 

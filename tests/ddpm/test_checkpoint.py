@@ -1,4 +1,4 @@
-"""Checkpoints: bit for bit there and back, whole or not there, never a pickle."""
+"""Checkpoints: bit for bit there and back, complete or not there, never a pickle."""
 
 import dataclasses
 import json
@@ -110,9 +110,9 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, refuses_to_write):
 def test_a_checkpoint_cut_anywhere_is_refused(tmp_path, refuses):
     path = tmp_path / "c.safetensors"
     make().save(path)
-    whole = path.read_bytes()
-    for length in [*range(0, len(whole), 211), len(whole) - 1]:
-        path.write_bytes(whole[:length])
+    complete = path.read_bytes()
+    for length in [*range(0, len(complete), 211), len(complete) - 1]:
+        path.write_bytes(complete[:length])
         with refuses(path, "truncated"):
             checkpoint.Checkpoint.load(path)
 

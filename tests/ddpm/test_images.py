@@ -38,12 +38,12 @@ def test_ties_go_to_the_even_level_and_the_ends_are_exact():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_refused(refuses, tmp_path, listing, bad):
-    spoiled = SAMPLES.copy()
-    spoiled[4, 1, 2, 3] = bad
+    corrupted = SAMPLES.copy()
+    corrupted[4, 1, 2, 3] = bad
     with refuses("1 of 360 pixels are NaN or infinite", "earlier checkpoint"):
-        images.to_uint8(spoiled)
+        images.to_uint8(corrupted)
     with refuses("NaN or infinite"):
-        images.save_samples(spoiled, tmp_path)
+        images.save_samples(corrupted, tmp_path)
     assert listing(tmp_path) == set()
 
 

@@ -1,4 +1,4 @@
-"""Which launchers are seen, and which are refused, in one line that says what to do."""
+"""Launchers are recognised, and others refused in one line that says what to do."""
 
 import pytest
 

@@ -48,9 +48,9 @@ def test_draws_do_not_depend_on_their_order():
 
 
 def test_a_sample_does_not_depend_on_its_batch():
-    whole = streams.sampler_noise(range(6), (1, 2, 2), seed=3, timestep=9)
+    complete = streams.sampler_noise(range(6), (1, 2, 2), seed=3, timestep=9)
     parts = [streams.sampler_noise([i], (1, 2, 2), seed=3, timestep=9) for i in range(6)]
-    np.testing.assert_array_equal(whole, np.concatenate(parts))
+    np.testing.assert_array_equal(complete, np.concatenate(parts))
 
 
 def test_another_process_draws_the_same():

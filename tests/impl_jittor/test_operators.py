@@ -49,8 +49,8 @@ def gradients(out, up, *inputs):
     return [v.numpy() for v in (out, *found)]
 
 
-def test_jittors_own_scalars_and_mean_are_the_fault_that_these_mend():
-    """Where this fails, Jittor has been mended and these forms may go."""
+def test_jittors_own_scalars_and_mean_are_the_fault_that_these_fix():
+    """Where this fails, Jittor is fixed and these forms may go."""
     x = var(np.arange(1.0, 22.0))
     assert error((x * 0.2).numpy(), np.arange(1.0, 22.0) * 0.2) > 1e-10
     assert error(jt.grad(x.mean(), x).numpy(), np.full(21, 1 / 21)) > 1e-10
@@ -86,7 +86,7 @@ def test_the_mean_of_a_batch_keeps_its_digits():
         x = np.random.default_rng(seed).standard_normal((32, 1, 28, 28)).astype(np.float32) ** 2
         exact = x.mean(dtype=np.float64)
         assert abs(mean(var(x, "float32")).item() - exact) < 4e-7 * exact
-    assert abs(var(x, "float32").mean().item() - exact) > 1e-6 * exact, "what this mends"
+    assert abs(var(x, "float32").mean().item() - exact) > 1e-6 * exact, "what this works around"
 
 
 @DTYPES
@@ -113,7 +113,7 @@ def test_silu_at_its_extremes(dtype, tolerance):
 
 
 def test_jittors_own_silu_is_wrong_at_its_extremes():
-    """Where this fails, Jittor has been mended and this form may go."""
+    """Where this fails, Jittor is fixed and this form may go."""
     x = EXTREMES.astype("float32")
     assert np.abs(jt.nn.silu(var(x, "float32")).numpy() - oracles.silu(x)[0]).max() > 1e-12
 
@@ -315,7 +315,7 @@ NUMBERS = {
 
 
 def stepped(dtype, numbers, shapes):
-    """What one step of Adam makes of each parameter and its moments, and the closed form."""
+    """Return each parameter and its moments after one step of Adam, and the closed form."""
     names, found, closed = ("p", "g", "m", "v"), [], []
     draws = [oracles.random_arrays(dict.fromkeys(names, s), seed) for seed, s in enumerate(shapes)]
     for draw in draws:

@@ -25,7 +25,7 @@ def test_a_checkpoint_of_torch_is_restored_to_the_bit(dtype, tmp_path):
 
 
 def wrong_moments():
-    """How many float64 moments are wrong in a process that has trained in float32.
+    """Count the float64 moments that are wrong in a process that has trained in float32.
 
     After one step each is (1 - beta1) times the clipped gradient.
     """

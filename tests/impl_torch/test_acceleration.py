@@ -1,4 +1,4 @@
-"""What may round otherwise, and nothing else: compiled graphs and bfloat16."""
+"""Compiled graphs and bfloat16 change rounding and nothing else."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What the processes of a group leave behind when they end."""
+"""The processes of a group leave nothing behind when they end."""
 
 import subprocess
 import sys

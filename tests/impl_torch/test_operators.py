@@ -46,15 +46,15 @@ def expected(draws, groups=4):
 
 @pytest.fixture
 def ways(monkeypatch):
-    """What was taken: `own` or `torch`, call by call."""
+    """Record the form that each call takes, `own` or `torch`."""
     taken = []
-    own, theirs = operators._GroupNorm.apply, operators.F.group_norm
+    own, candidate = operators._GroupNorm.apply, operators.F.group_norm
 
     def noted(name, form):
         return lambda *given: (taken.append(name), form(*given))[1]
 
     monkeypatch.setattr(operators._GroupNorm, "apply", noted("own", own))
-    monkeypatch.setattr(operators.F, "group_norm", noted("torch", theirs))
+    monkeypatch.setattr(operators.F, "group_norm", noted("torch", candidate))
     return taken
 
 
@@ -137,11 +137,11 @@ def test_a_second_derivative_is_refused_and_not_wrong():
 
 
 def test_the_module_has_torchs_parameters_and_says_the_same():
-    ours, theirs = GroupNorm(4, 8, 1e-3), nn.GroupNorm(4, 8, 1e-3)
-    assert ours.state_dict().keys() == theirs.state_dict().keys()
-    assert repr(ours) == repr(theirs)
+    reference, candidate = GroupNorm(4, 8, 1e-3), nn.GroupNorm(4, 8, 1e-3)
+    assert reference.state_dict().keys() == candidate.state_dict().keys()
+    assert repr(reference) == repr(candidate)
     x = torch.randn(2, 8, 3, 3).contiguous(memory_format=torch.channels_last)
-    assert oracles.error(ours(x).detach().numpy(), theirs(x).detach().numpy()) < 1e-6
+    assert oracles.error(reference(x).detach().numpy(), candidate(x).detach().numpy()) < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ class ClosedFormSinusoids(nn.Module):
 
 def their_name(name):
     """Return diffusers' name of a parameter."""
-    for ours, theirs in (
+    for reference, candidate in (
         ("time_embedding.linear1", "time_embedding.linear_1"),
         ("time_embedding.linear2", "time_embedding.linear_2"),
         ("middle.resnet1", "mid_block.resnets.0"),
@@ -61,7 +61,7 @@ def their_name(name):
         (".out.", ".to_out.0."),
         (".norm.", ".group_norm."),
     ):
-        name = name.replace(ours, theirs)
+        name = name.replace(reference, candidate)
     return name.replace("down.", "down_blocks.", name.startswith("down.")).replace(
         "up.", "up_blocks.", name.startswith("up.")
     )
@@ -90,27 +90,27 @@ def batch(config, count=2, seed=0):
 
 def gaps(config, mine=None):
     """The errors of the output, of the input's gradient, and the largest of the parameters'."""
-    ours, theirs = randomised(mine or config), unet_of_diffusers(config).double().eval()
-    weights = {their_name(name): value for name, value in ours.state_dict().items()}
-    theirs.load_state_dict(weights, strict=True)
-    theirs.time_proj = ClosedFormSinusoids(config.base_channels)
+    reference, candidate = randomised(mine or config), unet_of_diffusers(config).double().eval()
+    weights = {their_name(name): value for name, value in reference.state_dict().items()}
+    candidate.load_state_dict(weights, strict=True)
+    candidate.time_proj = ClosedFormSinusoids(config.base_channels)
     x, timestep = batch(config)
     found = []
-    for run in (lambda x: ours(x, timestep), lambda x: theirs(x, timestep).sample):
+    for run in (lambda x: reference(x, timestep), lambda x: candidate(x, timestep).sample):
         x_in = x.clone().requires_grad_()
         out = run(x_in)
         assert out.dtype == torch.float64
         direction = torch.from_numpy(np.random.default_rng(5).standard_normal(tuple(out.shape)))
         (out * direction).sum().backward()
         found.append((out.detach().numpy(), x_in.grad.numpy()))
-    own = {their_name(name): p.grad.numpy() for name, p in ours.named_parameters()}
-    other = {name: p.grad.numpy() for name, p in theirs.named_parameters()}
+    own = {their_name(name): p.grad.numpy() for name, p in reference.named_parameters()}
+    other = {name: p.grad.numpy() for name, p in candidate.named_parameters()}
     assert own.keys() == other.keys()
     worst = 0.0
     for name, gradient in other.items():
         # Softmax does not see the bias of the keys: its gradient is 0 but for rounding.
-        whole = other[name.replace("to_k.bias", "to_k.weight")]
-        worst = max(worst, error(own[name], gradient, scale=float(np.abs(whole).max())))
+        weight_gradient = other[name.replace("to_k.bias", "to_k.weight")]
+        worst = max(worst, error(own[name], gradient, scale=float(np.abs(weight_gradient).max())))
     (out, grad), (their_out, their_grad) = found
     return error(out, their_out), error(grad, their_grad), worst
 
@@ -154,7 +154,7 @@ def without_scale(self, x):
     ],
     ids=["padding", "timestep off by one", "attention's scale", "bilinear"],
 )  # fmt: skip
-def test_a_planted_fault_is_not_diffusers(part, method, fault, monkeypatch):
+def test_an_injected_fault_is_not_diffusers(part, method, fault, monkeypatch):
     monkeypatch.setattr(part, method, fault)
     assert max(gaps(SMALL)) > 1e-4
 
@@ -165,19 +165,19 @@ def test_another_norm_epsilon_is_not_diffusers():
 
 def test_the_papers_network_has_as_many_parameters_as_the_published_one():
     with torch.device("meta"):
-        ours, theirs = UNet(CIFAR10), unet_of_diffusers(CIFAR10)
-    assert sum(p.numel() for p in ours.parameters()) == 35_746_307
-    assert sum(p.numel() for p in theirs.parameters()) == 35_746_307
-    assert sorted(their_name(name) for name in shapes(ours)) == sorted(shapes(theirs))
+        reference, candidate = UNet(CIFAR10), unet_of_diffusers(CIFAR10)
+    assert sum(p.numel() for p in reference.parameters()) == 35_746_307
+    assert sum(p.numel() for p in candidate.parameters()) == 35_746_307
+    assert sorted(their_name(name) for name in shapes(reference)) == sorted(shapes(candidate))
 
 
 def test_sinusoids_are_those_of_diffusers_to_float32():
     from diffusers.models.embeddings import get_timestep_embedding
 
     timestep = torch.tensor([0, 1, 10, 500, 999])
-    theirs = get_timestep_embedding(timestep, 128, flip_sin_to_cos=False, downscale_freq_shift=1)
+    candidate = get_timestep_embedding(timestep, 128, flip_sin_to_cos=False, downscale_freq_shift=1)
     actual = TimeEmbedding(128, 4).sinusoids(timestep)
     # The phase is float32 there: 999 rad keeps 6e-5.
-    assert error(actual.numpy(), theirs.double().numpy()) < 2e-4
+    assert error(actual.numpy(), candidate.double().numpy()) < 2e-4
     flipped = get_timestep_embedding(timestep, 128, flip_sin_to_cos=True, downscale_freq_shift=1)
     assert error(actual.numpy(), flipped.double().numpy()) > 0.1

@@ -50,7 +50,7 @@ def signatures(source):
 
 
 def unmatched(name, torch_source, jittor_source):
-    """What the two sides' files do not share, in order."""
+    """Return the lines that the two files do not share, in order."""
     own = JITTORS_OWN.get(name, set())
     mirrored = [s for s in signatures(jittor_source) if s not in own]
     return [
@@ -128,9 +128,9 @@ def test_neither_side_imports_the_other_or_its_framework():
 def test_parameters_have_the_same_names_shapes_and_order(name):
     config = PRESETS[name].unet
     with torch.device("meta"):
-        theirs = {n: tuple(p.shape) for n, p in TorchUNet(config).named_parameters()}
-    ours = {n: tuple(p.shape) for n, p in JittorUNet(config).named_parameters()}
-    assert list(ours.items()) == list(theirs.items())
+        candidate = {n: tuple(p.shape) for n, p in TorchUNet(config).named_parameters()}
+    reference = {n: tuple(p.shape) for n, p in JittorUNet(config).named_parameters()}
+    assert list(reference.items()) == list(candidate.items())
 
 
 def test_the_papers_network_has_the_published_number_of_parameters():
@@ -141,9 +141,9 @@ def test_the_papers_network_has_the_published_number_of_parameters():
 @pytest.mark.parametrize(("name", "seed"), [("tiny", 0), ("tiny", 7), ("mnist", 0)])
 def test_initial_weights_of_one_seed_are_bitwise_equal(name, seed):
     config = PRESETS[name].unet
-    theirs = dict(TorchUNet(config).initialize(seed).named_parameters())
-    for parameter, ours in JittorUNet(config).initialize(seed).named_parameters():
-        expected = theirs[parameter].detach().numpy()
-        actual = ours.numpy()
+    candidate = dict(TorchUNet(config).initialize(seed).named_parameters())
+    for parameter, reference in JittorUNet(config).initialize(seed).named_parameters():
+        expected = candidate[parameter].detach().numpy()
+        actual = reference.numpy()
         assert actual.dtype == expected.dtype == np.float32
         assert actual.tobytes() == expected.tobytes(), parameter

@@ -1,4 +1,4 @@
-"""The U-Net on both sides: parts and gradients by closed forms, dropout, initial weights."""
+"""The U-Net on both sides: parts and gradients against closed forms, dropout, initial weights."""
 
 import dataclasses
 import math

@@ -59,7 +59,10 @@ def test_agreement_is_0_and_disagreement_1(
     [
         (["check", "nowhere_at_all:x"], "nowhere_at_all cannot be imported: ModuleNotFoundError"),
         (["check", "PROJECT:absent"], "has no attribute 'absent'; its pairs: good, bad, broken"),
-        (["check", "PROJECT:number"], "holds int, and a parity.Pair or parity.Course is needed"),
+        (
+            ["check", "PROJECT:number"],
+            "holds int, and a parity.Pair, Trajectory or Tables is needed",
+        ),
         (["check", "PROJECT:broken"], "the candidate's builder raised ZeroDivisionError"),
         (
             ["check", "PROJECT:good", "--json", "file/x.json"],

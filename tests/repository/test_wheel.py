@@ -1,4 +1,4 @@
-"""The wheel carries every room but bench and tests, and works away from the checkout."""
+"""The wheel carries every package but bench and tests, and works away from the checkout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = (
+PACKAGES = (
     *("safe_files", "jittor_env", "ddpm", "impl_torch", "impl_jittor", "implementations", "parity"),
     *("ddpm_study", "ddpm_cli"),
 )
@@ -30,7 +30,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from the tracked files and install it into a folder of its own."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    names = [*ROOMS, "pyproject.toml", "README.md"]
+    names = [*PACKAGES, "pyproject.toml", "README.md"]
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *names],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -43,10 +43,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     run("-m", "pip", "install", "-q", *offline, "--target", folder / "site", wheel)
     bundled = zipfile.ZipFile(wheel).namelist()
-    missing = [n for n in tracked if n.split("/")[0] in ROOMS and n not in bundled]
+    missing = [n for n in tracked if n.split("/")[0] in PACKAGES and n not in bundled]
     assert not missing
     assert {n.split("/")[0] for n in bundled if not n.split("/")[0].endswith(".dist-info")} == {
-        *ROOMS
+        *PACKAGES
     }
     return folder / "site"
 

@@ -1,4 +1,4 @@
-"""What is compared, one file a group; `GROUPS` maps a group's name to its entries."""
+"""Lists the entries, one file a group; `GROUPS` maps a group's name to its entries."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ GROUPS: dict[str, tuple[Entry, ...]] = _load()
 
 
 def find(group: str, name: str) -> Entry:
-    """Return an entry.
+    """Return an entry by its name.
 
     Raises:
-        KeyError: there is none of this name.
+        KeyError: the group has no such entry.
     """
     for entry in GROUPS[group]:
         if entry.name == name:

@@ -1,4 +1,4 @@
-"""Functions of one number, and softmax."""
+"""Activations and other element-wise functions, and softmax."""
 
 from parity.atlas.entry import Entry, positive, real, unit, weight
 
@@ -10,26 +10,16 @@ def _pointwise(name: str, torch: str, jittor: str, workaround: str = "", note: s
     )  # fmt: skip
 
 
-def _same(name: str, inputs: str = "real") -> Entry:
-    drawn = {"real": real, "positive": positive, "unit": unit}[inputs](3, 4)
+def _same(name: str, domain: str = "real", note: str = "") -> Entry:
+    spec = {"real": real, "positive": positive, "unit": unit}[domain](3, 4)
     return Entry(
-        name=name, torch=f"torch.{name}(x)", jittor=f"jt.{name}(x)", inputs={"x": drawn},
+        name=name, torch=f"torch.{name}(x)", jittor=f"jt.{name}(x)", inputs={"x": spec}, note=note,
     )  # fmt: skip
 
 
-def _along(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
-    return Entry(
-        name=name,
-        torch=torch,
-        jittor=jittor,
-        inputs={"x": real(3, 4)},
-        workaround=workaround,
-        note=note,
-    )
-
-
+_TIES = "PyTorch gives each argument half of the gradient, Jittor all of it to the second."
 ENTRIES = (
-    _pointwise("relu", "F.relu(x)", "jt.nn.relu(x)", note="A NaN becomes 0 and is never seen."),
+    _pointwise("relu", "F.relu(x)", "jt.nn.relu(x)", note="NaN becomes 0."),
     _pointwise("leaky_relu", "F.leaky_relu(x, 0.2)", "jt.nn.leaky_relu(x, 0.2)"),
     _pointwise("relu6", "F.relu6(x)", "jt.nn.relu6(x)"),
     _pointwise(
@@ -37,39 +27,46 @@ ENTRIES = (
         "F.elu(x, 0.5)",
         "jt.nn.elu(x, 0.5)",
         "jt.ternary(x > 0, x, 0.5 * (jt.exp(jt.ternary(x > 0, jt.zeros_like(x), x)) - 1))",
-        "exp(x) is taken of positive numbers too: where it overflows, the gradient is NaN.",
+        "exp(x) is computed for positive numbers too; where it overflows, the gradient is NaN.",
     ),
     _pointwise(
         "silu",
         "F.silu(x)",
         "jt.nn.silu(x)",
         "x / (jt.exp(-jt.maximum(x, -80)) + 1)",
-        "`sigmoid` holds its argument at -30 in float32, so the tail never decays.",
+        "`sigmoid` clamps its argument to at least -30 in float32, so the tail does not decay to "
+        "0.",
     ),
     _pointwise(
         "sigmoid",
         "torch.sigmoid(x)",
         "jt.sigmoid(x)",
         "1 / (jt.exp(-jt.maximum(x, -80)) + 1)",
-        "Its argument is held at -30 in float32.",
+        "The argument is clamped to at least -30 in float32.",
     ),
     _pointwise(
         "log_sigmoid",
         "F.logsigmoid(x)",
         "jt.nn.log_sigmoid(x)",
         "jt.minimum(x, 0) - jt.log(1 + jt.exp(-jt.abs(x)))",
-        "The logarithm of a sigmoid that is held at -30.",
+        "The logarithm of a sigmoid whose argument is clamped to at least -30.",
     ),
     _pointwise(
         "softplus",
         "F.softplus(x)",
         "jt.nn.softplus(x)",
-        note="log(1 + exp(x)) without log1p; above the threshold 2e-9 too large.",
+        note="Computed as log(1 + exp(x)), without log1p; above the threshold it is 2e-9 too "
+        "large.",
     ),
     _pointwise(
-        "gelu", "F.gelu(x)", "jt.nn.gelu(x)", note="The exact form; there is no `approximate`."
+        "gelu",
+        "F.gelu(x)",
+        "jt.nn.gelu(x)",
+        note="Both compute the exact form; Jittor has no argument `approximate`.",
     ),
-    _pointwise("mish", "F.mish(x)", "jt.nn.mish(x)", note="log(1 + exp(x)) without log1p."),
+    _pointwise(
+        "mish", "F.mish(x)", "jt.nn.mish(x)", note="Computed with log(1 + exp(x)), without log1p."
+    ),
     _pointwise("hardtanh", "F.hardtanh(x)", "jt.nn.hardtanh(x)"),
     _pointwise("sign", "torch.sign(x)", "jt.nn.sign(x)"),
     _pointwise("ELU module", "torch.nn.ELU()(x)", "jt.nn.ELU()(x)"),
@@ -81,14 +78,14 @@ ENTRIES = (
         inputs={"x": real(2, 4, 3, 2)},
     ),
     Entry(
-        name="PReLU of two dimensions",
+        name="PReLU, two dimensions",
         torch="torch.nn.PReLU(4)(x)",
         jittor="jt.nn.PReLU(4)(x)",
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
     ),
-    _along("softmax", "torch.softmax(x, 1)", "jt.nn.softmax(x, dim=1)"),
-    _along("log_softmax", "F.log_softmax(x, 1)", "jt.nn.log_softmax(x, dim=1)"),
+    _pointwise("softmax", "torch.softmax(x, 1)", "jt.nn.softmax(x, dim=1)"),
+    _pointwise("log_softmax", "F.log_softmax(x, 1)", "jt.nn.log_softmax(x, dim=1)"),
     Entry(
         name="softmax without dim",
         torch="F.softmax(x, dim=None)",
@@ -96,7 +93,7 @@ ENTRIES = (
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
         workaround="jt.nn.softmax(x, dim=1)",
-        note="Jittor normalises over the whole tensor, PyTorch over a dimension that it guesses.",
+        note="Jittor normalises over all elements, PyTorch over a dimension that it infers.",
     ),
     _same("exp"),
     _same("sin"),
@@ -107,7 +104,7 @@ ENTRIES = (
     _same("abs"),
     _same("floor"),
     _same("ceil"),
-    _same("round"),
+    _same("round", note="Halves differ: see `round half` under `dtypes`."),
     _same("sinh"),
     _same("cosh"),
     _same("log", "positive"),
@@ -121,7 +118,7 @@ ENTRIES = (
     _pointwise("asinh", "torch.asinh(x)", "jt.asinh(x)"),
     Entry(
         name="atan2",
-        note="Pi enters as a float32 number, and atan2(0, y) is another value.",
+        note="The constant pi has float32 precision, and atan2(0, y) has another value.",
         torch="torch.atan2(x, y)",
         jittor="jt.arctan2(x, y)",
         inputs={"x": real(3, 4), "y": weight(3, 4)},
@@ -143,11 +140,14 @@ ENTRIES = (
         torch="x % 0.75",
         jittor="x % 0.75",
         inputs={"x": real(3, 4)},
-        note="The sign is the divisor's, on both.",
+        note="The result has the sign of the divisor in both.",
     ),
     Entry(
         name="floor division",
-        note="Floats are divided as whole numbers: a divisor below 1 is 0 then.",
+        note="Jittor converts floats to integers first: a divisor below 1 becomes 0. The "
+        "workaround is 1 "
+        "off where the rounded quotient is an integer and the exact one is not: 1.0 // 0.1 is 9 in "
+        "PyTorch.",
         workaround="jt.floor(x / 0.75)",
         torch="x // 0.75",
         jittor="x // 0.75",
@@ -162,7 +162,7 @@ ENTRIES = (
         inputs={"x": real(3, 4)},
     ),
     Entry(
-        name="clamp, at its ends",
+        name="clamp, at its limits",
         torch="torch.clamp(x, -1.0, 1.0)",
         jittor="jt.clamp(x, -1.0, 1.0)",
         inputs={"x": real(3, 4)},
@@ -176,10 +176,19 @@ ENTRIES = (
     ),
     Entry(
         name="maximum of equal numbers",
-        torch="torch.maximum(x, x * 1)",
-        jittor="jt.maximum(x, x * 1)",
-        inputs={"x": real(3, 4)},
-        cases=("ordinary",),
+        torch="torch.maximum(x, y)",
+        jittor="jt.maximum(x, y)",
+        inputs={"x": real(3, 4), "y": real(3, 4)},
+        cases=("zeros",),
+        note=_TIES,
+    ),
+    Entry(
+        name="minimum of equal numbers",
+        torch="torch.minimum(x, y)",
+        jittor="jt.minimum(x, y)",
+        inputs={"x": real(3, 4), "y": real(3, 4)},
+        cases=("zeros",),
+        note=_TIES,
     ),
     Entry(
         name="where",

@@ -1,12 +1,18 @@
-"""Convolutions, their transposes, and recurrent layers with given weights."""
+"""Convolutions, transposed convolutions, and recurrent layers with given weights."""
 
-from parity.atlas.entry import Draw, Entry, real, weight
+from parity.atlas.entry import Entry, InputSpec, real, weight
 
 _CASES = ("ordinary", "large offset", "nan", "one row")
 
 
 def _conv(
-    name: str, torch: str, jittor: str, w: Draw, *shape: int, workaround: str = "", note: str = ""
+    name: str,
+    torch: str,
+    jittor: str,
+    w: InputSpec,
+    *shape: int,
+    workaround: str = "",
+    note: str = "",
 ) -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor, inputs={"x": real(*shape), "w": w}, cases=_CASES,
@@ -14,25 +20,30 @@ def _conv(
     )  # fmt: skip
 
 
-def _cell(
-    name: str, torch: str, jittor: str, gates: int, note: str = "", workaround: str = ""
+def _recurrent(
+    name: str,
+    layer: str,
+    result: str,
+    *shape: int,
+    gates: int,
+    options: str = "",
+    workaround: str = "",
+    note: str = "",
 ) -> Entry:
-    def whole(source: str, library: str) -> str:
-        fill = "p.data = v.detach()" if library == "torch" else "p.assign(v.detach())"
+    def source(library: str, copy: str, expression: str) -> str:
         return (
-            f"m = {library}.nn.{name.split(',')[0]}(3, 2{source})\n"
-            f"for p, v in zip(m.parameters(), (u, w, b, b)):\n    {fill}\n"
+            f"m = {library}.nn.{layer}(3, 2{options})\n"
+            f"for p, v in zip(m.parameters(), (u, w, b, b)):\n    {copy}\n{expression}"
         )
 
-    options, torch_call = torch.split("|")
-    jittor_options, jittor_call = jittor.split("|")
+    copy = "p.assign(v.detach())"
     return Entry(
-        name=name, torch=whole(options, "torch") + torch_call,
-        jittor=whole(jittor_options, "jt") + jittor_call,
-        inputs={"x": real(4, 5, 3) if "Cell" not in name else real(5, 3),
-                "u": weight(2 * gates, 3), "w": weight(2 * gates, 2), "b": weight(2 * gates)},
+        name=name, torch=source("torch", "p.data = v.detach()", result),
+        jittor=source("jt", copy, result),
+        inputs={"x": real(*shape), "u": weight(2 * gates, 3), "w": weight(2 * gates, 2),
+                "b": weight(2 * gates)},
         cases=("ordinary", "large magnitude"), note=note,
-        workaround=workaround and whole(jittor_options, "jt") + workaround,
+        workaround=workaround and source("jt", copy, workaround),
     )  # fmt: skip
 
 
@@ -88,7 +99,7 @@ ENTRIES = (
         4,
         5,
         workaround="jt.nn.conv2d(x, w, padding=1)",
-        note="Jittor takes numbers only.",
+        note="Jittor accepts numbers only.",
     ),
     _conv(
         "conv1d",
@@ -139,10 +150,11 @@ ENTRIES = (
         4,
         3,
         4,
-        note="oneDNN, which float32 goes to, has it right; Jittor's own kernel mixes groups.",
+        note="oneDNN, which computes float32, is correct; Jittor's own kernel, used for float64, "
+        "mixes the groups.",
     ),
     Entry(
-        name="conv2d of one image without a batch",
+        name="conv2d, input without a batch dimension",
         torch="F.conv2d(x, w)",
         jittor="jt.nn.conv2d(x, w)",
         inputs={"x": real(2, 4, 5), "w": weight(3, 2, 3, 3)},
@@ -150,7 +162,7 @@ ENTRIES = (
         workaround="jt.nn.conv2d(x.unsqueeze(0), w).squeeze(0)",
     ),
     Entry(
-        name="conv2d of too few channels",
+        name="conv2d, too few channels",
         kind="rule",
         torch="list(F.conv2d(torch.ones(1, 1, 4, 4), torch.ones(3, 2, 3, 3)).shape)",
         jittor="list(jt.nn.conv2d(jt.ones((1, 1, 4, 4)), jt.ones((3, 2, 3, 3))).numpy().shape)",
@@ -169,19 +181,23 @@ ENTRIES = (
         inputs={"x": real(1, 8, 6)},
         cases=("ordinary", "nan"),
     ),
-    _cell("RNN", "|m(x)[0]", "|m(x)[0]", 1),
-    _cell("LSTM", "|m(x)[0]", "|m(x)[0]", 4),
-    _cell("LSTM, last state", "|m(x)[1][1]", "|m(x)[1][1]", 4),
-    _cell("GRU", "|m(x)[0]", "|m(x)[0]", 3),
-    _cell(
+    _recurrent("RNN", "RNN", "m(x)[0]", 4, 5, 3, gates=1),
+    _recurrent("LSTM", "LSTM", "m(x)[0]", 4, 5, 3, gates=4),
+    _recurrent("LSTM, last state", "LSTM", "m(x)[1][1]", 4, 5, 3, gates=4),
+    _recurrent("GRU", "GRU", "m(x)[0]", 4, 5, 3, gates=3),
+    _recurrent(
         "LSTM, batch_first",
-        ", batch_first=True|m(x)[0]",
-        ", batch_first=True|m(x)[0]",
+        "LSTM",
+        "m(x)[0]",
         4,
-        "Jittor takes the batch first and returns it second.",
-        "m(x)[0].transpose(1, 0, 2)",
+        5,
+        3,
+        gates=4,
+        options=", batch_first=True",
+        workaround="m(x)[0].transpose(1, 0, 2)",
+        note="Jittor accepts the batch as the first dimension and returns it as the second.",
     ),
-    _cell("LSTMCell", "|m(x)[0]", "|m(x)[0]", 4),
-    _cell("GRUCell", "|m(x)", "|m(x)", 3),
-    _cell("RNNCell", "|m(x)", "|m(x)", 1),
+    _recurrent("LSTMCell", "LSTMCell", "m(x)[0]", 5, 3, gates=4),
+    _recurrent("GRUCell", "GRUCell", "m(x)", 5, 3, gates=3),
+    _recurrent("RNNCell", "RNNCell", "m(x)", 5, 3, gates=1),
 )

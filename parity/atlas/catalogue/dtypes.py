@@ -1,4 +1,4 @@
-"""Types of numbers, scalars, and the shapes and forms of results."""
+"""Dtypes, scalars, and the shapes and types of results."""
 
 from parity.atlas.entry import Entry
 
@@ -12,12 +12,12 @@ def _rule(name: str, torch: str, jittor: str = "", workaround: str = "", note: s
 
 ENTRIES = (
     _rule(
-        "int by int",
+        "int / int, dtype",
         "(torch.tensor([7]) / torch.tensor([2])).dtype",
         "(jt.array([7]) / jt.array([2])).dtype",
     ),
     _rule(
-        "int by int, value",
+        "int / int",
         "(torch.tensor([7]) / torch.tensor([2])).tolist()",
         "(jt.array([7]) / jt.array([2])).tolist()",
     ),
@@ -26,13 +26,13 @@ ENTRIES = (
         "(torch.tensor([-7]) // 2).tolist()",
         "(jt.array([-7]) // 2).tolist()",
         "jt.floor(jt.array([-7]).float() / 2).int().tolist()",
-        "Which way a negative quotient is rounded.",
+        "PyTorch rounds a quotient down, Jittor towards zero.",
     ),
     _rule(
         "negative int % int",
         "(torch.tensor([-7]) % 3).tolist()",
         "(jt.array([-7]) % 3).tolist()",
-        note="Which sign the remainder has.",
+        note="PyTorch gives the remainder the sign of the divisor, Jittor that of the dividend.",
     ),
     _rule(
         "int // 0",
@@ -40,36 +40,37 @@ ENTRIES = (
         "(jt.array([7]) // jt.array([0])).tolist()",
     ),
     _rule(
-        "default whole number",
+        "default integer dtype",
         "torch.tensor([1]).dtype",
         "jt.array([1]).dtype",
-        note="Ask for `int64` and set `jt.flags.auto_convert_64_to_32 = 0` where it matters.",
+        note="Request `int64` and set `jt.flags.auto_convert_64_to_32 = 0` where 64 bits are "
+        "needed.",
         workaround="jt.flags.auto_convert_64_to_32 = 0\nd = jt.array([1], dtype='int64').dtype\n"
         "jt.flags.auto_convert_64_to_32 = 1\nd",
     ),
-    _rule("default float", "torch.tensor([1.0]).dtype", "jt.array([1.0]).dtype"),
+    _rule("default float dtype", "torch.tensor([1.0]).dtype", "jt.array([1.0]).dtype"),
     _rule(
         "float64 from NumPy",
         "torch.tensor(np.zeros(1)).dtype",
         "jt.array(np.zeros(1)).dtype",
         "jt.array64(np.zeros(1)).dtype",
-        "Cast to float32 without a word.",
+        "Jittor casts to float32 without a warning.",
     ),
     _rule(
         "int64 from NumPy",
         "torch.tensor(np.array([2**40])).tolist()",
         "jt.array(np.array([2**40])).tolist()",
         "jt.array64(np.array([2**40])).tolist()",
-        "Cast to int32 without a word: large keys and sizes wrap.",
+        "Jittor casts to int32 without a warning: large keys and sizes wrap around.",
     ),
-    _rule("arange's dtype", "torch.arange(3).dtype", "jt.arange(3).dtype"),
-    _rule("argmax's dtype", "torch.ones(3).argmax(0).dtype", "jt.ones(3).argmax(0)[0].dtype"),
-    _rule("a comparison's dtype", "(torch.ones(2) > 0).dtype", "(jt.ones(2) > 0).dtype"),
+    _rule("dtype of arange", "torch.arange(3).dtype", "jt.arange(3).dtype"),
+    _rule("dtype of argmax", "torch.ones(3).argmax(0).dtype", "jt.ones(3).argmax(0)[0].dtype"),
+    _rule("dtype of a comparison", "(torch.ones(2) > 0).dtype", "(jt.ones(2) > 0).dtype"),
     _rule(
         "sum of booleans",
         "(torch.ones(3) > 0).sum().item()",
         "(jt.ones(3) > 0).sum().item()",
-        note="Counted, not or-ed.",
+        note="Both count the true elements.",
     ),
     _rule(
         "sum of booleans, dtype", "(torch.ones(3) > 0).sum().dtype", "(jt.ones(3) > 0).sum().dtype"
@@ -80,14 +81,14 @@ ENTRIES = (
         "torch.tensor([2**30] * 4).sum().item()",
         "jt.array([2**30] * 4).sum().item()",
         "jt.array([2**30] * 4).cast('int64').sum().item()",
-        "Whole numbers have 32 bits, and sums wrap.",
+        "Integers have 32 bits, and sums wrap around.",
     ),
     _rule(
         "sum of uint8",
         "torch.tensor([200, 100], dtype=torch.uint8).sum().item()",
         "jt.array(np.uint8([200, 100])).sum().item()",
         "jt.array(np.uint8([200, 100])).int().sum().item()",
-        "Sums stay in 8 bits.",
+        "Jittor sums in 8 bits.",
     ),
     _rule(
         "int + float",
@@ -101,26 +102,26 @@ ENTRIES = (
         "(jt.ones(1) + jt.ones(1, dtype='float64')).dtype",
     ),
     _rule(
-        "float64 times Python float",
+        "float64 * Python float",
         "(torch.ones(2, dtype=torch.float64) * 0.2).tolist()",
         "(jt.ones((2,), dtype='float64') * 0.2).tolist()",
         "(jt.ones((2,), dtype='float64') * jt.array64(np.array([[0.2]])).reshape(1)).tolist()",
-        "Python numbers enter as float32, even a float64 graph.",
+        "Jittor converts Python numbers to float32, in a float64 graph too.",
     ),
     _rule(
-        "Python float times float64",
+        "Python float * float64",
         "(0.2 * torch.ones(2, dtype=torch.float64)).dtype",
         "(0.2 * jt.ones((2,), dtype='float64')).dtype",
         "(jt.array64(np.array([[0.2]])).reshape(1) * jt.ones((2,), dtype='float64')).dtype",
-        "Python numbers enter as float32, even a float64 graph.",
+        "Jittor converts Python numbers to float32, in a float64 graph too.",
     ),
     _rule(
-        "float64 by Python int",
+        "float64 / Python int",
         "(torch.ones(1, dtype=torch.float64) / 3).tolist()",
         "(jt.ones((1,), dtype='float64') / 3).tolist()",
     ),
     _rule(
-        "float64 to the Python float",
+        "float64 ** Python float",
         "(torch.full((2,), 2.0, dtype=torch.float64) ** 0.3).dtype",
         "(jt.full((2,), 2.0, dtype='float64') ** 0.3).dtype",
     ),
@@ -130,34 +131,34 @@ ENTRIES = (
         "torch.autograd.grad(x.mean(), x)[0][:1].tolist()",
         "x = jt.ones((21,), dtype='float64')\njt.grad(x.mean(), x)[:1].tolist()",
         "x = jt.ones((21,), dtype='float64')\njt.grad(x.sum() / 21, x)[:1].tolist()",
-        "1/n is a float32 inside.",
+        "The factor 1/n is a float32 constant.",
     ),
     _rule(
         "float64 matmul of a float32",
         "(torch.ones(2, 2, dtype=torch.float64) @ torch.ones(2, 2)).dtype",
         "str((jt.ones((2, 2), dtype='float64') @ jt.ones((2, 2))).numpy().dtype)",
-        note="PyTorch refuses with a sentence.",
+        note="PyTorch raises an exception.",
     ),
     _rule(
         "shape of a scalar",
         "list(torch.ones(3).sum().shape)",
         "list(jt.ones(3).sum().shape)",
-        note="There are no tensors of dimension zero: a sum has shape [1].",
+        note="Jittor has no zero-dimensional tensors: a sum has shape [1].",
     ),
     _rule("shape of an element", "list(torch.ones(3)[0].shape)", "list(jt.ones(3)[0].shape)"),
     _rule(
-        "form of max(dim)",
+        "return type of max(dim)",
         "isinstance(torch.ones(2, 2).max(1), tuple)",
         "isinstance(jt.ones((2, 2)).max(1), tuple)",
         note="PyTorch returns values and indices, Jittor values alone: `a, b = x.max(1)` "
         "unpacks rows.",
     ),
     _rule(
-        "form of argmax(dim)",
+        "return type of argmax(dim)",
         "isinstance(torch.ones(2, 2).argmax(1), tuple)",
         "isinstance(jt.ones((2, 2)).argmax(1), tuple)",
         "isinstance(jt.ones((2, 2)).argmax(1)[0], tuple)",
-        "Jittor returns indices and values, and `jt.argsort` too.",
+        "Jittor returns indices and values, as `jt.argsort` does.",
     ),
     _rule(
         "argmax without dim",
@@ -171,7 +172,7 @@ ENTRIES = (
         "jt.array([0.5, 1.5, 2.5]).round().tolist()",
         "(2 * (x := jt.array([0.5, 1.5, 2.5]) / 2).floor() + (x - x.floor() > 0.25).float() "
         "+ (x - x.floor() >= 0.75).float()).tolist()",
-        "Halves go to the even neighbour, or away from zero.",
+        "PyTorch rounds halves to the even neighbour, Jittor away from zero.",
     ),
     _rule(
         "float to int",
@@ -180,17 +181,19 @@ ENTRIES = (
     ),
     _rule("NaN to bool", "bool(torch.tensor(float('nan')))", "bool(jt.array(float('nan')))"),
     _rule(
-        "a denormal number survives",
+        "denormal numbers",
         "(torch.tensor([1e-40]) * 1).item() > 0",
         "(jt.array([1e-40]) * 1).item() > 0",
-        note="With the flags of `jittor_env`; as Jittor comes, it becomes 0, and PyTorch's and "
-        "NumPy's too, in the whole process.",
+        note="With the compiler flags of `jittor_env`. With Jittor's defaults they become 0, in "
+        "PyTorch and NumPy too, in the entire process.",
     ),
     _rule(
         "NaN is not equal to itself",
         "(torch.tensor([np.nan]) == torch.tensor([np.nan])).tolist()",
         "(jt.array([np.nan]) == jt.array([np.nan])).tolist()",
-        note="With the flags of `jittor_env`; as Jittor comes, comparisons of NaN break.",
+        note="With the compiler flags of `jittor_env`; with Jittor's defaults, comparisons with "
+        "NaN "
+        "break.",
     ),
     _rule(
         "float16 sum",

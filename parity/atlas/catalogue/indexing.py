@@ -33,7 +33,7 @@ ENTRIES = (
         jittor="x[::-1]",
         inputs={"x": real(4, 3)},
         cases=_CASES,
-        note="PyTorch refuses a negative step.",
+        note="PyTorch does not accept a negative step; `flip` is its equivalent.",
     ),
     Entry(
         name="negative index in a tensor",
@@ -42,7 +42,7 @@ ENTRIES = (
         inputs=_I,
         cases=_CASES,
         workaround="n = x.shape[0]\nj = i - 4\nx[jt.ternary(j < 0, j + n, j)]",
-        note="Read rightly, and its gradient is lost.",
+        note="Jittor reads the right elements, but their gradient is zero.",
     ),
     Entry(name="mask", torch="x[x > 0]", jittor="x[x > 0]", inputs={"x": real(4, 3)}, cases=_CASES),
     Entry(
@@ -60,7 +60,7 @@ ENTRIES = (
         cases=_CASES,
     ),
     Entry(
-        name="writing equal indices",
+        name="writing rows by index",
         torch="y = x.clone()\ny[torch.tensor([0, 2])] = w\ny",
         jittor="y = x.clone()\ny[jt.array([0, 2])] = w\ny",
         inputs={"x": real(4, 3), "w": weight(2, 3)},
@@ -108,10 +108,10 @@ ENTRIES = (
         inputs={"x": real(4, 3), "w": weight(2, 3)},
         cases=_CASES,
         workaround="y = x.scatter(0, jt.array([[1, 1, 1], [1, 1, 1]]), w, reduce='add')\ny",
-        note="Of equal indices one is added, not both.",
+        note="Where an index occurs twice, Jittor adds one of the two rows.",
     ),
     Entry(
-        name="take the diagonal",
+        name="diagonal of a matrix",
         torch="torch.diag(x)",
         jittor="jt.diag(x)",
         inputs={"x": real(4, 4)},
@@ -158,10 +158,10 @@ ENTRIES = (
         "an index out of range",
         "torch.tensor([1.0, 2.0])[torch.tensor([5])].shape",
         "jt.array([1.0, 2.0])[jt.array([5])].numpy().shape",
-        note="Jittor reads whatever lies there.",
+        note="Jittor reads memory outside the tensor.",
     ),
     _rule(
-        "a whole number out of range",
+        "an integer out of range",
         "torch.tensor([1.0, 2.0])[5].shape",
         "jt.array([1.0, 2.0])[5].numpy().shape",
     ),
@@ -169,7 +169,7 @@ ENTRIES = (
         "an embedding's index out of range",
         "F.embedding(torch.tensor([3]), torch.ones(2, 2)).shape",
         "jt.nn.embedding(jt.array([3]), jt.ones((2, 2))).numpy().shape",
-        note="The usual way to meet it: a vocabulary that is one too small.",
+        note="A vocabulary that is one too small is the usual reason.",
     ),
     _rule(
         "one_hot of a class out of range",
@@ -189,6 +189,6 @@ ENTRIES = (
         ".tolist()",
         "m = jt.nn.Embedding(3, 2, padding_idx=0)\ni = jt.array([0, 1])\n"
         "y = m(i) * (i != 0).float().unsqueeze(-1)\njt.grad(y.sum(), m.weight).tolist()",
-        "Jittor trains the padding row.",
+        "The padding row of Jittor receives a gradient.",
     ),
 )

@@ -1,8 +1,12 @@
-"""Resizing and sampling images, from even and odd sizes, up and down."""
+"""Resizing and sampling of images, with even and odd sizes, up and down."""
 
 from parity.atlas.entry import Entry, real
 
 _CASES = ("ordinary", "constant", "large offset")
+_RECOMPUTED = (
+    "Jittor recomputes the scale factor from the rounded size, like `recompute_scale_factor=True` "
+    "in PyTorch; the two agree where size times factor is an integer."
+)
 
 
 def _resize(name: str, arguments: str, *shape: int, workaround: str = "", note: str = "") -> Entry:
@@ -44,8 +48,9 @@ ENTRIES = (
     _resize("bicubic, down", "size=(3, 3), mode='bicubic'", 1, 1, 6, 6),
     _resize("area, down", "size=(2, 2), mode='area'", 1, 1, 4, 6),
     _resize("scale factor 2", "scale_factor=2, mode='nearest'", 1, 1, 3, 4),
-    _resize("scale factor 1.5", "scale_factor=1.5, mode='bilinear'", 1, 1, 3, 5),
-    _resize("scale factor 0.5", "scale_factor=0.5, mode='bilinear'", 1, 1, 5, 6),
+    _resize("scale factor 1.5", "scale_factor=1.5, mode='bilinear'", 1, 1, 3, 5, note=_RECOMPUTED),
+    _resize("scale factor 1.5 to an integer size", "scale_factor=1.5, mode='bilinear'", 1, 1, 4, 6),
+    _resize("scale factor 0.5", "scale_factor=0.5, mode='bilinear'", 1, 1, 5, 6, note=_RECOMPUTED),
     _resize(
         "default mode",
         "size=(6, 8)",
@@ -54,7 +59,7 @@ ENTRIES = (
         3,
         4,
         workaround="jt.nn.interpolate(x, size=(6, 8), mode='nearest')",
-        note="Bilinear in Jittor, nearest in PyTorch: always say which.",
+        note="The default is bilinear in Jittor and nearest in PyTorch: always give the mode.",
     ),
     Entry(
         name="Upsample",

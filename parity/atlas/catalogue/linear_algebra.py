@@ -1,33 +1,44 @@
-"""Products, decompositions, attention."""
+"""Matrix products, decompositions, and attention."""
 
-from parity.atlas.entry import Draw, Entry, real, weight
+from parity.atlas.entry import Entry, InputSpec, real, weight
 
 _CASES = ("ordinary", "zeros", "large offset", "large magnitude", "infinity", "nan", "empty")
 
 
-def _of(name: str, torch: str, jittor: str, workaround: str = "", **inputs: Draw) -> Entry:
+def _product(
+    name: str, torch: str, jittor: str, workaround: str = "", **inputs: InputSpec
+) -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor, inputs=inputs, cases=_CASES, workaround=workaround
     )
 
 
-def _square(name: str, torch: str, jittor: str, gradient: bool = True, note: str = "") -> Entry:
+def _square(
+    name: str,
+    torch: str,
+    jittor: str,
+    *,
+    gradient: bool = True,
+    workaround: str = "",
+    note: str = "",
+) -> Entry:
+    matrix = "a = x + 3 * jt.init.eye((3, 3), str(x.dtype))\n"
     return Entry(
-        name=name, torch="a = x + 3 * torch.eye(3)\n" + torch,
-        jittor="a = x + 3 * jt.init.eye((3, 3), str(x.dtype))\n" + jittor,
-        inputs={"x": real(3, 3)}, cases=("ordinary",), gradient=gradient, note=note,
+        name=name, torch="a = x + 3 * torch.eye(3)\n" + torch, jittor=matrix + jittor,
+        inputs={"x": real(3, 3)}, cases=("ordinary",), gradient=gradient,
+        workaround=workaround and matrix + workaround, note=note,
     )  # fmt: skip
 
 
 _QKV = {"x": real(2, 3, 4), "k": weight(2, 5, 4), "v": weight(2, 5, 4)}
 ENTRIES = (
-    _of("matmul", "x @ y", "x @ y", x=real(3, 4), y=weight(4, 2)),
-    _of("matmul, batched", "x @ y", "x @ y", x=real(2, 3, 4), y=weight(2, 4, 2)),
-    _of("matmul, broadcast", "x @ y", "x @ y", x=real(2, 3, 4), y=weight(4, 2)),
-    _of("matrix by vector", "x @ y", "x @ y", x=real(3, 4), y=weight(4)),
-    _of("vector by vector", "x @ y", "x @ y", "(x * y).sum()", x=real(4), y=weight(4)),
-    _of("bmm", "torch.bmm(x, y)", "jt.nn.bmm(x, y)", x=real(2, 3, 4), y=weight(2, 4, 2)),
-    _of(
+    _product("matmul", "x @ y", "x @ y", x=real(3, 4), y=weight(4, 2)),
+    _product("matmul, batched", "x @ y", "x @ y", x=real(2, 3, 4), y=weight(2, 4, 2)),
+    _product("matmul, broadcast", "x @ y", "x @ y", x=real(2, 3, 4), y=weight(4, 2)),
+    _product("matrix by vector", "x @ y", "x @ y", x=real(3, 4), y=weight(4)),
+    _product("vector by vector", "x @ y", "x @ y", "(x * y).sum()", x=real(4), y=weight(4)),
+    _product("bmm", "torch.bmm(x, y)", "jt.nn.bmm(x, y)", x=real(2, 3, 4), y=weight(2, 4, 2)),
+    _product(
         "baddbmm",
         "torch.baddbmm(z, x, y, beta=0.5, alpha=2)",
         "jt.nn.baddbmm(z, x, y, beta=0.5, alpha=2)",
@@ -35,7 +46,7 @@ ENTRIES = (
         y=weight(2, 4, 2),
         z=weight(2, 3, 2),
     ),
-    _of(
+    _product(
         "linear",
         "F.linear(x, w, b)",
         "jt.nn.linear(x, w, b)",
@@ -43,7 +54,7 @@ ENTRIES = (
         w=weight(2, 4),
         b=weight(2),
     ),
-    _of(
+    _product(
         "bilinear",
         "F.bilinear(x, y, w, b)",
         "jt.nn.bilinear(x, y, w, b)",
@@ -52,19 +63,35 @@ ENTRIES = (
         w=weight(5, 4, 2),
         b=weight(5),
     ),
-    _of(
+    _product(
         "einsum",
         "torch.einsum('bij,bjk->ik', x, y)",
         "jt.linalg.einsum('bij,bjk->ik', x, y)",
         x=real(2, 3, 4),
         y=weight(2, 4, 2),
     ),
-    _of("outer", "torch.outer(x, y)", "jt.outer(x, y)", x=real(3), y=weight(4)),
-    _of("kron", "torch.kron(x, y)", "jt.nn.kron(x, y)", x=real(2, 3), y=weight(3, 2)),
-    _of(
+    _product("outer", "torch.outer(x, y)", "jt.outer(x, y)", x=real(3), y=weight(4)),
+    _product("kron", "torch.kron(x, y)", "jt.nn.kron(x, y)", x=real(2, 3), y=weight(3, 2)),
+    _product(
         "tensordot",
         "torch.tensordot(x, y, 1)",
         "jt.nn.tensordot(x, y, 1)",
+        x=real(2, 3),
+        y=weight(3, 4),
+    ),
+    _product(
+        "tensordot, all dimensions",
+        "torch.tensordot(x, y, 2)",
+        "jt.nn.tensordot(x, y, 2)",
+        "(x * y).sum()",
+        x=real(2, 3),
+        y=weight(2, 3),
+    ),
+    _product(
+        "tensordot, negative dimensions",
+        "torch.tensordot(x, y, ([-1], [-2]))",
+        "jt.nn.tensordot(x, y, ([-1], [-2]))",
+        "jt.nn.tensordot(x, y, ([1], [0]))",
         x=real(2, 3),
         y=weight(3, 4),
     ),
@@ -81,7 +108,8 @@ ENTRIES = (
         "solve",
         "torch.linalg.solve(a, x)",
         "jt.linalg.solve(a, x)",
-        note="The value is right, its gradient is not.",
+        workaround="jt.linalg.inv(a) @ x",
+        note="The gradient with respect to the right-hand side is zero.",
     ),
     _square("cholesky", "torch.linalg.cholesky(a @ a.T)", "jt.linalg.cholesky(a @ a.t())"),
     _square("singular values", "torch.linalg.svd(a)[1]", "jt.linalg.svd(a)[1]"),
@@ -91,10 +119,19 @@ ENTRIES = (
         "jt.linalg.eigh(a + a.t())[0]",
     ),
     _square(
-        "triangle of qr",
+        "triangular factor of qr",
         "torch.abs(torch.linalg.qr(a)[1])",
         "jt.abs(jt.linalg.qr(a)[1])",
         gradient=False,
+    ),
+    Entry(
+        name="triangular factor of qr, four by three",
+        torch="torch.abs(torch.linalg.qr(x)[1])",
+        jittor="jt.abs(jt.linalg.qr(x)[1])",
+        inputs={"x": real(4, 3)},
+        cases=("ordinary",),
+        gradient=False,
+        note="Jittor fails where the matrix has more rows than columns.",
     ),
     Entry(
         name="attention",
@@ -120,6 +157,8 @@ ENTRIES = (
         cases=("ordinary", "large magnitude"),
         workaround="m = (jt.tril(jt.ones((3, 5))) - 1) * 1e9\n"
         "jt.attention.scaled_dot_product_attention(x, k, v, attn_mask=m.cast(x.dtype))",
-        note="A mask of booleans is never read: give one of numbers that are added.",
+        note="A mask of booleans raises an exception: pass one of numbers that are "
+        "added to the scores. A row that is masked entirely gives an average then, and 0 in "
+        "PyTorch.",
     ),
 )

@@ -1,8 +1,8 @@
-"""Losses, with their weights, masks and reductions."""
+"""Losses with their weights, masks and reductions."""
 
 from collections.abc import Mapping
 
-from parity.atlas.entry import Draw, Entry, index, real, unit, weight
+from parity.atlas.entry import Entry, InputSpec, index, real, unit, weight
 
 _CASES = ("ordinary", "zeros", "large magnitude", "saturated below", "infinity", "nan", "empty")
 
@@ -11,7 +11,7 @@ def _loss(
     name: str,
     torch: str,
     jittor: str,
-    inputs: Mapping[str, Draw] | None = None,
+    inputs: Mapping[str, InputSpec] | None = None,
     workaround: str = "",
     note: str = "",
 ) -> Entry:
@@ -42,21 +42,21 @@ ENTRIES = (
         "F.l1_loss(x, y, reduction='sum')",
         "jt.nn.l1_loss(x, y, reduction='sum')",
         workaround="(x - y).abs().sum()",
-        note="`l1_loss` knows the mean only.",
+        note="`l1_loss` has no argument `reduction`; it returns the mean.",
     ),
     _loss(
         "smooth_l1_loss",
         "F.smooth_l1_loss(x, y)",
         "jt.nn.smooth_l1_loss(x, y)",
-        note="Both branches are multiplied by 0 or 1 and added: 0 times infinity is NaN.",
+        note="Both branches are multiplied by 0 or 1 and added; 0 times infinity is NaN.",
     ),
     Entry(
-        name="mse_loss of two shapes",
+        name="mse_loss, different shapes",
         torch="F.mse_loss(x, y)",
         jittor="jt.nn.mse_loss(x, y)",
         inputs={"x": real(4, 3), "y": weight(3)},
         cases=("ordinary",),
-        note="Both broadcast; PyTorch at least warns.",
+        note="Both broadcast; PyTorch warns.",
     ),
     _loss(
         "cross_entropy", "F.cross_entropy(x, t)", "jt.nn.cross_entropy_loss(x, t)", inputs=_CLASSES
@@ -79,8 +79,10 @@ ENTRIES = (
         jittor="jt.nn.cross_entropy_loss(x, jt.array([0, -100, 2]))",
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
-        note="PyTorch's default ignore_index; Jittor gives every target out of range no weight. "
-        "The weights are float32 whatever the input.",
+        note="-100 is the default `ignore_index` of PyTorch. Jittor gives every target out of "
+        "range the "
+        "weight 0, in float32 whatever the dtype of the input. With class weights it reads memory "
+        "outside them: pass `ignore_index=-100`.",
     ),
     Entry(
         name="cross_entropy, target out of range",
@@ -88,7 +90,7 @@ ENTRIES = (
         jittor="jt.nn.cross_entropy_loss(x, jt.array([0, 4, 2]))",
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
-        note="Jittor leaves the row out silently.",
+        note="Jittor ignores the row without a warning.",
     ),
     Entry(
         name="cross_entropy, class probabilities",
@@ -99,21 +101,21 @@ ENTRIES = (
         workaround="-(jt.nn.softmax(y, dim=1) * jt.nn.log_softmax(x, dim=1)).sum(1).mean()",
     ),
     Entry(
-        name="cross_entropy of images",
+        name="cross_entropy, images",
         torch="F.cross_entropy(x, t)",
         jittor="jt.nn.cross_entropy_loss(x, t)",
         inputs={"x": real(2, 3, 2, 2), "t": index(2, 2, 2, below=3)},
         cases=("ordinary",),
     ),
     Entry(
-        name="cross_entropy of sequences",
+        name="cross_entropy, sequences",
         torch="F.cross_entropy(x, t)",
         jittor="jt.nn.cross_entropy_loss(x, t)",
         inputs={"x": real(2, 3, 4), "t": index(2, 4, below=3)},
         cases=("ordinary",),
         workaround="jt.nn.cross_entropy_loss(x.transpose(0, 2, 1).reshape(-1, x.shape[1]), "
         "t.reshape(-1))",
-        note="Only four dimensions are turned so that classes come last.",
+        note="Jittor moves the class dimension to the end only for inputs of four dimensions.",
     ),
     _loss(
         "nll_loss",
@@ -128,15 +130,15 @@ ENTRIES = (
         inputs=_CLASSES,
         workaround="kept = (t != 0).cast(x.dtype)\n"
         "(jt.nn.cross_entropy_loss(x, t, reduction='none') * kept).sum() / kept.sum()",
-        note="Jittor asks `ignore_index > 0`, so class 0 is never ignored.",
+        note="Jittor tests `ignore_index > 0`, so class 0 is never ignored.",
     ),
     Entry(
         name="binary_cross_entropy",
         torch="F.binary_cross_entropy(x, torch.sigmoid(y).detach())",
         jittor="jt.nn.bce_loss(x, jt.sigmoid(y).detach())",
         inputs={"x": unit(6), "y": weight(6)},
-        note="Jittor cuts the probability at 1e-20, PyTorch the logarithm at -100. Give logits to "
-        "`binary_cross_entropy_with_logits` instead.",
+        note="Jittor clamps the probability at 1e-20, PyTorch the logarithm at -100. Prefer "
+        "`binary_cross_entropy_with_logits`.",
     ),
     _loss(
         "binary_cross_entropy_with_logits",
@@ -164,7 +166,9 @@ ENTRIES = (
     ),
     Entry(
         name="ctc_loss",
-        note="Computed in float32, whatever the input.",
+        note="Jittor computes it in float32, whatever the dtype of the input, and does not divide "
+        "by the "
+        "target lengths. `zero_infinity=True` returns 5e29 for a target that does not fit.",
         cases=("ordinary",),
         torch="F.ctc_loss(torch.log_softmax(x, 2), torch.tensor([[1, 2], [2, 2]]), "
         "torch.tensor([6, 6]), torch.tensor([2, 2]))",

@@ -1,4 +1,4 @@
-"""Normalisation layers, in training and in evaluation, and what they leave behind."""
+"""Normalisation layers in training and in evaluation, their running statistics, and norms."""
 
 from parity.atlas.entry import Entry, real, weight
 
@@ -6,11 +6,18 @@ _CASES = (
     "ordinary", "zeros", "constant", "large offset", "large magnitude", "tiny magnitude",
     "infinity", "nan", "one row",
 )  # fmt: skip
-_ONE_PASS = "The variance is taken in one pass, E[x^2] - E[x]^2, which cancels."
+_ONE_PASS = (
+    "The variance is computed in one pass, E[x^2] - E[x]^2, which loses digits to cancellation."
+)
 _BATCH = """m = jt.nn.BatchNorm(3)
 mean = x.mean((0, 2, 3), keepdims=True)
 variance = (x - mean).sqr().mean((0, 2, 3), keepdims=True)
 (x - mean) / jt.sqrt(variance + m.eps)"""
+_TWO_BATCHES = """m = {}.nn.BatchNorm{}(3)
+m.train()
+for batch in (x, 2 * x):
+    m(batch)
+m.running_var"""
 _RUNNING = """m = {}.nn.BatchNorm{}(3)
 m.train()
 m(x)
@@ -53,13 +60,13 @@ ENTRIES = (
         note=_ONE_PASS,
     ),
     Entry(
-        name="GroupNorm of a sequence",
+        name="GroupNorm, sequence",
         torch="F.group_norm(x, 2)",
         jittor="jt.nn.group_norm(x, 2)",
         inputs={"x": real(2, 4, 3)},
         cases=("ordinary",),
         workaround="m = jt.nn.GroupNorm(2, 4)\nm(x)",
-        note="The function flattens what has no four dimensions; the module does not.",
+        note="The function flattens inputs that do not have four dimensions; the module does not.",
     ),
     Entry(
         name="InstanceNorm",
@@ -87,7 +94,7 @@ ENTRIES = (
         cases=_CASES,
     ),
     Entry(
-        name="BatchNorm's running mean",
+        name="BatchNorm, running mean",
         torch=_RUNNING.format("torch", "2d", "running_mean"),
         jittor=_RUNNING.format("jt", "", "running_mean"),
         inputs={"x": real(4, 3, 2, 2)},
@@ -95,27 +102,30 @@ ENTRIES = (
         gradient=False,
     ),
     Entry(
-        name="BatchNorm's running variance",
-        torch=_RUNNING.format("torch", "2d", "running_var"),
-        jittor=_RUNNING.format("jt", "", "running_var"),
+        name="BatchNorm, running variance",
+        torch=_TWO_BATCHES.format("torch", "2d"),
+        jittor=_TWO_BATCHES.format("jt", ""),
         inputs={"x": real(4, 3, 2, 2)},
         cases=("ordinary",),
         gradient=False,
         workaround="""m = jt.nn.BatchNorm(3)
 m.train()
-m(x)
 n = x.numel() // x.shape[1]
-(m.running_var - 0.9) * (n / (n - 1)) + 0.9""",
+for batch in (x, 2 * x):
+    previous = 0.9 * m.running_var.cast(x.dtype)
+    m(batch)
+    m.running_var.assign(m.running_var + (m.running_var - previous) / (n - 1))
+m.running_var""",
         note="Jittor keeps the biased variance, PyTorch the unbiased one: a model evaluates "
         "differently after training on small batches.",
     ),
     Entry(
-        name="BatchNorm of a batch of one",
+        name="BatchNorm, batch of one",
         torch="m = torch.nn.BatchNorm1d(3)\nm.train()\nm(x)",
         jittor="m = jt.nn.BatchNorm(3)\nm.train()\nm(x)",
         inputs={"x": real(1, 3)},
         cases=("ordinary",),
-        note="PyTorch refuses: every channel would become its bias.",
+        note="PyTorch raises an exception, because every channel would become its bias.",
     ),
     Entry(
         name="normalize",
@@ -130,6 +140,7 @@ n = x.numel() // x.shape[1]
         jittor="jt.norm(x, 2, dim=1)",
         inputs={"x": real(3, 4)},
         cases=_CASES,
+        note="The sum of squares is clamped to at least 1e-30, so that the norm of zeros is 1e-15.",
     ),
     Entry(
         name="norm of order 1",
@@ -145,6 +156,8 @@ n = x.numel() // x.shape[1]
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
         workaround="jt.norm(x.reshape(-1), 2, dim=0)",
-        note="Jittor takes the norm of the last dimension unless told.",
+        note="Without `dim`, Jittor computes the norm over the last dimension. With it, the norm "
+        "is at "
+        "least 1e-15.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Optimizers: parameters after one, two and ten steps, by default and with matched settings."""
+"""Parameters after one, two or ten optimizer steps, with default and with matched settings."""
 
 from parity.atlas.entry import Entry, real, weight
 
@@ -8,7 +8,8 @@ _CASES = ("ordinary", "zeros", "constant", "large magnitude", "tiny magnitude")
 def _torch(make: str, steps: int) -> str:
     return (
         f"p = torch.nn.Parameter(w.detach().clone())\no = torch.optim.{make}\n"
-        f"for g in x[:{steps}]:\n    o.zero_grad()\n    (p * g).sum().backward()\n    o.step()\n"
+        f"for g in x[:{steps}]:\n    o.zero_grad()\n    (p * g.detach()).sum().backward()\n"
+        "    o.step()\n"
         "p.detach()"
     )
 
@@ -20,7 +21,7 @@ def _jittor(make: str, steps: int) -> str:
     )
 
 
-def _after(
+def _parameters_after(
     name: str, torch: str, jittor: str, steps: int = 10, workaround: str = "", note: str = ""
 ) -> Entry:
     return Entry(
@@ -30,81 +31,100 @@ def _after(
     )  # fmt: skip
 
 
-_HAT = "Jittor adds epsilon before it corrects the bias, PyTorch after."
+_DAMPENING = (
+    "PyTorch starts the momentum with the first gradient, Jittor with the dampened one, and the "
+    "difference persists."
+)
+_EPSILON = "Jittor adds epsilon before the bias correction, PyTorch after it."
 ENTRIES = (
-    _after("SGD", "SGD([p], 0.1)", "SGD([p], 0.1)"),
-    _after(
+    _parameters_after("SGD", "SGD([p], 0.1)", "SGD([p], 0.1)"),
+    _parameters_after(
         "SGD, momentum, one step", "SGD([p], 0.1, momentum=0.9)", "SGD([p], 0.1, momentum=0.9)", 1
     ),
-    _after("SGD, momentum", "SGD([p], 0.1, momentum=0.9)", "SGD([p], 0.1, momentum=0.9)"),
-    _after(
+    _parameters_after(
+        "SGD, momentum", "SGD([p], 0.1, momentum=0.9)", "SGD([p], 0.1, momentum=0.9)"
+    ),
+    _parameters_after(
         "SGD, Nesterov",
         "SGD([p], 0.1, momentum=0.9, nesterov=True)",
         "SGD([p], 0.1, momentum=0.9, nesterov=True)",
     ),
-    _after(
+    _parameters_after(
         "SGD, dampening, one step",
         "SGD([p], 0.1, momentum=0.9, dampening=0.5)",
         "SGD([p], 0.1, momentum=0.9, dampening=0.5)",
         1,
-        note="PyTorch starts its momentum with the whole first gradient, Jittor with the damped.",
+        note=_DAMPENING,
     ),
-    _after(
+    _parameters_after(
+        "SGD, dampening",
+        "SGD([p], 0.1, momentum=0.9, dampening=0.5)",
+        "SGD([p], 0.1, momentum=0.9, dampening=0.5)",
+        note=_DAMPENING,
+    ),
+    _parameters_after(
+        "SGD, dampening without momentum",
+        "SGD([p], 0.1, dampening=0.5)",
+        "SGD([p], 0.1, dampening=0.5)",
+        workaround="SGD([p], 0.1)",
+        note="PyTorch ignores `dampening` without momentum, Jittor applies it.",
+    ),
+    _parameters_after(
         "SGD, weight decay",
         "SGD([p], 0.1, momentum=0.9, weight_decay=0.1)",
         "SGD([p], 0.1, momentum=0.9, weight_decay=0.1)",
     ),
-    _after(
+    _parameters_after(
         "Adam, defaults, one step",
         "Adam([p], 1e-3)",
         "Adam([p], 1e-3)",
         1,
         workaround="AdamW([p], 1e-3, weight_decay=0)",
-        note=_HAT,
+        note=_EPSILON,
     ),
-    _after(
+    _parameters_after(
         "Adam, defaults, two steps",
         "Adam([p], 1e-3)",
         "Adam([p], 1e-3)",
         2,
         workaround="AdamW([p], 1e-3, weight_decay=0)",
-        note=_HAT,
+        note=_EPSILON,
     ),
-    _after(
+    _parameters_after(
         "Adam, defaults, ten steps",
         "Adam([p], 1e-3)",
         "Adam([p], 1e-3)",
         workaround="AdamW([p], 1e-3, weight_decay=0)",
-        note=_HAT,
+        note=_EPSILON,
     ),
-    _after(
+    _parameters_after(
         "Adam, matched epsilon 1e-3",
         "Adam([p], 1e-3, eps=1e-3)",
         "Adam([p], 1e-3, eps=1e-3)",
         workaround="AdamW([p], 1e-3, eps=1e-3, weight_decay=0)",
-        note=f"The form differs, whatever the arguments. {_HAT}",
+        note=f"The formulas differ for every choice of arguments. {_EPSILON}",
     ),
-    _after(
+    _parameters_after(
         "Adam, weight decay",
         "Adam([p], 1e-3, eps=1e-12, weight_decay=0.1)",
         "Adam([p], 1e-3, eps=1e-12, weight_decay=0.1)",
-        note="Decay enters the gradient on both sides; epsilon is small enough not to show.",
+        note="Both add the decay to the gradient. The remaining difference is that of epsilon.",
     ),
-    _after(
+    _parameters_after(
         "AdamW, defaults",
         "AdamW([p], 1e-3)",
         "AdamW([p], 1e-3)",
         workaround="AdamW([p], 1e-3, weight_decay=0.01)",
-        note="Jittor decays by 0 unless told, PyTorch by 0.01: the defaults differ.",
+        note="The default `weight_decay` is 0 in Jittor and 0.01 in PyTorch.",
     ),
-    _after(
+    _parameters_after(
         "AdamW, matched decay",
         "AdamW([p], 1e-3, weight_decay=0.1)",
         "AdamW([p], 1e-3, weight_decay=0.1)",
-        note="The form is PyTorch's.",
+        note="The formula is that of PyTorch.",
     ),
-    _after("RMSprop, matched", "RMSprop([p], 1e-2)", "RMSprop([p], 1e-2)"),
-    _after(
+    _parameters_after("RMSprop, matched", "RMSprop([p], 1e-2)", "RMSprop([p], 1e-2)"),
+    _parameters_after(
         "RMSprop, matched epsilon 0.1",
         "RMSprop([p], 1e-2, eps=0.1, alpha=0.9)",
         "RMSprop([p], 1e-2, eps=0.1, alpha=0.9)",
@@ -114,7 +134,7 @@ ENTRIES = (
         kind="rule",
         torch="p = torch.nn.Parameter(torch.zeros(1))\ntorch.optim.Adam([p]).param_groups[0]['lr']",
         jittor="p = jt.zeros(1)\njt.optim.Adam([p]).lr",
-        note="Jittor has none: say it.",
+        note="Jittor has no default: pass the learning rate.",
         workaround="p = jt.zeros(1)\njt.optim.Adam([p], 0.001).lr",
     ),
     Entry(
@@ -125,8 +145,9 @@ ENTRIES = (
         "round(q.item(), 4)",
         jittor="p = jt.ones(1)\nq = jt.ones(1)\n"
         "o = jt.optim.AdamW([p, q], 0.1, weight_decay=0.5)\no.step(p.sum())\nround(q.item(), 4)",
-        note="PyTorch skips a parameter that took no part; Jittor gives it a gradient of zero, "
-        "so that it decays.",
+        note="PyTorch skips a parameter without a gradient; in Jittor its gradient is zero, so "
+        "that "
+        "weight decay changes it.",
     ),
     Entry(
         name="gradients accumulate",
@@ -135,10 +156,9 @@ ENTRIES = (
         "p.sum().backward()\no.step()\np.sum().backward()\no.step()\np.tolist()",
         jittor="p = jt.zeros(1)\no = jt.optim.SGD([p], 1.0)\no.step(p.sum())\no.step(p.sum())\n"
         "p.tolist()",
-        workaround="p = jt.zeros(1)\no = jt.optim.SGD([p], 1.0)\no.backward(p.sum())\no.step()\n"
-        "o.backward(p.sum() * 2)\no.step()\np.tolist()",
         note="Without `zero_grad()` PyTorch adds the second gradient to the first; "
-        "`Optimizer.step(loss)` of Jittor starts anew.",
+        "`Optimizer.step(loss)` of Jittor discards the first. To accumulate in Jittor, call "
+        "`backward(loss)` several times before `step()`.",
     ),
     Entry(
         name="clip_grad_norm",
@@ -146,7 +166,7 @@ ENTRIES = (
         gradient=False,
         cases=_CASES,
         torch="p = torch.nn.Parameter(w.detach().clone())\no = torch.optim.SGD([p], 0.1)\n"
-        "(p * x[0]).sum().backward()\ntorch.nn.utils.clip_grad_norm_([p], 0.5)\n"
+        "(p * x[0].detach()).sum().backward()\ntorch.nn.utils.clip_grad_norm_([p], 0.5)\n"
         "o.step()\np.detach()",
         jittor="p = w.clone()\no = jt.optim.SGD([p], 0.1)\no.backward((p * x[0].detach()).sum())\n"
         "o.clip_grad_norm(0.5, 2)\no.step()\np",

@@ -1,4 +1,4 @@
-"""Padding in every mode, the wide and the negative ones too."""
+"""Padding in every mode, including widths that are negative or exceed the image."""
 
 from parity.atlas.entry import Entry, real
 
@@ -17,15 +17,16 @@ ENTRIES = (
         "constant",
         "F.pad(x, (1, 2, 0, 1), value=0.5)",
         "jt.nn.pad(x, (1, 2, 0, 1), value=0.5)",
-        "jt.nn.pad(x - 0.5, (1, 2, 0, 1)) + 0.5",
-        "The kernel does not compile for a value that is no whole number.",
+        "outside = 1 - jt.nn.pad(jt.ones_like(x), (1, 2, 0, 1))\n"
+        "jt.nn.pad(x, (1, 2, 0, 1)) + 0.5 * outside",
+        "A value between -1 and 1 other than 0 does not compile.",
     ),
     _pad(
         "negative",
         "F.pad(x, (-1, 0, 1, -1))",
         "jt.nn.pad(x, (-1, 0, 1, -1))",
         "jt.nn.pad(x[:, :, :-1, 1:], (0, 0, 1, 0))",
-        "The kernel does not compile.",
+        "A negative width does not compile.",
     ),
     _pad(
         "reflect",
@@ -36,7 +37,7 @@ ENTRIES = (
         "reflect, wider than the image",
         "F.pad(x, (5, 0, 0, 0), mode='reflect')",
         "jt.nn.pad(x, (5, 0, 0, 0), mode='reflect')",
-        note="Jittor pads with what is outside.",
+        note="Jittor reads memory outside the image.",
     ),
     _pad(
         "replicate",
@@ -52,8 +53,25 @@ ENTRIES = (
     _pad("ReflectionPad2d", "torch.nn.ReflectionPad2d(2)(x)", "jt.nn.ReflectionPad2d(2)(x)"),
     _pad("ReplicationPad2d", "torch.nn.ReplicationPad2d(2)(x)", "jt.nn.ReplicationPad2d(2)(x)"),
     _pad(
+        "ReplicationPad2d of four numbers",
+        "torch.nn.ReplicationPad2d((1, 0, 2, 1))(x)",
+        "jt.nn.ReplicationPad2d((1, 0, 2, 1))(x)",
+        "jt.nn.pad(x, (1, 0, 2, 1), mode='replicate')",
+        "Jittor accepts one number only.",
+    ),
+    _pad(
+        "ReplicationPad2d, three dimensions",
+        "torch.nn.ReplicationPad2d(2)(x[0])",
+        "jt.nn.ReplicationPad2d(2)(x[0])",
+        "jt.nn.ReplicationPad2d(2)(x[:1])[0]",
+        "Jittor requires a batch dimension.",
+    ),
+    _pad(
         "ConstantPad2d of four numbers",
         "torch.nn.ConstantPad2d((1, 0, 2, 1), 0.5)(x)",
         "jt.nn.ConstantPad2d((1, 0, 2, 1), 0.5)(x)",
+        "outside = 1 - jt.nn.ZeroPad2d((1, 0, 2, 1))(jt.ones_like(x))\n"
+        "jt.nn.ZeroPad2d((1, 0, 2, 1))(x) + 0.5 * outside",
+        "A value between -1 and 1 other than 0 does not compile; four widths do.",
     ),
 )

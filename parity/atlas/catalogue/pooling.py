@@ -1,4 +1,4 @@
-"""Pooling over windows, with remainders, padding and ties."""
+"""Pooling with padding, ties, and sizes that the window does not divide."""
 
 from parity.atlas.entry import Entry, real
 
@@ -24,7 +24,7 @@ ENTRIES = (
         1,
         4,
         4,
-        note="A NaN in a window is passed over.",
+        note="Jittor ignores a NaN in a window.",
     ),
     _pool("max_pool2d, odd size", "F.max_pool2d(x, 2)", "jt.nn.max_pool2d(x, 2)", 1, 2, 5, 3),
     _pool(
@@ -74,6 +74,16 @@ ENTRIES = (
     ),
     _pool("avg_pool2d", "F.avg_pool2d(x, 2)", "jt.nn.avg_pool2d(x, 2)", 2, 1, 4, 4),
     _pool(
+        "avg_pool2d, three dimensions",
+        "F.avg_pool2d(x, 2)",
+        "jt.nn.avg_pool2d(x, 2)",
+        2,
+        4,
+        4,
+        workaround="jt.nn.avg_pool2d(x.unsqueeze(0), 2).squeeze(0)",
+        note="Jittor requires a batch dimension.",
+    ),
+    _pool(
         "avg_pool2d, padding",
         "F.avg_pool2d(x, 3, stride=2, padding=1)",
         "jt.nn.avg_pool2d(x, 3, stride=2, padding=1)",
@@ -105,7 +115,7 @@ ENTRIES = (
     _pool("max_pool3d", "F.max_pool3d(x, 2)", "jt.nn.MaxPool3d(2)(x)", 1, 1, 4, 6, 3),
     _pool("avg_pool3d", "F.avg_pool3d(x, 2)", "jt.nn.AvgPool3d(2)(x)", 1, 1, 4, 6, 3),
     _pool(
-        "avg_pool3d, the whole axis",
+        "avg_pool3d, window as long as the axis",
         "F.avg_pool3d(x, 2)",
         "jt.nn.AvgPool3d(2)(x)",
         1,
@@ -113,7 +123,7 @@ ENTRIES = (
         4,
         4,
         2,
-        note="Refused where a window is as large as the image.",
+        note="Jittor raises an exception where a window is as long as an axis.",
     ),
     _pool(
         "adaptive_avg_pool2d, dividing",
@@ -137,7 +147,8 @@ rows = [x[:, :, H * i // 3 : -(-H * (i + 1) // 3)] for i in range(3)]
 columns = [slice(W * j // 3, -(-W * (j + 1) // 3)) for j in range(3)]
 cells = [[r[:, :, :, c].mean((2, 3)) for c in columns] for r in rows]
 jt.stack([jt.stack(row, -1) for row in cells], 2)""",
-        note="PyTorch's windows overlap where sizes do not divide; Jittor has one stride.",
+        note="Where the sizes do not divide, the windows of PyTorch overlap; those of Jittor have "
+        "a fixed stride.",
     ),
     _pool(
         "adaptive_max_pool2d, dividing",

@@ -1,4 +1,4 @@
-"""Sums, means, variances, extremes and order."""
+"""Sums, means, variances, extreme values and sorting."""
 
 from parity.atlas.entry import Entry, positive, real
 
@@ -7,17 +7,24 @@ _CASES = (
 )  # fmt: skip
 
 
-# A slope of 0 where the variance is 0, as PyTorch has it.
+_NOT_EMPTY = _CASES[:-1]  # the variance of an empty tensor is not defined
+# The gradient is 0 where the variance is 0, as in PyTorch.
 _ROOT = "v = {}\njt.ternary(v > 0, jt.sqrt(jt.maximum(v, 1e-38)), v * 0)"
 
 
 def _reduced(
-    name: str, torch: str, jittor: str, workaround: str = "", note: str = "", gradient: bool = True
+    name: str,
+    torch: str,
+    jittor: str,
+    workaround: str = "",
+    note: str = "",
+    *,
+    gradient: bool = True,
+    cases: tuple[str, ...] = _CASES,
 ) -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor, inputs={"x": real(3, 4)}, workaround=workaround,
-        cases=_CASES[:-1] if name.startswith(("var", "std")) else _CASES,  # no variance of nothing
-        note=note, gradient=gradient,
+        note=note, gradient=gradient, cases=cases,
     )  # fmt: skip
 
 
@@ -32,16 +39,22 @@ ENTRIES = (
         "x.var()",
         "x.var()",
         "x.var(unbiased=True)",
-        "Jittor divides by n, PyTorch by n - 1, unless told.",
+        "By default Jittor divides by n, PyTorch by n - 1.",
+        cases=_NOT_EMPTY,
     ),
-    _reduced("var, unbiased", "x.var(1, unbiased=True)", "x.var(1, unbiased=True)"),
-    _reduced("var, biased", "x.var(1, unbiased=False)", "x.var(1, unbiased=False)"),
+    _reduced(
+        "var, unbiased", "x.var(1, unbiased=True)", "x.var(1, unbiased=True)", cases=_NOT_EMPTY
+    ),
+    _reduced(
+        "var, biased", "x.var(1, unbiased=False)", "x.var(1, unbiased=False)", cases=_NOT_EMPTY
+    ),
     _reduced(
         "std",
         "x.std()",
         "x.std()",
         _ROOT.format("x.var(unbiased=True)"),
-        "Never below 1e-3: the variance is held at 1e-6.",
+        "The variance is clamped to at least 1e-6, so that the result is never below 1e-3.",
+        cases=_NOT_EMPTY,
     ),
     Entry(
         name="std of small numbers",
@@ -50,9 +63,17 @@ ENTRIES = (
         inputs={"x": real(3, 4)},
         cases=("ordinary",),
         workaround=_ROOT.format("(x * 1e-4).var(unbiased=True)"),
-        note="Never below 1e-3, and then without a gradient: the variance is held at 1e-6.",
+        note="The variance is clamped to at least 1e-6: the result is never below 1e-3, and then "
+        "has "
+        "no gradient.",
     ),
-    _reduced("std along", "x.std(1)", "x.std(1)", _ROOT.format("x.var(1, unbiased=True)")),
+    _reduced(
+        "std along",
+        "x.std(1)",
+        "x.std(1)",
+        _ROOT.format("x.var(1, unbiased=True)"),
+        cases=_NOT_EMPTY,
+    ),
     _reduced(
         "logsumexp",
         "torch.logsumexp(x, 1)",
@@ -60,7 +81,7 @@ ENTRIES = (
         "m = jt.clamp(x.max(1, keepdims=True).detach(), -1e30, 1e30)\n"
         "((x - m).exp().sum(1, keepdims=True).log() + m)"
         ".squeeze(1)",
-        "The largest is not taken off first: beyond 88 it is infinite.",
+        "The maximum is not subtracted first: the result is infinite beyond 88.",
     ),
     Entry(
         name="logsumexp of large numbers",
@@ -70,7 +91,7 @@ ENTRIES = (
         cases=("ordinary",),
         workaround="y = x * 100\nm = y.max(1, keepdims=True).detach()\n"
         "((y - m).exp().sum(1, keepdims=True).log() + m).squeeze(1)",
-        note="The largest is not taken off first: beyond 88 it is infinite.",
+        note="The maximum is not subtracted first: the result is infinite beyond 88.",
     ),
     Entry(
         name="prod",
@@ -79,27 +100,45 @@ ENTRIES = (
         inputs={"x": real(3, 4)},
         cases=("ordinary", "zeros", "ties", "large magnitude", "empty"),
     ),
-    _reduced("max", "x.max()", "x.max()", note="How the gradient is shared among equals."),
-    _reduced("max along", "x.max(1)[0]", "x.max(1)", note="How the gradient falls on equals."),
-    _reduced("amax along", "x.amax(1)", "x.max(1)", note="How the gradient is shared by equals."),
+    _reduced(
+        "max",
+        "x.max()",
+        "x.max()",
+        note="The gradient is distributed differently among equal elements.",
+    ),
+    _reduced(
+        "max along",
+        "x.max(1)[0]",
+        "x.max(1)",
+        note="The gradient is distributed differently among equal elements.",
+    ),
+    _reduced(
+        "amax along",
+        "x.amax(1)",
+        "x.max(1)",
+        note="The gradient is distributed differently among equal elements.",
+    ),
     _reduced("min along", "x.min(1)[0]", "x.min(1)"),
     _reduced(
         "argmax along",
         "x.argmax(1)",
         "x.argmax(1)[0]",
         gradient=False,
-        note="Jittor returns a pair, index and value.",
+        note="Jittor returns a pair, indices and values.",
     ),
     _reduced("argmin along", "x.argmin(1)", "x.argmin(1)[0]", gradient=False),
     _reduced(
-        "median", "x.median()", "x.median()", note="The lower of the two in the middle, on both."
+        "median",
+        "x.median()",
+        "x.median()",
+        note="Both return the lower of the two middle elements.",
     ),
     _reduced(
         "median along 1",
         "x.median(1)[0]",
         "jt.median(x, 1)",
         "index, y = jt.argsort(x, dim=1)\ny[:, (x.shape[1] - 1) // 2]",
-        "Jittor builds one slice too few and takes a whole row.",
+        "Jittor builds one slice too few and selects an entire row.",
     ),
     _reduced("median along 0", "x.median(0)[0]", "jt.median(x, 0)"),
     _reduced("sort", "torch.sort(x, 1)[0]", "jt.sort(x, 1)[0]"),
@@ -111,7 +150,7 @@ ENTRIES = (
         "torch.argsort(x, dim=1, stable=True)",
         "jt.argsort(x, 1)[0]",
         gradient=False,
-        note="Jittor returns a pair, index and value.",
+        note="Jittor returns a pair, indices and values.",
     ),
     _reduced("topk", "torch.topk(x, 2, 1)[0]", "jt.topk(x, 2, 1)[0]"),
     _reduced("kthvalue", "torch.kthvalue(x, 2, 1)[0]", "jt.kthvalue(x, 2, 1)[0]"),
@@ -122,7 +161,7 @@ ENTRIES = (
         "jt.cumprod(x, 1)",
         "ys = [x[:, 0]]\nfor i in range(1, x.shape[1]):\n    ys.append(ys[-1] * x[:, i])\n"
         "jt.stack(ys, 1)",
-        "exp(cumsum(log x)): NaN for every negative number.",
+        "Computed as exp(cumsum(log x)): NaN for negative numbers.",
     ),
     Entry(
         name="cumprod of positive numbers",
@@ -147,7 +186,7 @@ ENTRIES = (
         workaround=(
             "(x.reshape(-1, 1) * 0 + 0.1).expand(-1, 250000).reshape(1000, 1000).sum(1).sum()"
         ),
-        note="Jittor adds one after the other, PyTorch in pairs.",
+        note="Jittor adds the numbers one after the other, PyTorch in pairs.",
     ),
     Entry(
         name="histogram",
@@ -167,7 +206,7 @@ ENTRIES = (
     ),
     Entry(
         name="unique",
-        note="PyTorch sorts.",
+        note="PyTorch sorts the result.",
         workaround="jt.sort(jt.unique(x))[0]",
         torch="torch.unique(x)",
         jittor="jt.unique(x)",

@@ -1,4 +1,4 @@
-"""Learning rates over fifty steps, as the optimizer sees them before each."""
+"""Learning rates of fifty steps, as the optimizer has them before each."""
 
 from parity.atlas.entry import Entry
 
@@ -18,7 +18,7 @@ for step in range(50):
     rates.append(o.param_groups[0].get('lr', o.lr))
     s.step({})
 rates"""
-_LATE = "The first step of the schedule is step 0 again, so that every rate comes one step late."
+_LATE = "The first call of `step()` is step 0 again, so that every rate comes one step late."
 
 
 def _rates(
@@ -31,36 +31,36 @@ def _rates(
     )  # fmt: skip
 
 
-def _primed(jittor: str) -> str:
+def _stepped_once(jittor: str) -> str:
     return _JITTOR.format(f"jt.lr_scheduler.{jittor}\ns.step()", "")
 
 
 _LOSS = "max(0.5, 1 - 0.1 * step)"
 ENTRIES = (
-    _rates("StepLR", "StepLR(o, 10, 0.5)", workaround=_primed("StepLR(o, 10, 0.5)")),
+    _rates("StepLR", "StepLR(o, 10, 0.5)", workaround=_stepped_once("StepLR(o, 10, 0.5)")),
     _rates(
         "MultiStepLR",
         "MultiStepLR(o, [5, 20], 0.1)",
         note=_LATE,
-        workaround=_primed("MultiStepLR(o, [5, 20], 0.1)"),
+        workaround=_stepped_once("MultiStepLR(o, [5, 20], 0.1)"),
     ),
     _rates(
         "ExponentialLR",
         "ExponentialLR(o, 0.9)",
         note=_LATE,
-        workaround=_primed("ExponentialLR(o, 0.9)"),
+        workaround=_stepped_once("ExponentialLR(o, 0.9)"),
     ),
     _rates(
         "CosineAnnealingLR",
         "CosineAnnealingLR(o, 20)",
         note=_LATE,
-        workaround=_primed("CosineAnnealingLR(o, 20)"),
+        workaround=_stepped_once("CosineAnnealingLR(o, 20)"),
     ),
     _rates(
         "CosineAnnealingLR with a floor",
         "CosineAnnealingLR(o, 50, 1e-3)",
         note=_LATE,
-        workaround=_primed("CosineAnnealingLR(o, 50, 1e-3)"),
+        workaround=_stepped_once("CosineAnnealingLR(o, 50, 1e-3)"),
     ),
     _rates(
         "LambdaLR",
@@ -79,14 +79,16 @@ ENTRIES = (
         loss=f"-{_LOSS}",
     ),
     Entry(
-        name="asking for the rate",
+        name="get_last_lr",
         kind="rule",
         torch="p = torch.nn.Parameter(torch.zeros(1))\no = torch.optim.SGD([p], 0.1)\n"
         "s = torch.optim.lr_scheduler.StepLR(o, 2)\ns.get_last_lr()",
         jittor="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n"
         "s.get_last_lr()",
         workaround=(
-            "o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n[s.get_lr()]"
+            "o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n[o.lr]"
         ),
+        note="Jittor's schedulers set `lr` of the optimizer, and of the parameter groups that have "
+        "their own.",
     ),
 )

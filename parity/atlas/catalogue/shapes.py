@@ -1,9 +1,11 @@
-"""Turning, cutting and joining; shapes where the two differ in what they accept."""
+"""Permuting, splitting and joining; shapes that only one of the two accepts."""
 
 from parity.atlas.entry import Entry, real, weight
 
 
-def _shaped(name: str, torch: str, jittor: str = "", workaround: str = "", note: str = "") -> Entry:
+def _reshaped(
+    name: str, torch: str, jittor: str = "", workaround: str = "", note: str = ""
+) -> Entry:
     return Entry(
         name=name, torch=torch, jittor=jittor or torch, inputs={"x": real(2, 3, 4)},
         cases=("ordinary", "nan", "one row"), workaround=workaround, note=note,
@@ -17,38 +19,40 @@ def _rule(name: str, torch: str, jittor: str, workaround: str = "", note: str = 
 
 
 ENTRIES = (
-    _shaped(
+    _reshaped(
         "transpose",
         "x.transpose(0, 2)",
         "x.transpose(0, 2)",
-        note="Jittor swaps two dimensions too, and takes a whole order as well.",
+        note="Jittor swaps two dimensions as well, and also accepts a permutation.",
     ),
-    _shaped("permute", "x.permute(2, 0, 1)"),
-    _shaped("flatten", "x.flatten(1)"),
-    _shaped("reshape with -1", "x.reshape(-1, 2)"),
-    _shaped("squeeze", "x[:1].squeeze(0)"),
-    _shaped("unsqueeze", "x.unsqueeze(-1)"),
-    _shaped("repeat", "x.repeat(2, 1, 3)"),
-    _shaped("repeat of more dimensions", "x.repeat(2, 1, 1, 2)"),
-    _shaped(
+    _reshaped("permute", "x.permute(2, 0, 1)"),
+    _reshaped("flatten", "x.flatten(1)"),
+    _reshaped("reshape with -1", "x.reshape(-1, 2)"),
+    _reshaped("squeeze", "x[:1].squeeze(0)"),
+    _reshaped("unsqueeze", "x.unsqueeze(-1)"),
+    _reshaped("repeat", "x.repeat(2, 1, 3)"),
+    _reshaped("repeat, more dimensions", "x.repeat(2, 1, 1, 2)"),
+    _reshaped(
         "repeat_interleave", "torch.repeat_interleave(x, 2, 1)", "jt.repeat_interleave(x, 2, 1)"
     ),
-    _shaped("expand", "x.unsqueeze(0).expand(5, -1, -1, -1)"),
-    _shaped("flip", "torch.flip(x, (0, 2))", "jt.flip(x, (0, 2))"),
-    _shaped("roll", "torch.roll(x, 2, 1)", "jt.roll(x, 2, 1)"),
-    _shaped("roll of several", "torch.roll(x, (1, -2), (0, 2))", "jt.roll(x, (1, -2), (0, 2))"),
-    _shaped(
+    _reshaped("expand", "x.unsqueeze(0).expand(5, -1, -1, -1)"),
+    _reshaped("flip", "torch.flip(x, (0, 2))", "jt.flip(x, (0, 2))"),
+    _reshaped("roll", "torch.roll(x, 2, 1)", "jt.roll(x, 2, 1)"),
+    _reshaped(
+        "roll, several dimensions", "torch.roll(x, (1, -2), (0, 2))", "jt.roll(x, (1, -2), (0, 2))"
+    ),
+    _reshaped(
         "roll without dims",
         "torch.roll(x, 1)",
         "jt.roll(x, 1)",
         "jt.roll(x.reshape(-1), 1, 0).reshape(x.shape)",
-        "PyTorch rolls the flattened tensor.",
+        "PyTorch flattens the tensor first.",
     ),
-    _shaped("cat", "torch.cat([x, x * 2], 1)", "jt.concat([x, x * 2], 1)"),
-    _shaped("stack", "torch.stack([x, x * 2], 1)", "jt.stack([x, x * 2], 1)"),
-    _shaped("chunk, uneven", "torch.chunk(x, 3, 2)", "jt.chunk(x, 3, 2)"),
-    _shaped("split, uneven", "torch.split(x, 3, 2)", "jt.split(x, 3, 2)"),
-    _shaped("unbind", "torch.unbind(x, 1)", "jt.unbind(x, 1)"),
+    _reshaped("cat", "torch.cat([x, x * 2], 1)", "jt.concat([x, x * 2], 1)"),
+    _reshaped("stack", "torch.stack([x, x * 2], 1)", "jt.stack([x, x * 2], 1)"),
+    _reshaped("chunk, uneven", "torch.chunk(x, 3, 2)", "jt.chunk(x, 3, 2)"),
+    _reshaped("split, uneven", "torch.split(x, 3, 2)", "jt.split(x, 3, 2)"),
+    _reshaped("unbind", "torch.unbind(x, 1)", "jt.unbind(x, 1)"),
     Entry(
         name="broadcasting",
         torch="x * y + y",
@@ -87,6 +91,6 @@ ENTRIES = (
         "x = torch.zeros(3)\ny = x[:2]\ny += 1\nx.tolist()",
         "x = jt.zeros(3)\ny = x[:2]\ny += 1\nx.tolist()",
         "x = jt.zeros(3)\nx[:2] = x[:2] + 1\nx.tolist()",
-        "A slice is a copy in Jittor, a view in PyTorch.",
+        "A slice is a copy in Jittor and a view in PyTorch.",
     ),
 )

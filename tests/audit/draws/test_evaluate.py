@@ -27,7 +27,7 @@ def test_a_correct_pair_that_fails_is_reported_with_its_number(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # Now any rounding of a schedule is called another function.
-    monkeypatch.setattr("parity.compare.tables.EXACT_ULPS", 0.0)
+    monkeypatch.setattr("parity.verdict.EXACT_ULPS", 0.0)
     drawn = with_a_fault_of_the_schedule()
     record = evaluate.record_correct(drawn, {"schedule": subjects(drawn)["schedule"]})
     assert not record["passed"]

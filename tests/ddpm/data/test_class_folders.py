@@ -123,9 +123,9 @@ def test_mixed_sizes_are_refused_unless_resized(tmp_path, refuses):
 @pytest.mark.parametrize("name", ["x.png", "x.jpg"])
 def test_a_corrupt_image_is_named_wherever_it_is_cut(tmp_path, refuses, name):
     path = save(tmp_path / "a" / name, noise("RGB"))
-    whole = path.read_bytes()
-    for length in (0, 1, 10, len(whole) // 2, len(whole) - 30):
-        path.write_bytes(whole[:length])
+    complete = path.read_bytes()
+    for length in (0, 1, 10, len(complete) // 2, len(complete) - 30):
+        path.write_bytes(complete[:length])
         with refuses(path, "is corrupt or no image"):
             class_folders.read(tmp_path, progress=False)
 

@@ -23,7 +23,7 @@ def make_set(count=6, channels=1, size=4):
 # prepare
 
 
-def test_mnist_is_the_carried_digits_normalised():
+def test_mnist_is_the_bundled_digits_normalised():
     got = image_set.prepare("mnist")
     assert got.images.shape == (5000, 1, 28, 28)
     assert got.images.dtype == np.float32
@@ -74,7 +74,7 @@ def test_a_folder_of_class_folders(tmp_path, capsys):
     ("options", "parts"),
     [
         ({"dataset": "minst"}, ("minst", "give mnist, cifar10 or a folder")),
-        ({"dataset": "cifar10"}, ("carried by no package", "--source", "--download")),
+        ({"dataset": "cifar10"}, ("in no package", "--source", "--download")),
         ({"dataset": "mnist", "size": 0}, ("size = 0", "at least 1")),
         ({"dataset": "mnist", "channels": 2}, ("channels = 2", "1 (grey) or 3 (RGB)")),
         ({"dataset": ".", "source": "x"}, ("--source and --download go with mnist or cifar10",)),
@@ -131,7 +131,7 @@ def test_a_file_without_classes_numbers_them(tmp_path):
     [
         (np.full(6, np.nan), "labels are float64"),
         (np.array(list("abcdef")), "labels are <U1"),
-        (np.full(6, 2**60), "labels lie outside the 100000 classes"),
+        (np.full(6, 2**60), "labels are outside the 100000 classes"),
     ],
 )
 def test_wild_labels_without_classes_are_refused(tmp_path, refuses, labels, message):
@@ -140,33 +140,33 @@ def test_wild_labels_without_classes_are_refused(tmp_path, refuses, labels, mess
         image_set.ImageSet.load(tmp_path / "set.npz")
 
 
-def spoiled(value):
+def corrupted(value):
     images = make_set().images.copy()
     images[3, 0, 1, 2] = value
     return images
 
 
 GOOD = make_set()
-SPOILED = {
+CORRUPTED = {
     "float64": ({"images": GOOD.images.astype(np.float64)}, "images are float64, not float32"),
     "bytes": ({"images": (GOOD.images * 9).astype(np.uint8)}, "images are uint8, not float32"),
     "no channels": ({"images": GOOD.images[:, 0]}, "images have the shape 6x4x4"),
     "channels last": ({"images": np.moveaxis(GOOD.images, 1, 3)}, "images have 4 channels"),
     "no images": ({"images": GOOD.images[:0], "labels": GOOD.labels[:0]}, "it has no images"),
     "no pixels": ({"images": GOOD.images[:, :, :0]}, "6x1x0x4, without a pixel"),
-    "NaN": ({"images": spoiled(np.nan)}, "images hold NaN"),
-    "infinite": ({"images": spoiled(-np.inf)}, "not in [-1, 1]"),
-    "0 to 255": ({"images": spoiled(255)}, "255], not in [-1, 1]"),
+    "NaN": ({"images": corrupted(np.nan)}, "images hold NaN"),
+    "infinite": ({"images": corrupted(-np.inf)}, "not in [-1, 1]"),
+    "0 to 255": ({"images": corrupted(255)}, "255], not in [-1, 1]"),
     "labels float": ({"labels": GOOD.labels * 1.0}, "labels are float64, not int64"),
     "labels short": ({"labels": GOOD.labels[:-1]}, "(5,) labels for 6 images"),
-    "label unknown": ({"labels": GOOD.labels + 1}, "labels lie outside the 3 classes"),
-    "label negative": ({"labels": GOOD.labels - 1}, "labels lie outside the 3 classes"),
+    "label unknown": ({"labels": GOOD.labels + 1}, "labels are outside the 3 classes"),
+    "label negative": ({"labels": GOOD.labels - 1}, "labels are outside the 3 classes"),
 }
 
 
-@pytest.mark.parametrize("name", SPOILED)
-def test_a_spoiled_set_is_refused_on_reading_and_on_writing(name, tmp_path, refuses, listing):
-    changes, message = SPOILED[name]
+@pytest.mark.parametrize("name", CORRUPTED)
+def test_a_corrupted_set_is_refused_on_reading_and_on_writing(name, tmp_path, refuses, listing):
+    changes, message = CORRUPTED[name]
     arrays = {"images": GOOD.images, "labels": GOOD.labels} | changes
     path = tmp_path / "set.npz"
     np.savez(path, classes=np.array(GOOD.classes), **arrays)
@@ -194,9 +194,9 @@ def test_a_pickle_inside_is_not_loaded(tmp_path, refuses):
 
 def test_a_file_cut_anywhere_is_refused(tmp_path, refuses):
     GOOD.save(tmp_path / "set.npz")
-    whole = (tmp_path / "set.npz").read_bytes()
-    for length in range(0, len(whole), 97):
-        (tmp_path / "set.npz").write_bytes(whole[:length])
+    complete = (tmp_path / "set.npz").read_bytes()
+    for length in range(0, len(complete), 97):
+        (tmp_path / "set.npz").write_bytes(complete[:length])
         with refuses(tmp_path / "set.npz", "prepare it again"):
             image_set.ImageSet.load(tmp_path / "set.npz")
 
@@ -214,7 +214,7 @@ def test_a_missing_file_and_a_bare_array_are_refused(tmp_path, refuses):
     with refuses(tmp_path / "none.npz", "does not exist", "ddpm prepare"):
         image_set.ImageSet.load(tmp_path / "none.npz")
     np.save(tmp_path / "bare.npy", GOOD.images)
-    with refuses(tmp_path / "bare.npy", "one bare array"):
+    with refuses(tmp_path / "bare.npy", "a single array"):
         image_set.ImageSet.load(tmp_path / "bare.npy")
 
 
@@ -240,15 +240,15 @@ def test_an_epoch_shows_each_image_at_most_once_in_the_streams_order(
     if batch_size > count:
         return
     options = {"batch_size": batch_size, "epoch": 2, "seed": seed, "flip": False}
-    whole = list(image_set.batches(numbered(count), first_step=100, **options))
-    assert [step for step, _ in whole] == [100 + i for i in range(count // batch_size)]
-    seen = [int(image[0, 0, 0]) for _, batch in whole for image in batch]
+    complete = list(image_set.batches(numbered(count), first_step=100, **options))
+    assert [step for step, _ in complete] == [100 + i for i in range(count // batch_size)]
+    seen = [int(image[0, 0, 0]) for _, batch in complete for image in batch]
     order = streams.permutation(count, seed=seed, epoch=2)
     assert seen == order[: len(seen)].tolist()
     assert len(set(seen)) == len(seen) == count // batch_size * batch_size
     rest = list(image_set.batches(numbered(count), first_step=100, start=start, **options))
-    assert [step for step, _ in rest] == [step for step, _ in whole[start:]]
-    for (_, got), (_, expected) in zip(rest, whole[start:], strict=True):
+    assert [step for step, _ in rest] == [step for step, _ in complete[start:]]
+    for (_, got), (_, expected) in zip(rest, complete[start:], strict=True):
         np.testing.assert_array_equal(got, expected)
 
 

@@ -1,4 +1,4 @@
-"""What looks at images: the shipped classifier is as its facts say; a wrong choice is named."""
+"""Feature extractors: the shipped classifier is as its facts say; a wrong choice is named."""
 
 from pathlib import Path
 

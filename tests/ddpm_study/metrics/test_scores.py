@@ -48,8 +48,8 @@ def test_it_is_the_one_of_torchmetrics():
     metric = FrechetInceptionDistance(PassThrough(8)).set_dtype(torch.float64)
     metric.update(torch.from_numpy(real), real=True)
     metric.update(torch.from_numpy(fake), real=False)
-    ours = frechet_distance(Gaussian.of(fake), Gaussian.of(real))
-    assert ours == pytest.approx(float(metric.compute()), rel=1e-9)
+    reference = frechet_distance(Gaussian.of(fake), Gaussian.of(real))
+    assert reference == pytest.approx(float(metric.compute()), rel=1e-9)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e4])

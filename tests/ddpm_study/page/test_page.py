@@ -42,7 +42,7 @@ CATCHER = "<script>errors = []; onerror = text => {{ errors.push(text) }}</scrip
 
 
 class Structure(HTMLParser):
-    """What a page is made of, and what it asks for from elsewhere."""
+    """Collects a page's elements, and the addresses that it would fetch."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which stages are done, which are refused, what an interruption leaves, what is done again."""
+"""The plan: stages that are done or refused, after an interruption, and repeated."""
 
 from dataclasses import replace
 from itertools import groupby

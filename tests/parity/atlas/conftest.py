@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from parity.adapters.protocol import adapt
-from parity.atlas.sides import Backend, torch_side
+from parity.atlas.backends import Backend, torch_backend
 
 
 @pytest.fixture(scope="session")
 def reference() -> Backend:
-    return torch_side()
+    return torch_backend()
 
 
 @pytest.fixture(scope="session")
 def candidate() -> Backend:
-    """PyTorch again, in the candidate's place: what is planted in its source is the only fault."""
+    """PyTorch again, as the candidate: the fault in its source is the only difference."""
     names = {"torch": torch, "F": torch.nn.functional}
     return Backend("torch", adapt(torch.nn.Identity()), names)

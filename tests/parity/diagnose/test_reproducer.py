@@ -12,7 +12,8 @@ import torch
 
 from parity import CannotCompare, Finding, Pair, check
 from parity.diagnose.reproducer import replay, script
-from parity.trajectories.trajectory import Trajectory, check_trajectory
+from parity.trajectories.check_trajectory import check_trajectory
+from parity.trajectories.trajectory import Trajectory
 
 
 def arguments(finding: Finding) -> dict[str, Any]:

@@ -36,9 +36,9 @@ def test_replacing_keeps_every_container_and_leaves_the_original() -> None:
 
 
 def test_what_a_function_takes_out_of_a_list_stays_out() -> None:
-    mine = [1.0, 2.0, 3.0]
-    given, restore = substituted({"skips": mine}, is_number, iter([10.0, 20.0, 30.0]))
-    assert given["skips"] is mine
-    assert mine.pop() == 30.0
+    skips = [1.0, 2.0, 3.0]
+    argument, restore = substituted({"skips": skips}, is_number, iter([10.0, 20.0, 30.0]))
+    assert argument["skips"] is skips
+    assert skips.pop() == 30.0
     restore()
-    assert mine == [1.0, 2.0]
+    assert skips == [1.0, 2.0]

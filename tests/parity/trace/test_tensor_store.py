@@ -1,4 +1,4 @@
-"""A shelf gives back what was put on it, from memory or from disk."""
+"""A store returns the arrays that were added, from memory or from disk."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def test_arrays_come_back_as_they_were_and_in_order(arrays: list[np.ndarray], la
         store[number] = array
     assert list(store) == list(range(len(arrays)))
     for number in reversed(range(len(arrays))):
-        found = store[number]
-        assert found.dtype == arrays[number].dtype
-        assert found.shape == arrays[number].shape
-        assert found.tobytes() == arrays[number].tobytes()
+        array = store[number]
+        assert array.dtype == arrays[number].dtype
+        assert array.shape == arrays[number].shape
+        assert array.tobytes() == arrays[number].tobytes()
 
 
-def test_a_part_of_an_array_comes_back_in_its_own_order() -> None:
+def test_a_transposed_array_comes_back_in_its_own_order() -> None:
     store: TensorStore[str] = TensorStore(large=1)
     array = np.arange(24).reshape(2, 3, 4).transpose(2, 0, 1)
     store["x"] = array
@@ -42,7 +42,7 @@ def test_a_part_of_an_array_comes_back_in_its_own_order() -> None:
 
 
 @pytest.mark.parametrize("large", [1, 2**18])
-def test_nothing_done_outside_changes_what_is_held(large: int) -> None:
+def test_no_change_outside_reaches_a_stored_array(large: int) -> None:
     store: TensorStore[str] = TensorStore(large)
     array = np.zeros(3)
     store["x"] = array
@@ -65,22 +65,22 @@ def test_large_arrays_leave_memory_and_no_file_is_left_behind(
     assert not list(tmp_path.iterdir())  # type: ignore[attr-defined]
 
 
-def test_a_ruler_keeps_distances_alone_and_of_what_the_shelf_has() -> None:
+def test_a_distance_store_keeps_distances_from_what_the_other_store_has() -> None:
     store: TensorStore[str] = TensorStore()
     store["x"], store["flat"], store["other"] = np.ones((2, 3)), np.zeros(1), np.zeros(4)
-    distances_from_here = DistanceStore(store)
-    distances_from_here["flat"] = np.array(-0.25)
-    distances_from_here["x"] = np.ones((2, 3)) - np.eye(2, 3) / 2
-    distances_from_here["other"] = np.zeros(5)
-    distances_from_here["unknown"] = np.zeros(1)
-    assert dict(distances_from_here) == {"flat": 0.25, "x": 0.5}
-    assert list(distances_from_here) == ["flat", "x"]
+    distances = DistanceStore(store)
+    distances["flat"] = np.array(-0.25)
+    distances["x"] = np.ones((2, 3)) - np.eye(2, 3) / 2
+    distances["other"] = np.zeros(5)
+    distances["unknown"] = np.zeros(1)
+    assert dict(distances) == {"flat": 0.25, "x": 0.5}
+    assert list(distances) == ["flat", "x"]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_ruler_shows_what_is_not_finite(bad: float) -> None:
+def test_a_distance_store_shows_infinities_and_nan(bad: float) -> None:
     store: TensorStore[str] = TensorStore()
     store["x"] = np.zeros(3)
-    distances_from_here = DistanceStore(store)
-    distances_from_here["x"] = np.array([0.0, bad, 1.0])
-    assert not np.isfinite(distances_from_here["x"])
+    distances = DistanceStore(store)
+    distances["x"] = np.array([0.0, bad, 1.0])
+    assert not np.isfinite(distances["x"])

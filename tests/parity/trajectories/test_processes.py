@@ -15,8 +15,8 @@ import pytest
 
 from ddpm_study.pairs import SHARED, Training, process_trajectory
 from parity import CannotCompare, Trajectory, Verdict
+from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.processes import in_processes
-from parity.trajectories.trajectory import check_trajectory
 
 
 def workers() -> list[int]:

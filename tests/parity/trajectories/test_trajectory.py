@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parity import CannotCompare, Trajectory, Verdict
-from parity.trajectories.trajectory import check_trajectory
+from parity.trajectories.check_trajectory import check_trajectory
 
 TARGET = np.random.default_rng(0).standard_normal(12)
 

@@ -1,4 +1,4 @@
-"""The smallest input on which a finding is still made."""
+"""Reduces inputs to the smallest ones on which a finding still occurs."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import numpy as np
 
 from parity.base.numerics import Array
 
-_TRIES = 40
+_MAXIMUM_TRIALS = 40
 
 
-def shrunk(
-    inputs: Mapping[str, Array], still: Callable[[Mapping[str, Array]], bool]
+def minimise_inputs(
+    inputs: Mapping[str, Array], reproduces: Callable[[Mapping[str, Array]], bool]
 ) -> dict[str, Array]:
-    """Cut axes down while `still(inputs)` holds, greedily, with a bounded number of tries."""
-    found = dict(inputs)
-    tries = 0
-    cut = True
-    while cut and tries < _TRIES:
-        cut = False
-        for smaller in _smaller(found):
-            tries += 1
-            if still(smaller):
-                found, cut = smaller, True
+    """Cut axes greedily while `reproduces(inputs)` holds, with a bounded number of trials."""
+    smallest = dict(inputs)
+    trials = 0
+    reduced = True
+    while reduced and trials < _MAXIMUM_TRIALS:
+        reduced = False
+        for smaller in _smaller(smallest):
+            trials += 1
+            if reproduces(smaller):
+                smallest, reduced = smaller, True
                 break
-            if tries >= _TRIES:
+            if trials >= _MAXIMUM_TRIALS:
                 break
-    return found
+    return smallest
 
 
 def _smaller(inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
-    """Give inputs with one length cut: first wherever it occurs, then in one array alone."""
+    """Give inputs with one length cut: first in every array that has it, then in one array."""
     lengths = sorted({n for a in inputs.values() for n in a.shape if n > 1}, reverse=True)
     for length in lengths:
         for part in _parts(length):
