@@ -117,7 +117,7 @@ def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Module | None:
     """Name the suite's tests `parity::...`, wherever this package is installed."""
-    if module_path != SUITE or SUITE == parent.config.rootpath / "parity" / SUITE.name:
+    if module_path != SUITE or parent.config.rootpath / "parity" / SUITE.name == SUITE:
         return None
     module: pytest.Module = pytest.Module.from_parent(parent, path=module_path, nodeid="parity")
     return module
