@@ -31,7 +31,7 @@ def start() -> None:
         main()
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if not package or package in sys.modules:
+        if not package or sys.modules.get(package) is not None:
             raise  # the package is here and a module of it is not: a fault
         extra = _EXTRAS.get(package, "ddpm")
         print(

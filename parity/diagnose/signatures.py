@@ -206,5 +206,9 @@ def _along_axis(r: Array, c: Array) -> Iterator[str]:
 def _held(r: Array, c: Array) -> Iterator[str]:
     low, high = float(c.min()), float(c.max())
     if low < high and resembles(np.clip(r, low, high), c):
-        runner = [f"below {high:.6g}"] * (r.max() > high) + [f"above {low:.6g}"] * (r.min() < low)
-        yield f"it is held {' and '.join(runner)}: a clamp"
+        ends = []
+        if r.max() > high:
+            ends.append(f"below {high:.6g}")
+        if r.min() < low:
+            ends.append(f"above {low:.6g}")
+        yield f"it is held {' and '.join(ends)}: a clamp"

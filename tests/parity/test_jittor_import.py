@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from parity import jittor_import
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(find_spec("jittor") is None, reason="Jittor is not installed")
 INSTALLED = any(entry.name == "parity" for entry in entry_points(group="pytest11"))
 PLUGIN = ("-p", "no:cacheprovider") if INSTALLED else ("-p", "parity.plugin")
 JITTOR_HOME = str(cache.home())
