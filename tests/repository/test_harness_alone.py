@@ -66,17 +66,25 @@ import jittor as jt
 import torch
 from parity import Pair
 
-def reference():
-    torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+class Reference(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.activation = torch.nn.Linear(3, 4), torch.nn.Tanh()
 
-def candidate(activation):
-    return jt.nn.Sequential(jt.nn.Linear(3, 4), activation(), jt.nn.Linear(4, 2))
+    def forward(self, x):
+        return self.activation(self.linear(x))
+
+class Candidate(jt.Module):
+    def __init__(self, activation):
+        self.linear, self.activation = jt.nn.Linear(3, 4), activation()
+
+    def execute(self, x):
+        return self.activation(self.linear(x))
 
 def pair(name, activation):
     return Pair(
-        name=name, reference=reference, candidate=lambda: candidate(activation),
-        inputs=lambda rng: {"input": rng.standard_normal((4, 3), "float32")},
+        name=name, reference=Reference, candidate=lambda: Candidate(activation),
+        inputs=lambda rng: {"x": rng.standard_normal((4, 3), "float32")},
         stress_inputs=("plain",),
     )
 
@@ -246,7 +254,9 @@ def install(tmp_path: Path) -> Iterator[Install]:
 
 
 def run(programs: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "cc_path")}
+    dropped = ("PYTHONPATH", "cc_path", "nvcc_path")
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    environment["JITTOR_HOME"] = str(programs.parent)
     return subprocess.run(
         [programs / command[0], *command[1:]],
         cwd=programs.parents[1], env=environment, capture_output=True, text=True, check=False,

@@ -26,14 +26,25 @@ from parity import Pair
 from my_package import SIZE
 
 def inputs(rng):
-    return {"input": rng.standard_normal((4, SIZE), "float32")}
+    return {"x": rng.standard_normal((4, SIZE), "float32")}
+
+class Reference(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(SIZE, 4)
+
+    def forward(self, x):
+        return torch.tanh(self.linear(x))
+
+class Candidate(jt.Module):
+    def __init__(self):
+        self.linear = jt.nn.Linear(SIZE, 4)
+
+    def execute(self, x):
+        return jt.tanh(self.linear(x))
 
 unet = Pair(
-    name="unet",
-    reference=lambda: torch.nn.Sequential(torch.nn.Linear(SIZE, 4), torch.nn.Tanh()),
-    candidate=lambda: jt.nn.Sequential(jt.nn.Linear(SIZE, 4), jt.nn.Tanh()),
-    inputs=inputs,
-    stress_inputs=("plain",),
+    name="unet", reference=Reference, candidate=Candidate, inputs=inputs, stress_inputs=("plain",)
 )
 """
 MY_PROJECT = """
