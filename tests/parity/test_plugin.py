@@ -196,9 +196,9 @@ def test_a_conftest_keeps_its_own_option_of_the_short_name(
 def test_conftests_below_testpaths_are_loaded_beside_the_short_option(
     pytester: pytest.Pytester, run: Run
 ) -> None:
-    pytester.makeini("[pytest]\ntestpaths = tests")
-    tests = pytester.mkdir("tests")
-    (tests / "conftest.py").write_text(
+    pytester.makeini("[pytest]\ntestpaths = checks")
+    checks = pytester.mkdir("checks")
+    (checks / "conftest.py").write_text(
         "def pytest_addoption(parser): parser.addoption('--mine', action='store_true')"
     )
     pytester.makepyfile(my_pairs=SUITE)

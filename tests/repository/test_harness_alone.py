@@ -206,6 +206,8 @@ def test_a_numpy_pair_is_compared_where_no_framework_is(
 def test_a_missing_package_is_one_line(
     missing: tuple[str, ...], code: str, line: str, tmp_path: Path
 ) -> None:
+    if line.startswith("ddpm") and "click" not in missing:
+        pytest.importorskip("click", reason="the program ddpm is not installed")
     (tmp_path / "pairs.py").write_text(TORCH_PAIRS)
     done = run_without(missing, code, tmp_path)
     assert (done.returncode, done.stderr) == (2, f"{line}\n")
