@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,11 +10,32 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+# Packages that another extra than `ddpm` brings.
+_EXTRAS = {"torch_fidelity": "inception", "torchvision": "inception"}
+
 
 def __getattr__(name: str) -> Any:
-    # Imported late, so that `ddpm_cli.entry` can say what is missing where click is.
+    # Imported late, so that `start` can say what is missing where click is.
     if name != "main":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ddpm_cli.program import main
 
     return main
+
+
+def start() -> None:
+    """Run the program; where a package is missing, print one line and exit with status 2."""
+    try:
+        from ddpm_cli.program import main
+
+        main()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if not package or sys.modules.get(package) is not None:
+            raise  # the package is here and a module of it is not: a fault
+        extra = _EXTRAS.get(package, "ddpm")
+        print(
+            f"ddpm: the package {package} is missing; pip install 'ddpm-parity[{extra}]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)

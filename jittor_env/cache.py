@@ -1,7 +1,10 @@
-"""Where Jittor's cache lies, whether it can be written, and how files get into it."""
+"""Jittor's cache folder: its path, its free space, and files written into it atomically."""
 
 from __future__ import annotations
 
+import glob
+import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -17,73 +20,109 @@ SPACE_NEEDED_MB = 400
 
 
 def home() -> Path:
-    """The folder that Jittor calls JITTOR_HOME, found by its own rules.
+    """Return the folder that Jittor calls JITTOR_HOME, by Jittor's own rules.
 
-    The environment variable comes first, then what `~/.cache/jittor/config.json` remembers, then
-    the user's home (source: `jittor_utils.home`).
+    The environment variable comes first, then the entry in `~/.cache/jittor/config.json`, then the
+    user's home (source: `jittor_utils.home`).
     """
-    if chosen := os.environ.get("JITTOR_HOME"):
-        return Path(chosen).absolute()
-    remembered = Path.home() / ".cache" / "jittor" / "config.json"
+    if from_environment := os.environ.get("JITTOR_HOME"):
+        return Path(from_environment).absolute()
+    settings = Path.home() / ".cache" / "jittor" / "config.json"
     try:
-        return Path(json.loads(remembered.read_text())["JITTOR_HOME"]).absolute()
+        return Path(json.loads(settings.read_text())["JITTOR_HOME"]).absolute()
     except (OSError, ValueError, KeyError, TypeError):
         return Path.home()
 
 
 def root() -> Path:
-    """`.cache/jittor` under `home()`: everything that Jittor compiles lies below."""
+    """Return `.cache/jittor` under `home()`, below which everything that Jittor compiles is."""
     return home() / ".cache" / "jittor"
 
 
 def own_folder() -> Path:
-    """The part of the cache that belongs to this package."""
+    """Return the part of the cache that belongs to this package."""
     return root() / "jittor_env"
 
 
 def free_mb(folder: Path) -> float:
-    """Megabytes free where `folder` is, or will be once it is made."""
+    """Return the megabytes free on the disk of `folder`, which need not exist yet."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free / 2**20
 
 
 def require_writable() -> None:
-    """Make the cache folder and write to it.
+    """Make the cache folder and check that it can be written.
 
     Raises:
         JittorEnvError: it cannot be made or written, or the disk is almost full.
     """
     folder = root()
-    choose = "or set JITTOR_HOME to a folder that you can write"
+    alternative = "or set JITTOR_HOME to a folder that you can write"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"x")
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
     except OSError as error:
         raise JittorEnvError(
             f"Jittor's cache folder {folder} cannot be written ({error.strerror})",
-            remedy=f"make it writable {choose}",
+            remedy=f"make it writable {alternative}",
         ) from error
     if (free := free_mb(folder)) < SPACE_NEEDED_MB and not compiled_cores():
         raise JittorEnvError(
             f"Jittor's cache folder {folder} is full "
             f"({free:.0f} MB free, {SPACE_NEEDED_MB} needed)",
-            remedy=f"free some space {choose}",
+            remedy=f"free some space {alternative}",
         )
 
 
-def compiled_cores() -> list[Path]:
-    """Compiled Jittor cores of this Python in the cache, of whatever compiler and machine."""
+def compiled_cores(*, of_any_host: bool = False) -> list[Path]:
+    """Return the compiled Jittor cores in the cache, of any compiler.
+
+    Args:
+        of_any_host: include those that this Python on this host would not use.
+    """
+    host = "*/*/*" if of_any_host else "/".join(map(glob.escape, _host_folders()))
+    python = "*" if of_any_host else f"py{platform.python_version()}"
     # version / compiler / Python / system / processor / installation / cache_name
-    pattern = f"jt*/*/py{platform.python_version()}/*/*/*/*/jittor_core*.so"
-    return sorted(root().glob(pattern))
+    return sorted(root().glob(f"jt*/*/{python}/{host}/*/jittor_core*.so"))
+
+
+def _host_folders() -> tuple[str, str, str]:
+    """Return Jittor's folders for system, processor and installation.
+
+    Source: `jittor_utils.find_cache_path`, whose import would start Jittor's compilers.
+    """
+    system = platform.platform() + platform.node()
+    if len(system) > 14:
+        system = f"{system[:14]}x{_md5(system)[:2]}"
+    spec = importlib.util.find_spec("jittor_utils")
+    installation = _md5(str(spec.origin))[:4] if spec else ""
+    return _shortened(system), _shortened(_processor()), installation
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line for line in lines if line.startswith("model name"))
+    return next((line.split(":")[-1].strip() for line in names), platform.processor())
+
+
+def _shortened(text: str) -> str:
+    kept = "".join(c for c in text if c.isidentifier() or c.isnumeric() or c in ".-+")
+    return f"{kept[:14]}x{_md5(kept)[:2]}" if len(kept) > 14 else kept
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
 
 
 def write_atomically(path: Path, text: str, *, executable: bool = False) -> None:
-    """Write `text` to `path` so that another process sees all of it or nothing.
+    """Write `text` to `path` so that another process sees the complete file or none.
 
-    A file that already holds this text is left alone: its time stamp may be part of a cache key.
+    A file that already holds this text keeps its time stamp, which may be part of a cache key.
     """
     mode = 0o755 if executable else 0o644
     if path.is_file() and path.read_text() == text:
@@ -101,7 +140,7 @@ def write_atomically(path: Path, text: str, *, executable: bool = False) -> None
 
 
 def allows_execution(script: Path) -> bool:
-    """Whether a script in the cache can be started; `noexec` mounts forbid it."""
+    """Tell whether a script in the cache can be started; `noexec` mounts forbid it."""
     try:
         return subprocess.run([script, "--version"], capture_output=True).returncode == 0
     except OSError:

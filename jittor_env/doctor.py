@@ -1,6 +1,6 @@
-"""What Jittor needs and what was found, version by version; imports no Jittor.
+"""Report Jittor's requirements and what is installed, without importing Jittor.
 
-`examine` gathers data, `render` makes text of it.
+`examine` gathers the data, `render` turns it into text.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jittor_env import cache, compiler, cuda, locks, onednn, python_headers, requirements
+from jittor_env import cache, cuda, locks, onednn, requirements
+from jittor_env.compilers import kernel_compiler, python_headers
 from jittor_env.errors import JittorEnvError
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The state of one requirement.
 
     Attributes:
-        name: what was looked at.
+        name: the requirement.
         found: its version, path or state.
         ok: whether Jittor can start with it.
-        remedy: what to do; empty if `ok`.
+        remedy: the fix; empty if `ok`.
     """
 
     name: str
@@ -31,8 +32,8 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything, in the order in which Jittor would stumble over it. Never raises."""
-    looks: dict[str, Callable[[], str]] = {
+    """Examine all requirements, in the order in which Jittor would fail on them. Never raises."""
+    checks: dict[str, Callable[[], str]] = {
         "Python": _python,
         "C++ compiler": _compiler,
         "Python headers": lambda: str(python_headers.require_headers()),
@@ -45,11 +46,11 @@ def examine() -> list[Finding]:
         "locks": _locks,
         "CUDA": _cuda,
     }
-    return [_examined(name, look) for name, look in looks.items()]
+    return [_examined(name, check) for name, check in checks.items()]
 
 
 def render(findings: list[Finding]) -> str:
-    """A line for each finding, with the remedy under what is missing, and a verdict."""
+    """Return a line for each finding, with the remedy below what is missing, and a last verdict."""
     width = max((len(finding.name) for finding in findings), default=0)
     lines = []
     for finding in findings:
@@ -57,14 +58,16 @@ def render(findings: list[Finding]) -> str:
         lines.append(f"{mark}  {finding.name:<{width}}  {finding.found}")
         if not finding.ok:
             lines.append(f"{'':9}{'':<{width}}  -> {finding.remedy}")
-    wrong = sum(not finding.ok for finding in findings)
-    lines.append(f"{wrong} missing: Jittor will not start" if wrong else "Jittor can start here")
+    missing = sum(not finding.ok for finding in findings)
+    lines.append(
+        f"{missing} missing: Jittor will not start" if missing else "Jittor can start here"
+    )
     return "\n".join(lines)
 
 
-def _examined(name: str, look: Callable[[], str]) -> Finding:
+def _examined(name: str, check: Callable[[], str]) -> Finding:
     try:
-        return Finding(name, look())
+        return Finding(name, check())
     except JittorEnvError as error:
         return Finding(name, error.what, ok=False, remedy=error.remedy)
 
@@ -75,8 +78,8 @@ def _python() -> str:
 
 
 def _compiler() -> str:
-    path = compiler.require_compiler()
-    return f"{compiler.version(path)} ({path})"
+    path = kernel_compiler.require_compiler()
+    return f"{kernel_compiler.version(path)} ({path})"
 
 
 def _numpy() -> str:
@@ -100,21 +103,24 @@ def _cache() -> str:
 
 
 def _core() -> str:
-    cores = cache.compiled_cores()
-    return str(cores[0].parent) if cores else "not yet: compiled at first start, 1 to 2 minutes"
+    if cores := cache.compiled_cores():
+        return str(cores[0].parent)
+    others = len(cache.compiled_cores(of_any_host=True))
+    note = f" ({others} of other hosts or installations)" if others else ""
+    return f"not yet{note}: compiled at the first start, 1 to 2 minutes"
 
 
 def _header() -> str:
-    if any(compiler.precompiled_headers(refused=True)):
+    if any(kernel_compiler.precompiled_headers(refused=True)):
         return "refused by the compiler: new kernels compile the slow way"
-    headers = compiler.precompiled_headers()
+    headers = kernel_compiler.precompiled_headers()
     return f"{len(headers)} in the cache" if headers else "not yet: made at the first start"
 
 
 def _locks() -> str:
-    dead = locks.abandoned()
-    if dead:
-        return f"{len(dead)} of dead processes: removed at the next start"
+    abandoned = locks.abandoned()
+    if abandoned:
+        return f"{len(abandoned)} of dead processes: removed at the next start"
     held = [holder for path in locks.lock_files() for holder in locks.holders(path)]
     return ", ".join(f"held by process {holder.pid}" for holder in held) or "free"
 

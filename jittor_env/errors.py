@@ -6,7 +6,7 @@ from functools import partial
 
 
 class JittorEnvError(RuntimeError):
-    """Jittor cannot start here; the text is one line: what is wrong, where, and what to do."""
+    """Jittor cannot start here. The text is one line: what is wrong, where, and the fix."""
 
     def __init__(self, what: str, *, remedy: str) -> None:
         super().__init__(" ".join(f"{what}; {remedy}".split()))
@@ -14,5 +14,5 @@ class JittorEnvError(RuntimeError):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Let it be raised in another process than the one in which Jittor cannot start."""
+        """Pickle it, so that a worker process can pass it to its parent."""
         return partial(type(self), remedy=self.remedy), (self.what,)

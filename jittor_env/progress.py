@@ -1,4 +1,4 @@
-"""What the first compile is doing, on one line."""
+"""A line on stderr that shows how far the first compile of Jittor's core is."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-# The files of the core that Jittor generates, beside those in its `src`.
+# Files of the core that Jittor generates, besides those in its `src`.
 GENERATED = 25
 
 
 def expected_files(jittor_source: Path) -> int:
-    """About how many object files the core will have."""
+    """Return about how many object files the core will have."""
     return sum(1 for _ in jittor_source.rglob("*.cc")) + GENERATED
 
 
 @contextmanager
 def first_compile(cache_path: Path, total: int, stream: TextIO | None = None) -> Iterator[None]:
-    """Tell on `stream` (stderr) that the core is being compiled, how far it is, and when done.
+    """Report the compile of the core on `stream`, by default stderr.
 
-    A terminal gets a line that counts; anything else one line at the start and one at the end.
+    A terminal gets a line that counts files; any other stream a line at the start and at the end.
     """
     stream = stream or sys.stderr
-    begun, done = time.monotonic(), threading.Event()
+    start, done = time.monotonic(), threading.Event()
     stream.write(
         "jittor_env: compiling Jittor's core, a minute or two; this happens once "
         f"(kept in {cache_path})\n"
@@ -42,7 +42,7 @@ def first_compile(cache_path: Path, total: int, stream: TextIO | None = None) ->
         done.set()
         if watcher.is_alive():
             watcher.join()
-    stream.write(f"jittor_env: core compiled in {time.monotonic() - begun:.0f} s\n")
+    stream.write(f"jittor_env: core compiled in {time.monotonic() - start:.0f} s\n")
     stream.flush()
 
 

@@ -1,4 +1,4 @@
-"""What Python and its packages must be, told before Jittor dies of it in its own words."""
+"""Checks of Python and its packages, made before Jittor fails on them with an obscure error."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ JITTOR = "1.3.11"
 
 
 def require_python() -> None:
-    """Refuse a Python on which Jittor does not run.
+    """Reject a Python on which Jittor does not run.
 
     Raises:
-        JittorEnvError: it is older or newer than what Jittor runs on.
+        JittorEnvError: it is older or newer than those on which Jittor runs.
     """
     first, last = PYTHONS
     if not first <= sys.version_info[:2] <= last:
-        found = ".".join(map(str, sys.version_info[:3]))
+        version = ".".join(map(str, sys.version_info[:3]))
         raise JittorEnvError(
-            f"Jittor {JITTOR} does not run on Python {found} ({sys.executable})",
+            f"Jittor {JITTOR} does not run on Python {version} ({sys.executable})",
             remedy=f"use Python {first[0]}.{first[1]} to {last[0]}.{last[1]}",
         )
 
 
 def require_numpy() -> None:
-    """Refuse a NumPy that Jittor was not built for.
+    """Reject a NumPy that Jittor was not built for.
 
     Raises:
         JittorEnvError: there is none, or it is NumPy 2 or later.
@@ -43,19 +43,20 @@ def require_numpy() -> None:
 
 
 def require_jittor() -> None:
-    """Refuse an environment without Jittor.
+    """Reject an environment without Jittor.
 
     Raises:
         JittorEnvError: it is not installed.
     """
     if installed_version("jittor") is None:
         raise JittorEnvError(
-            f"Jittor is not installed in {sys.prefix}", remedy=f"pip install jittor=={JITTOR}.0"
+            f"Jittor is not installed in {sys.prefix}",
+            remedy=f"pip install 'ddpm-parity[jittor]', which brings jittor=={JITTOR}.0",
         )
 
 
 def require_mpi() -> None:
-    """Refuse mpirun where Jittor could not compile its MPI part.
+    """Reject mpirun where Jittor could not compile its MPI part.
 
     Raises:
         JittorEnvError: mpirun started this process, and there is no mpicc.
@@ -70,5 +71,5 @@ def require_mpi() -> None:
 
 
 def is_in_mpi() -> bool:
-    """Tell whether Open MPI's mpirun started this process, as Jittor asks it."""
+    """Tell whether Open MPI's mpirun started this process, by the variable that Jittor reads."""
     return "OMPI_COMM_WORLD_SIZE" in os.environ

@@ -1,11 +1,11 @@
-"""Who hears a signal: Python again, and the compiling processes never of Ctrl-C.
+"""Signal handlers: Python gets its own back, and compiling processes ignore Ctrl-C.
 
 Importing Jittor installs handlers of its own (`register_sigaction` in its log.cc): Ctrl-C ends the
-process on the spot, without KeyboardInterrupt, and so does the death of any child that was killed
-by a signal, such as a subprocess that ran into its timeout.
+process at once, without KeyboardInterrupt, and so does the end of any child that was killed by a
+signal, such as a subprocess that exceeded its timeout.
 
-The processes that compile for it hear Ctrl-C as well, for a terminal sends it to the whole group;
-one that dies of it while it holds the queue's lock lets the program hang at its end.
+The processes that compile for it receive Ctrl-C as well, since a terminal sends it to the process
+group. If one ends while it holds the queue's lock, the program hangs when it exits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def give_back() -> None:
-    """Reinstall what Python had for SIGINT and SIGCHLD; only the main thread may, others do not."""
+    """Reinstall Python's handlers of SIGINT and SIGCHLD. Does nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGINT, signal.SIGCHLD):
@@ -27,10 +27,10 @@ def give_back() -> None:
 
 
 def shield_workers(utils: Any) -> None:
-    """Let the compiling processes that `jittor_utils` will start ignore SIGINT.
+    """Make the compiling processes that `jittor_utils` will start ignore SIGINT.
 
-    They end with their parent, which hears of it. They are forked, as Jittor means them to be, also
-    where this process was spawned, which makes spawning its default.
+    They end with their parent, which receives it. They are forked, as Jittor expects, also in a
+    process that was spawned, where spawning is the default.
     """
     utils.Pool = multiprocessing.get_context("fork").Pool
     initialize = utils.pool_initializer

@@ -12,18 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jittor_env import (
-    cache,
-    compiler,
-    core_compiler,
-    float_flags,
-    locks,
-    onednn,
-    progress,
-    python_headers,
-    signals,
-    stderr_filter,
-)
+from jittor_env import cache, float_flags, locks, onednn, progress, signals, stderr_filter
+from jittor_env.compilers import core_compiler, kernel_compiler, python_headers
 from jittor_env.cuda import choose_cuda, is_wanted
 from jittor_env.errors import JittorEnvError
 from jittor_env.requirements import (
@@ -60,7 +50,7 @@ def prepare(*, cuda: bool = False) -> None:
     require_numpy()
     require_jittor()
     require_mpi()
-    cxx = compiler.require_compiler()
+    cxx = kernel_compiler.require_compiler()
     python_headers.require_headers()
     cache.require_writable()
     onednn.link()
@@ -105,7 +95,7 @@ def settle() -> None:
             RuntimeWarning,
             stacklevel=2,
         )
-    compiler.cheapen(jt)
+    kernel_compiler.cheapen(jt)
     if _PARALLEL not in os.environ:
         setattr(jt.flags, _PARALLEL, 0)
     stderr_filter.silence_progress(jt)

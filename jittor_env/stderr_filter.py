@@ -1,7 +1,8 @@
-"""No `Compiling Operators(12/47) used: 3.2s` on stderr: it breaks the progress bars of programs.
+"""A filter on C++'s std::cerr that drops Jittor's lines of progress.
 
-Jittor writes these lines to C++'s std::cerr, past its own log and `log_silent`, and has no flag for
-them (source: `src/parallel_compiler.cc`). Everything else on std::cerr, errors above all, passes.
+They read `Compiling Operators(12/47) used: 3.2s` and break the progress bars of programs. Jittor
+writes them directly to std::cerr, whatever `log_silent` says, and has no flag for them (source:
+`src/parallel_compiler.cc`). Everything else on std::cerr, errors above all, passes.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from jittor_env import cache, compiler
+from jittor_env import cache
+from jittor_env.compilers import kernel_compiler
 
-# A line is told by its first letters, so these are held back until they differ. Jittor writes a
-# blank line first, ends each of these with a carriage return, and the last with a newline.
-# The state belongs to a thread: another's error in the middle of a line is not part of it.
+# Such a line is recognised by its first letters, so matching letters are held back until one
+# differs. Jittor writes a blank line first, ends each line with a carriage return, and the last one
+# with a newline. Each thread has its own state, so that an error which another thread writes in the
+# middle of a line passes.
 _FILTER = """\
 #include <iostream>
 #include <string>
@@ -74,19 +77,19 @@ extern "C" void write_to_cerr(const char* text) { std::cerr << text; }
 
 
 def silence_progress(jt: Any) -> None:
-    """Drop the lines from std::cerr for the rest of the process; without a filter they stay."""
+    """Install the filter for the rest of the process, if it can be compiled."""
     if library := built_filter(jt.flags.cc_path, Path(jt.flags.cache_path) / "jittor_env"):
         library.install()
 
 
 def built_filter(cc_path: str, folder: Path) -> ctypes.CDLL | None:
-    """The filter's library, compiled at the first call; None where that fails."""
+    """Return the filter's library, compiled at the first call; None where that fails."""
     key = hashlib.sha256(f"{_FILTER}{cc_path}".encode()).hexdigest()[:16]
-    library = folder / f"quiet-{key}.so"
+    library = folder / f"stderr-filter-{key}.so"
     if not library.is_file():
         source = library.with_suffix(".cc")
         cache.write_atomically(source, _FILTER)
-        if compiler.compile_to(library, [cc_path, "-O1", "-shared", "-fPIC", str(source)]):
+        if kernel_compiler.compile_to(library, [cc_path, "-O1", "-shared", "-fPIC", str(source)]):
             return None
     try:
         return ctypes.CDLL(str(library))

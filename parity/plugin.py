@@ -82,7 +82,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, prepare imports of Jittor, and find out what is to be collected."""
     jittor_import.install()
     config.addinivalue_line("markers", "parity: compares a model with its port")
-    config.addinivalue_line("markers", "parity_own: tests this project's own parts, no user's pair")
     config.stash[_LINES], config.stash[_SAVED] = [], {}
     config.option.parity_strict = is_strict(config)  # pytest-xdist hands options to its workers
     config.pluginmanager.register(_Summary(), "parity-summary")
@@ -107,15 +106,21 @@ def _choose_suite(config: pytest.Config) -> None:
             config.args.append(str(SUITE))
         return
     if not (config.invocation_params.dir / "parity").exists():
-        config.args[:] = [str(SUITE) if path == "parity" else path for path in config.args]
+        for number, argument in enumerate(config.args):
+            path, separator, test = argument.partition("::")
+            if path == "parity":
+                config.args[number] = f"{SUITE}{separator}{test}"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out this project's own tests where the command line names a pair."""
-    if config.getoption("parity_pair"):
-        own = [item for item in items if item.get_closest_marker("parity_own")]
-        config.hook.pytest_deselected(items=own)
-        items[:] = [item for item in items if item not in own]
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    """Name the suite's tests `parity::...`, wherever this package is installed."""
+    if module_path != SUITE or parent.config.rootpath / "parity" / SUITE.name == SUITE:
+        return None
+    module: pytest.Module = pytest.Module.from_parent(parent, path=module_path, nodeid="parity")
+    return module
 
 
 @pytest.fixture
@@ -125,13 +130,14 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
     Returns a function (pair, seed=0) -> Report.
     """
     from parity.pair_check import compare as compare_any
+    from parity.report.text import strict_note
 
     def compare(subject: Any, *, seed: int = 0) -> Any:
         __tracebackhide__ = True
         report = compare_any(subject, seed=seed)
         record(request.config, report, seed=seed)
         if not report.passes(strict=is_strict(request.config)):
-            pytest.fail(str(report), pytrace=False)
+            pytest.fail("\n".join(filter(None, [strict_note(report), str(report)])), pytrace=False)
         return report
 
     return compare

@@ -206,6 +206,9 @@ def _along_axis(r: Array, c: Array) -> Iterator[str]:
 def _clamped(r: Array, c: Array) -> Iterator[str]:
     low, high = float(c.min()), float(c.max())
     if low < high and resembles(np.clip(r, low, high), c):
-        limits = [f"at most {high:.6g}"] * (r.max() > high)
-        limits += [f"at least {low:.6g}"] * (r.min() < low)
+        limits = []
+        if r.max() > high:
+            limits.append(f"at most {high:.6g}")
+        if r.min() < low:
+            limits.append(f"at least {low:.6g}")
         yield f"it is clamped to {' and '.join(limits)}"

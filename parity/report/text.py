@@ -37,6 +37,13 @@ def headline(report: Outcome) -> str:
     return f"{report.pair}: {outcome} ({report.verdict.name}: {meaning})"
 
 
+def strict_note(report: Outcome) -> str:
+    """Return why a report that passes fails under `--strict`; empty if it passes there too."""
+    if report.passed and not report.passes(strict=True):
+        return f"{report.pair}: fails under --strict, because one side loses digits"
+    return ""
+
+
 def summary_lines(reports: Sequence[Outcome]) -> list[str]:
     """Return one line for each report, and one more with the first tensor that does not pass."""
     lines = []

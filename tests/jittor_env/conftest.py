@@ -1,4 +1,4 @@
-"""Running code in a process of its own: what is tested here is process-wide."""
+"""Fixtures that run code in a process of its own, since its effects are process-wide."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def run() -> Run:
     """`run(code, NAME=value, ...)`: Python code in a fresh process with that environment.
 
-    What a Jittor loaded in this process has told its children is taken back.
+    A `cc_path` that a Jittor loaded in this process has set for its children is removed.
     """
     inherited = {name: value for name, value in os.environ.items() if name != "cc_path"}
 

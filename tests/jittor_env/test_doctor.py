@@ -1,6 +1,7 @@
-"""What the doctor sees, and that it touches neither Jittor nor the environment."""
+"""The doctor lists faults and changes neither Jittor nor the environment."""
 
 import os
+import platform
 import sys
 
 from jittor_env import doctor, onednn, requirements
@@ -45,3 +46,32 @@ def test_the_environment_is_left_alone(empty_home):
     doctor.examine()
     assert dict(os.environ) == before
     assert sys.modules.get("jittor_env.doctor") is doctor
+
+
+def test_a_core_of_another_host_is_no_core_of_this_one(empty_home, monkeypatch):
+    def core() -> str:
+        return next(f.found for f in doctor.examine() if f.name == "compiled core")
+
+    def host() -> tuple[str, str, str]:
+        return system, "cpu", "key"
+
+    system = "here"
+    monkeypatch.setattr(doctor.cache, "_host_folders", host)
+    python = f"py{platform.python_version()}"
+    for folder in ("there", "here"):
+        assert core().startswith("not yet")
+        path = empty_home / f".cache/jittor/jt1/g++1/{python}/{folder}/cpu/key/name/jittor_core.so"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert core() == str(path.parent)
+    system = "elsewhere"
+    assert core().startswith("not yet (2 of other hosts or installations): compiled at the first")
+
+
+def test_the_folders_of_this_host_are_those_of_jittor(run):
+    done = run(
+        "import jittor_env; from jittor_env import cache; jt = jittor_env.load()\n"
+        "print(*jt.flags.cache_path.split('/')[-4:-1]); print(*cache._host_folders())"
+    )
+    jittor, own = done.stdout.splitlines()
+    assert jittor == own

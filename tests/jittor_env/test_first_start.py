@@ -1,4 +1,4 @@
-"""An empty cache: two processes at once, and one that is killed on the way."""
+"""An empty cache: two processes at once, and one that is killed during the compile."""
 
 import os
 import subprocess
@@ -25,9 +25,9 @@ def start(home: Path) -> "subprocess.Popen[str]":
 def test_two_processes_on_an_empty_cache(tmp_path):
     outcomes = [process.communicate() for process in [start(tmp_path), start(tmp_path)]]
     assert [out.strip() for out, _ in outcomes] == ["[2.]", "[2.]"], outcomes
-    told = "".join(err for _, err in outcomes)
-    assert told.count("this happens once") == 1
-    assert told.count("waiting for process") == 1
+    errors = "".join(err for _, err in outcomes)
+    assert errors.count("this happens once") == 1
+    assert errors.count("waiting for process") == 1
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Links to the two packages, whole or not at all."""
+"""Links to the two packages, complete or none."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,5 +1,6 @@
-"""The order of things, and one clear line for whatever is missing."""
+"""The order of the three steps, and one line for each thing that is missing."""
 
+import contextlib
 import os
 import sys
 import warnings
@@ -7,7 +8,8 @@ import warnings
 import pytest
 
 import jittor_env
-from jittor_env import JittorEnvError, compiler, cuda, onednn, python_headers, requirements, startup
+from jittor_env import JittorEnvError, cuda, onednn, requirements, startup
+from jittor_env.compilers import kernel_compiler, python_headers
 
 PREPARE = """
 import jittor_env
@@ -32,16 +34,24 @@ def test_load_leaves_the_process_as_it_was(run):
     assert done.stdout.strip() == "True True", done.stderr
 
 
-def test_a_process_that_jittor_would_end_as_if_all_were_well_is_told(monkeypatch):
-    """It does so after it has rebuilt what stands first in its cache, as in a copy of one."""
-
-    def ends(name):
+def test_an_exit_of_jittor_is_an_error(monkeypatch, empty_home):
+    """With a copied cache it rebuilds its utilities and exits with status 0."""
+    with pytest.raises(JittorEnvError, match="run the same command again"), importing(monkeypatch):
         raise SystemExit(0)
 
+
+def importing(monkeypatch):
+    """Return the context of an import of Jittor that does not meet the one of this process."""
+    monkeypatch.setattr(startup, "_announced", contextlib.nullcontext)
     monkeypatch.setattr(startup.locks, "clear_abandoned", list)
-    monkeypatch.setattr(startup.importlib, "import_module", ends)
-    with pytest.raises(JittorEnvError, match="type the same command again"):
-        startup._import()
+    monkeypatch.setenv("JITTOR_HOME", os.environ["HOME"])
+    return startup.importing()
+
+
+def test_an_import_within_an_import_does_not_wait_for_itself(monkeypatch, empty_home):
+    with importing(monkeypatch), startup.importing():
+        pass
+    assert not startup._is_importing
 
 
 def test_nothing_is_downloaded(run):
@@ -106,7 +116,9 @@ def test_numpy_two_or_none(monkeypatch, numpy):
 
 def test_no_jittor(monkeypatch):
     monkeypatch.setattr(requirements, "installed_version", lambda _: None)
-    with pytest.raises(JittorEnvError, match=r"pip install jittor==1\.3\.11"):
+    with pytest.raises(
+        JittorEnvError, match=r"pip install 'ddpm-parity\[jittor\]', which brings jittor==1\.3\.11"
+    ):
         requirements.require_jittor()
 
 
@@ -165,7 +177,7 @@ def test_missing_headers(monkeypatch, tmp_path):
 def test_compiler_from_the_environment(monkeypatch):
     monkeypatch.setenv("cc_path", "no-such-compiler")
     with pytest.raises(JittorEnvError, match="no-such-compiler is not on the PATH"):
-        compiler.require_compiler()
+        kernel_compiler.require_compiler()
 
 
 def test_prepare_without_onednn(monkeypatch, empty_home):

@@ -1,4 +1,4 @@
-"""Progress lines vanish from C++'s std::cerr, and nothing else does."""
+"""Progress lines are dropped from C++'s std::cerr, and nothing else is."""
 
 import ctypes
 import subprocess
@@ -23,9 +23,9 @@ def library(tmp_path_factory):
 
 
 def written(library, *pieces, install=True):
-    """What reaches stderr when each piece is written to std::cerr by itself."""
+    """Return what reaches stderr when each piece is written to std::cerr separately."""
     code = (
-        "import sys, pathlib; from jittor_env import quiet\n"
+        "import sys, pathlib; from jittor_env import stderr_filter\n"
         "filter = stderr_filter.built_filter('g++', pathlib.Path(sys.argv[1]))\n"
         "if sys.argv[2] == 'True': filter.install()\n"
         "for piece in sys.argv[3:]: filter.write_to_cerr(piece.encode())"
@@ -93,8 +93,8 @@ def test_no_filter_where_it_cannot_be_loaded(library, tmp_path):
 
 def test_loading_installs_it(run):
     done = run(
-        "import jittor_env, pathlib; from jittor_env import quiet; jt = jittor_env.load()\n"
+        "import jittor_env, pathlib; from jittor_env import stderr_filter; jt = jittor_env.load()\n"
         "folder = pathlib.Path(jt.flags.cache_path) / 'jittor_env'\n"
-        f"quiet.built_filter(jt.flags.cc_path, folder).write_to_cerr({PROGRESS!r}.encode())"
+        f"stderr_filter.built_filter(jt.flags.cc_path, folder).write_to_cerr({PROGRESS!r}.encode())"
     )
     assert (done.returncode, done.stderr) == (0, "")

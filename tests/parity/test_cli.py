@@ -141,7 +141,7 @@ def test_importing_the_plugin_imports_no_framework_and_no_numpy() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 
-def test_the_script_shows_the_fault_alone_and_no_longer_when_it_is_mended(
+def test_the_script_shows_the_fault_and_not_when_it_is_fixed(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check", f"{project}:bad", "--repro", "show.py"]) == 1
@@ -153,8 +153,8 @@ def test_the_script_shows_the_fault_alone_and_no_longer_when_it_is_mended(
     assert "largest difference" in shown.stdout
     source = Path(f"{project}.py")
     source.write_text(source.read_text().replace("nn.Sigmoid()", "nn.Tanh()"))
-    mended = subprocess.run(run, capture_output=True, text=True, check=False)
-    assert mended.returncode == 0, mended.stderr
+    fixed = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert fixed.returncode == 0, fixed.stderr
 
 
 def test_no_script_is_written_where_there_is_nothing_to_show(

@@ -18,7 +18,7 @@ Run = Callable[..., pytest.RunResult]
 
 SUITE = """
 import pytest
-from numpy_framework import Chain, Layer, inputs
+from numpy_framework import Chain, Layer, Value, inputs
 from parity import Pair
 
 def chain(tanh=True):
@@ -32,6 +32,15 @@ def pair(name, candidate):
 same, again = pair("Tanh", chain), pair("Tanh", chain)
 other = pair("Linear", lambda: chain(tanh=False))
 
+class Lossy(Layer):
+    def run(self, input):
+        x = input.array * 1001 - input.array * 1000  # costs three digits in either precision
+        value = super().run(Value(x))
+        value.parents[0] = (input, value.parents[0][1])
+        return value
+
+weaker = pair("weaker", lambda: Chain(Lossy(3, 5, tanh=True), Layer(5, 2, tanh=False)))
+
 def build():
     return [same]
 
@@ -42,7 +51,6 @@ def test_same(parity):
 def test_other(parity):
     parity(other)
 
-@pytest.mark.parity_own
 def test_own():
     pass
 """
@@ -88,7 +96,8 @@ def test_a_suite_compares_summarises_and_saves(pytester: pytest.Pytester, run: R
         (["--pair", "test_it:same", "--pair", "test_it:again"], 2),
         (["--pair", "test_it:build"], 1),
         (["parity", "--pair", "test_it:same"], 1),
-        (["test_it.py", "parity", "-k", "same or Tanh or own", "--pair", "test_it:same"], 2),
+        (["parity::test_the_sides_agree[Tanh]", "--pair", "test_it:same"], 1),
+        (["test_it.py", "parity", "-k", "same or Tanh", "--pair", "test_it:same"], 2),
     ],
 )
 def test_a_pair_named_by_hand_is_collected_anywhere(
@@ -99,6 +108,17 @@ def test_a_pair_named_by_hand_is_collected_anywhere(
     assert result.ret == 0
     assert result.parseoutcomes()["passed"] == passed
     result.stdout.fnmatch_lines(["Tanh: agree (IDENTICAL: bitwise equal) in * s"])
+
+
+def test_a_loss_of_digits_fails_only_when_strict(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=SUITE)
+    run("--pair", "test_it:weaker").assert_outcomes(passed=1)
+    for option in ("--strict", "--parity-strict"):
+        result = run("--pair", "test_it:weaker", option)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            ["weaker: fails under --strict, because one side loses digits", "weaker: agree (NUM*"]
+        )
 
 
 def test_the_suite_is_found_in_an_environment_inside_the_project(
@@ -112,8 +132,9 @@ def test_the_suite_is_found_in_an_environment_inside_the_project(
         shutil.copytree(ROOT / name, packages / name)
     monkeypatch.setenv("PYTHONPATH", f"{packages}{os.pathsep}{EXAMPLES}")
     pytester.makepyfile(test_it=SUITE)
-    result = run("--pair", "test_it:same")
+    result = run("--pair", "test_it:same", "-v")
     result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["parity::test_the_sides_agree?Tanh? PASSED*"])
 
 
 def test_pairs_of_the_ini_file_run_besides_the_projects_own_tests(
@@ -141,7 +162,7 @@ def test_pairs_of_the_ini_file_run_besides_the_projects_own_tests(
     [
         (["parity"], "no pair is named: write --pair MODULE:ATTRIBUTE, or parity_pairs in the *"),
         (["--pair", "absent:x"], "absent cannot be imported: ModuleNotFoundError: *"),
-        (["--pair", "test_it:x"], "test_it has no attribute 'x'; its pairs: same, again, other"),
+        (["--pair", "test_it:x"], "test_it has no attribute 'x'; its pairs: same, again, other, *"),
     ],
 )
 def test_a_pair_that_cannot_be_had_is_one_line(
@@ -175,9 +196,9 @@ def test_a_conftest_keeps_its_own_option_of_the_short_name(
 def test_conftests_below_testpaths_are_loaded_beside_the_short_option(
     pytester: pytest.Pytester, run: Run
 ) -> None:
-    pytester.makeini("[pytest]\ntestpaths = tests")
-    tests = pytester.mkdir("tests")
-    (tests / "conftest.py").write_text(
+    pytester.makeini("[pytest]\ntestpaths = checks")
+    checks = pytester.mkdir("checks")
+    (checks / "conftest.py").write_text(
         "def pytest_addoption(parser): parser.addoption('--mine', action='store_true')"
     )
     pytester.makepyfile(my_pairs=SUITE)

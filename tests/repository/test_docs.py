@@ -96,7 +96,8 @@ def pytest_options(request: pytest.FixtureRequest) -> set[str]:
     of_bench = re.findall(r'"(--[a-z-]+)"', (ROOT / "bench" / "conftest.py").read_text())
     groups = request.config._parser._groups
     known = {name for group in groups for option in group.options for name in option.names()}
-    return {*known, *of_bench, "--benchmark-json"}
+    # The plugin adds --pair where it is used and free.
+    return {*known, *of_bench, "--benchmark-json", "--pair"}
 
 
 @pytest.mark.parametrize("path", CURRENT, ids=name)

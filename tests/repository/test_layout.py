@@ -54,7 +54,6 @@ FRAMEWORKS = {
     "jittor": (
         *("impl_jittor", "jittor_env", "audit", "parity.adapters", "ddpm_study.pairs"),
         *("ddpm_study.timing",),
-        "parity.pair_loading",  # asks whether it is installed
     ),
 }
 LONGEST_CHAIN = 8  # imports within parity

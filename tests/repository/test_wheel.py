@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import os
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from the tracked files and install it into a folder of its own."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    names = [*PACKAGES, "pyproject.toml", "README.md"]
+    names = [*PACKAGES, "pyproject.toml", "README.md", "LICENSE"]
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *names],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -65,3 +66,19 @@ def test_what_is_no_python_is_there_too(installed: Path) -> None:
     assert (installed / "ddpm_study" / "metrics" / "digit_classifier.safetensors").is_file()
     for name in ("page.html", "page.css", "page.js"):
         assert (installed / "ddpm_study" / "page" / "template" / name).is_file()
+
+
+def test_the_metadata_are_complete(installed: Path) -> None:
+    (folder,) = installed.glob("ddpm_parity-*.dist-info")
+    metadata = email.message_from_string((folder / "METADATA").read_text(encoding="utf-8"))
+    assert metadata["License-Expression"] == "MIT"
+    assert (folder / "licenses" / "LICENSE").is_file()
+    assert metadata["Requires-Python"] == ">=3.10"
+    extras = {"torch", "jittor", "ddpm", "inception", "bench", "test"}
+    assert set(metadata.get_all("Provides-Extra")) == extras
+    assert "Typing :: Typed" in metadata.get_all("Classifier")
+    assert metadata["Keywords"]
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    entries = (folder / "entry_points.txt").read_text(encoding="utf-8")
+    for line in ("ddpm = ddpm_cli:start", "parity = parity.cli:main", "parity = parity.plugin"):
+        assert line in entries

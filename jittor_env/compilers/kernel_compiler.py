@@ -1,7 +1,7 @@
-"""New kernels at a fraction of the price: a precompiled header and no tuner process.
+"""Faster compiles of new kernels: a precompiled header and no tuner process.
 
 Jittor spends most of a kernel's compile in parsing its headers and in `utils/asm_tuner.py`, a
-Python process that runs g++ twice to look for a directive that hardly any kernel contains.
+Python process that runs g++ twice in search of a directive that hardly any kernel contains.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jittor_env import cache, core_compiler
+from jittor_env import cache
+from jittor_env.compilers import core_compiler
 from jittor_env.errors import JittorEnvError
 
 _HEADER = """\
@@ -38,9 +39,9 @@ _KERNEL_MACROS = "-DJIT=1 -DJIT_cpu=1"
 # Jittor runs `$python_path .../asm_tuner.py --cc_path=g++ SOURCE FLAGS -o LIBRARY`.
 _BYPASS = """\
 #!/bin/sh
-# Stands in for Python where Jittor starts its assembly tuner: compiles once, directly.
-# Started in earnest, several at a time, tuners write JITTOR_HOME into one file below HOME and read
-# what another has half written; with HOME the same there is nothing to write.
+# Replaces Python where Jittor starts its assembly tuner, and compiles once, directly. Tuners that
+# run at the same time write JITTOR_HOME into one file below HOME and may read it half written; with
+# HOME equal to JITTOR_HOME they write nothing.
 home=${{JITTOR_HOME:-$HOME}}
 case "$1" in *asm_tuner.py) ;; *) exec env HOME="$home" {python} "$@" ;; esac
 tuner=$1 compiler=${{2#--cc_path=}} source=$3
@@ -48,8 +49,8 @@ shift 2
 if ! grep -q '//@begin' "$source"; then
     "$compiler" "$@" 2>/dev/null && exit 0
 fi
-# A kernel with directives for the tuner, or a compiler that refuses: the stock way,
-# without the precompiled header.
+# A kernel with directives for the tuner, or a compiler that fails: as stock Jittor does it, without
+# the precompiled header.
 set -- "$@" --end-of-arguments
 while [ "$1" != --end-of-arguments ]; do
     if [ "$1" = -include ]; then shift 2; else set -- "$@" "$1"; shift; fi
@@ -60,32 +61,32 @@ exec env HOME="$home" {python} "$tuner" "--cc_path=$compiler" "$@"
 
 
 def require_compiler() -> str:
-    """The path of the C++ compiler that kernels will be compiled with.
+    """Return the path of the C++ compiler that kernels will be compiled with.
 
     Raises:
         JittorEnvError: there is none.
     """
     name = os.environ.get(core_compiler.CC_PATH) or "g++"
-    found = shutil.which(core_compiler.real(shutil.which(name) or name))
-    if found is None:
+    path = shutil.which(core_compiler.real(shutil.which(name) or name))
+    if path is None:
         raise JittorEnvError(
             f"no C++ compiler: {name} is not on the PATH",
             remedy="install it (Debian: apt install g++; conda: conda install gxx) "
             "or name one in the environment variable cc_path",
         )
-    return found
+    return path
 
 
 def version(compiler: str) -> str:
-    """What the compiler calls itself, in one line."""
+    """Return the first line of the compiler's `--version`."""
     run = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
     return (run.stdout or run.stderr).partition("\n")[0].strip()
 
 
 def cheapen(jt: Any) -> None:
-    """Make the compile of new kernels cheaper, by flags of Jittor alone.
+    """Make new kernels compile faster, by flags of Jittor alone.
 
-    Falls back to Jittor's own way for whatever part does not work here.
+    Where a part of it does not work, Jittor's default stays.
     """
     if jt.flags.cc_type != "g++":
         return
@@ -98,10 +99,10 @@ def cheapen(jt: Any) -> None:
 
 
 def precompiled_header(compiler: str, cc_flags: str, folder: Path) -> Path | None:
-    """The header whose precompiled form lies beside it, made now if need be.
+    """Return the header beside which its precompiled form is; made at the first call.
 
-    Returns None where the compiler refuses, or where a path has a space in it, which Jittor's
-    command lines do not survive.
+    Returns None where the compiler fails, or where the path has a space in it, which breaks
+    Jittor's command lines.
     """
     command = [compiler, *_header_flags(cc_flags)]
     key = hashlib.sha256(" ".join([_HEADER, *command, version(compiler)]).encode()).hexdigest()
@@ -120,19 +121,19 @@ def precompiled_header(compiler: str, cc_flags: str, folder: Path) -> Path | Non
 
 
 def precompiled_headers(*, refused: bool = False) -> list[Path]:
-    """The precompiled headers in the cache, or the notes that the compiler refused one."""
+    """Return the precompiled headers in the cache, or the notes that the compiler refused one."""
     ending = "refused" if refused else "gch"
     return sorted(cache.root().glob(f"jt*/*/*/*/*/*/*/jittor_env/kernels-*.{ending}"))
 
 
 def _header_flags(cc_flags: str) -> list[str]:
-    """The flags of a kernel, as they have to be when its header is precompiled."""
+    """Return the flags of a kernel that its precompiled header must have been compiled with."""
     kept = [f for f in shlex.split(cc_flags) if not f.startswith(("-l", "-L")) and f != "-shared"]
     return kept + _KERNEL_MACROS.split()
 
 
 def compile_to(target: Path, command: list[str]) -> str:
-    """Compile to a temporary name, then move into place. Returns the compiler's complaint."""
+    """Compile to a temporary name, then rename it. Return the compiler's error, "" for none."""
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".making-", suffix=target.suffix)
     os.close(descriptor)
     try:
@@ -145,7 +146,7 @@ def compile_to(target: Path, command: list[str]) -> str:
 
 
 def tuner_bypass(python: str, folder: Path) -> Path | None:
-    """A program to name in `jt.flags.python_path`; None where the cache forbids execution."""
+    """Return a program for `jt.flags.python_path`; None where the cache forbids execution."""
     script = folder / "without-tuner"
     cache.write_atomically(script, _BYPASS.format(python=shlex.quote(python)), executable=True)
     return script if " " not in str(script) and cache.allows_execution(script) else None

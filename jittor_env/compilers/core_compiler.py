@@ -1,9 +1,9 @@
-"""The core's first compile made cheaper: a stand-in for g++.
+"""A faster first compile of Jittor's core: a stand-in for g++.
 
 Jittor compiles the 150 files of its core at -O2 and parses the same headers for each. Its
-environment variable `cc_flags` could change both, but would change every kernel and operator
-compiled later too. A program of the same name as the compiler, named in `cc_path`, sees file by
-file what is asked for.
+environment variable `cc_flags` could change both, but would also change every kernel and operator
+compiled later. Instead, `cc_path` names a script that has the compiler's name and chooses the
+options file by file.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _HEADER = """\
 #include "executor.h"
 """
 
-# Jittor compiles data.cc alone, before it starts a process for each other file: the moment to
-# precompile the header with the flags of all (source: `jittor.compiler`). Its cache's library it
-# compiles twice in a row, by one command. Only stock's -O2 is lowered: whoever asks for another
-# level, as debug=1 does, gets it.
+# Jittor compiles data.cc alone, before it starts a process for each other file. That is when the
+# header is precompiled, with the flags that all files share (source: `jittor.compiler`). Jittor
+# compiles the library of its utilities twice in a row with one command; the second time is skipped.
+# Only the default level -O2 is lowered; any other, as with debug=1, is kept.
 _STAND_IN = """\
 #!/bin/sh
 # jittor_env: Jittor's own core is compiled lower, with a precompiled header, the rest as asked.
@@ -111,15 +111,15 @@ exec "$compiler" "$@"
 
 
 def stand_in_for(compiler: str) -> str:
-    """The path to name in `cc_path` so that `compiler` compiles the core the cheap way.
+    """Return the path to name in `cc_path`, so that `compiler` compiles the core faster.
 
-    Returns `compiler` itself where it is not a g++, where the cache does not allow execution, or
+    It is `compiler` itself where that is not a g++, where the cache does not allow execution, or
     where a path has a space in it.
     """
     name = Path(compiler).name
     if "g++" not in name or "clang" in name:
         return compiler
-    # A stand-in of another version must not use what this one has precompiled.
+    # A stand-in of another version must not use the headers that this one has precompiled.
     key = hashlib.sha256(
         f"{_STAND_IN}{_HEADER}{compiler}{installed_version('jittor')}".encode()
     ).hexdigest()[:16]
@@ -133,7 +133,7 @@ def stand_in_for(compiler: str) -> str:
 
 
 def real(compiler: str) -> str:
-    """The compiler behind a stand-in; any other is returned as it is."""
+    """Return the compiler that a stand-in calls; any other compiler is returned as it is."""
     try:
         text = Path(compiler).read_text()
     except (OSError, UnicodeDecodeError):
@@ -143,5 +143,5 @@ def real(compiler: str) -> str:
 
 
 def point_jittor_at_stand_in(compiler: str) -> None:
-    """Set `cc_path`; child processes inherit it, so they find the same core."""
+    """Set `cc_path`. Child processes inherit it, so they find the same core."""
     os.environ[CC_PATH] = stand_in_for(compiler)

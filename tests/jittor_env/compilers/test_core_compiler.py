@@ -1,4 +1,4 @@
-"""The stand-in for g++: what it changes, what it passes on, and what it does where it cannot."""
+"""The stand-in for g++ changes the options of the core and passes everything else on."""
 
 import os
 import subprocess
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from jittor_env import compiler, core_compiler
+from jittor_env.compilers import core_compiler, kernel_compiler
 
 COMPILER = """\
 #!/bin/sh
-# Tells what it was asked, makes what it should make, and refuses what is named in REFUSE.
+# Logs its arguments, makes the output, and fails on the argument that REFUSE names.
 echo "$@" >> {log}
 case " $* " in *" ${{REFUSE:-nothing}} "*) exit 1 ;; esac
 while [ $# -gt 0 ]; do [ "$1" = -o ] && output=$2; shift; done
@@ -19,7 +19,7 @@ case "$output" in /*) echo made > "$output" ;; esac
 
 
 class Compiled:
-    """A stand-in for a compiler that keeps a log, and the folders of a core."""
+    """A compiler that keeps a log, its stand-in, and the folders of a core."""
 
     def __init__(self, home: Path) -> None:
         self.log = home / "log"
@@ -33,7 +33,7 @@ class Compiled:
         self.stand_in = core_compiler.stand_in_for(self.compiler)
 
     def asked(self, *arguments: str, **environment: str) -> list[str]:
-        """What the compiler is told when the stand-in is told `arguments`, command by command."""
+        """Return the commands that the compiler gets when the stand-in gets `arguments`."""
         self.log.write_text("")
         subprocess.run([self.stand_in, *arguments], env=environment, check=False)
         return self.log.read_text().splitlines()
@@ -147,7 +147,7 @@ def test_the_compiler_behind_it_is_known(compiled, monkeypatch):
     assert compiled.stand_in != compiled.compiler
     assert core_compiler.real(compiled.stand_in) == compiled.compiler
     monkeypatch.setenv("cc_path", compiled.stand_in)  # as a child process inherits it
-    assert compiler.require_compiler() == compiled.compiler
+    assert kernel_compiler.require_compiler() == compiled.compiler
     assert core_compiler.stand_in_for(compiled.compiler) == compiled.stand_in
 
 

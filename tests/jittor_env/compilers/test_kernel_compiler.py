@@ -1,4 +1,4 @@
-"""The cheap way to compile kernels, and the way back where it does not work."""
+"""Kernels compile faster, and as in stock Jittor where that does not work."""
 
 import importlib.util
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jittor_env import compiler
+from jittor_env.compilers import kernel_compiler
 
 COMPILE_KERNELS = """
 import jittor_env, os, pathlib, sys, time
@@ -19,10 +19,10 @@ if sys.argv[1:] == ["stock"] or os.environ.get("STOCK"):
 # Flags are part of a kernel's key: a macro of its own makes every kernel new.
 jt.flags.cc_flags += f" -DFRESH_{os.getpid()} " if os.environ.get("FRESH") else ""
 x = jt.array([1.0, 2.0, 3.0])
-begun = time.perf_counter()
+start = time.perf_counter()
 for y in (jt.exp(x) + x, jt.sin(x) * x, jt.cos(x) - x, jt.tanh(x) / (x + 1), jt.sqrt(x) * 7):
     y.sync()
-print(time.perf_counter() - begun)
+print(time.perf_counter() - start)
 """
 
 
@@ -36,26 +36,26 @@ def test_the_kernel_header_is_used_and_shared(run):
 
 
 def test_a_compiler_that_refuses_is_asked_once(tmp_path):
-    assert compiler.precompiled_header("false", "-O3", tmp_path) is None
+    assert kernel_compiler.precompiled_header("false", "-O3", tmp_path) is None
     (refused,) = tmp_path.glob("*.refused")
     assert refused.read_text() == "exit status 1"
-    assert compiler.precompiled_header("false", "-O3", tmp_path) is None
+    assert kernel_compiler.precompiled_header("false", "-O3", tmp_path) is None
 
 
 def test_a_path_with_a_space_is_left_to_stock(tmp_path):
-    assert compiler.precompiled_header("g++", "", tmp_path / "a b") is None
+    assert kernel_compiler.precompiled_header("g++", "", tmp_path / "a b") is None
 
 
 @pytest.fixture
 def tuner(tmp_path):
-    """A stand-in for Jittor's tuner that tells what it was asked."""
+    """A program in place of Jittor's tuner that prints its arguments."""
     script = tmp_path / "asm_tuner.py"
     script.write_text("import sys; print('tuned', *sys.argv[1:])")
     return script
 
 
 def bypass(tmp_path, tuner, compiler_name, source, *flags):
-    program = compiler.tuner_bypass(sys.executable, tmp_path)
+    program = kernel_compiler.tuner_bypass(sys.executable, tmp_path)
     assert program is not None
     return subprocess.run(
         [program, tuner, f"--cc_path={compiler_name}", source, *flags],
@@ -90,31 +90,31 @@ def test_the_compiler_has_the_home_that_jittor_has(tmp_path, tuner, monkeypatch)
     """A compiler's cache may lie there."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("JITTOR_HOME", str(tmp_path / "elsewhere"))
-    told = tmp_path / "told"
+    noted = tmp_path / "noted"
     noting = tmp_path / "g++"
-    noting.write_text(f'#!/bin/sh\nprintf %s "$HOME" > "{told}"\n')
+    noting.write_text(f'#!/bin/sh\nprintf %s "$HOME" > "{noted}"\n')
     noting.chmod(0o755)
     source = tmp_path / "kernel.cc"
     source.write_text("int one() { return 1; }")
     bypass(tmp_path, tuner, str(noting), source, "-o", tmp_path / "k.so")
-    assert told.read_text() == str(tmp_path / "home")
+    assert noted.read_text() == str(tmp_path / "home")
 
 
 def test_anything_else_goes_to_python(tmp_path):
-    program = compiler.tuner_bypass(sys.executable, tmp_path)
+    program = kernel_compiler.tuner_bypass(sys.executable, tmp_path)
     assert subprocess.check_output([program, "-c", "print(6 * 7)"], text=True) == "42\n"
 
 
 @pytest.mark.slow
 def test_new_kernels_are_three_times_cheaper_than_stock(run):
-    begun = time.perf_counter()
+    start = time.perf_counter()
     stock = [float(run(COMPILE_KERNELS, FRESH="1", STOCK="1").stdout) for _ in range(2)]
     cheap = [float(run(COMPILE_KERNELS, FRESH="1").stdout) for _ in range(2)]
-    assert min(stock) > 3 * min(cheap), (stock, cheap, time.perf_counter() - begun)
+    assert min(stock) > 3 * min(cheap), (stock, cheap, time.perf_counter() - start)
 
 
 def test_a_tuner_writes_no_settings_that_another_could_read_half_written(tmp_path, monkeypatch):
-    """Jittor's own `jittor_utils`, which its tuner imports, keeps JITTOR_HOME below HOME."""
+    """Jittor's own `jittor_utils`, which its tuner imports, writes JITTOR_HOME below HOME."""
     spec = importlib.util.find_spec("jittor_utils")
     assert spec is not None
     assert spec.origin is not None

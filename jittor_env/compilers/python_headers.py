@@ -1,4 +1,4 @@
-"""The interpreter's own C headers, wherever the interpreter lives."""
+"""The C headers of the running interpreter, wherever it is installed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ esac
 
 
 def header_folders() -> list[str]:
-    """The folders to include, the one with Python.h first."""
+    """Return the folders to include, the one with Python.h first."""
     paths = [sysconfig.get_path("include"), sysconfig.get_path("platinclude")]
     return list(dict.fromkeys(paths))
 
 
 def require_headers() -> Path:
-    """The path of Python.h.
+    """Return the path of Python.h.
 
     Raises:
-        JittorEnvError: this interpreter came without its headers.
+        JittorEnvError: this interpreter is installed without its headers.
     """
     header = Path(header_folders()[0]) / "Python.h"
     if not header.is_file():
@@ -41,17 +41,17 @@ def require_headers() -> Path:
         raise JittorEnvError(
             f"the C headers of Python {minor} are missing ({header})",
             remedy=f"install them (Debian: apt install python{minor}-dev) "
-            "or use a Python from pyenv, conda or uv, which brings its own",
+            "or use a Python from pyenv, conda or uv, which has them",
         )
     return header
 
 
 def point_jittor_at_headers() -> None:
-    """Set `python_config_path` to a script that answers for this very interpreter.
+    """Set `python_config_path` to a script that answers for the running interpreter.
 
-    Jittor looks beside the executable and in /usr only: under pyenv, conda or uv it finds nothing,
-    or silently takes the headers of a system Python (source: `jittor_utils.get_py3_config_path`).
-    A `python_config_path` that the user has set is kept.
+    Jittor searches beside the executable and in /usr only. Under pyenv, conda or uv it finds
+    nothing, or silently takes the headers of a system Python (source:
+    `jittor_utils.get_py3_config_path`). A `python_config_path` that the user has set is kept.
     """
     if _VARIABLE in os.environ:
         return

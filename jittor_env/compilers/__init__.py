@@ -1,0 +1,1 @@
+"""Compilers: faster compiles of Jittor's core and kernels, with the right Python headers."""
