@@ -19,7 +19,7 @@ from parity.base.numerics import Array
 from parity.errors import CannotCompare
 from parity.pair import Pair
 from parity.prepare import prepare
-from parity.trace.recorder import run_end_to_end
+from parity.trace.end_to_end import run_end_to_end
 
 # (reference in float64, reference, candidate) -> whether the rule lets one tensor pass
 Rule = Callable[[Array, Array, Array], bool]
@@ -112,8 +112,11 @@ def _tensors(pair: Pair) -> list[tuple[Array, Array, Array]]:
     reference = run_end_to_end(runner.reference, runner.run_spec(runner.reference, "float32"))
     candidate = run_end_to_end(runner.candidate, runner.run_spec(runner.candidate, "float32"))
     traces = (exact, reference, candidate)
-    outputs = [tuple(trace.arrived[tap] for trace in traces) for tap in exact.arrived]
-    gradients = [tuple(trace.parameters[path] for trace in traces) for path in exact.parameters]
+    outputs = [tuple(trace.recorded[tap] for trace in traces) for tap in exact.recorded]
+    gradients = [
+        tuple(trace.parameter_gradients[path] for trace in traces)
+        for path in exact.parameter_gradients
+    ]
     return [(e, r, c.reshape(r.shape)) for e, r, c in (*outputs, *gradients)]
 
 

@@ -1,4 +1,4 @@
 """What a DDPM run is, owned by no framework: configuration, randomness, data, files.
 
-NumPy only. Nothing in this room imports torch or jittor.
+NumPy only. Nothing in this package imports torch or jittor.
 """

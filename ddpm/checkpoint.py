@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors with JSON metadata, written whole; never a pickle."""
+"""Checkpoints: safetensors with JSON metadata; a pickle is never read."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _GROUPS = ("weights", "ema", "exp_avg", "exp_avg_sq")
 
 @dataclass(eq=False)
 class Checkpoint:
-    """Everything a run needs to go on bit for bit, and a sampler needs to start.
+    """The state from which a run continues bit for bit, and from which a sampler starts.
 
     Attributes:
         config: the run's configuration, its seed included.
-        framework: who wrote it, `torch` or `jittor`.
-        dataset: the name that files are called by, such as `mnist`.
+        framework: that of the run that wrote it, `torch` or `jittor`.
+        dataset: the data set's name in file names, such as `mnist`.
         epoch: epochs done.
         step: optimizer steps done, which is also the number of the next one.
         weights, ema: parameters and their moving averages, by the parameter's name.
@@ -50,7 +50,7 @@ class Checkpoint:
         return self.config.train.seed
 
     def save(self, path: Path | str) -> None:
-        """Write it whole: to a temporary name, onto the disk, then moved to `path`.
+        """Write the checkpoint; an older file at `path` stays until the new one is complete.
 
         Raises:
             InputError: the four groups do not match.
@@ -61,7 +61,7 @@ class Checkpoint:
 
         _check_groups(self, where="the checkpoint to be saved")
         tensors = {
-            # safetensors copies memory as it lies, so a transposed view would be stored wrong
+            # safetensors copies memory in its order, which is wrong for a transposed view
             f"{group}/{name}": np.asarray(value, order="C")
             for group in _GROUPS
             for name, value in getattr(self, group).items()
@@ -113,18 +113,18 @@ class Checkpoint:
     def require_config(self, config: RunConfig) -> None:
         """Require the same model, diffusion and training, as a resumed run does.
 
-        The number of epochs may differ, so that a run can be prolonged, and so may sampling.
+        The number of epochs may differ, so that a run can be extended, and so may sampling.
 
         Raises:
             InputError: the first option that differs, with both values.
         """
-        mine, given = self.config.to_dict(), config.to_dict()
+        stored, requested = self.config.to_dict(), config.to_dict()
         for part in ("unet", "diffusion", "train"):
-            for option, value in mine[part].items():
-                if option != "epochs" and value != given[part][option]:
+            for option, value in stored[part].items():
+                if option != "epochs" and value != requested[part][option]:
                     raise InputError(
                         f"the checkpoint was made with {part}.{option} = {value}, not"
-                        f" {given[part][option]}; give the same, or start a new run"
+                        f" {requested[part][option]}; give the same, or start a new run"
                     )
 
 
@@ -134,7 +134,7 @@ def path_for(folder: Path | str, dataset: str, epoch: int) -> Path:
 
 
 def _values(metadata: dict[str, str]) -> dict[str, Any]:
-    """Return the fields that are no tensors."""
+    """Return the fields other than tensors."""
     values: dict[str, Any] = {"config": RunConfig.from_dict(json.loads(metadata["config"]))}
     for name, kind in (("framework", str), ("dataset", str), ("epoch", int), ("step", int)):
         values[name] = json.loads(metadata[name])

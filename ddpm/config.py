@@ -3,62 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import numpy as np
 
 from ddpm.errors import InputError
-
-
-def _require(condition: bool, name: str, value: object, rule: str) -> None:
-    if not condition:
-        raise InputError(f"{name} = {value!r} cannot be used: it must be {rule}")
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_finite(value: object) -> TypeGuard[float]:
-    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _require_whole(config: object, *names: str, least: int) -> None:
-    for name in names:
-        value = getattr(config, name)
-        rule = f"a whole number of at least {least}"
-        _require(_is_whole(value) and value >= least, name, value, rule)
-
-
-def _require_wholes(config: object, name: str, *, fewest: int) -> None:
-    values = getattr(config, name)
-    fit = isinstance(values, tuple) and all(_is_whole(value) and value >= 1 for value in values)
-    rule = f"a tuple of {fewest} or more whole numbers of at least 1"
-    _require(fit and len(values) >= fewest, name, values, rule)
-
-
-def _require_above_0(config: object, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        _require(_is_finite(value) and value > 0, name, value, "a finite number above 0")
-
-
-def _require_fraction(config: object, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        _require(_is_finite(value) and 0 <= value < 1, name, value, "a number in [0, 1)")
-
-
-def _require_switch(config: object, name: str) -> None:
-    value = getattr(config, name)
-    _require(isinstance(value, bool), name, value, "True or False")
-
-
-def _require_seed(config: object) -> None:
-    value = getattr(config, "seed", None)
-    _require(_is_whole(value), "seed", value, "a whole number")
+from ddpm.validation import (
+    is_finite,
+    require,
+    require_bool,
+    require_fraction,
+    require_integer,
+    require_integers,
+    require_positive,
+    require_seed,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,28 +49,28 @@ class UNetConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        wholes = "image_size", "image_channels", "base_channels", "blocks_per_level", "norm_groups"
-        _require_whole(self, *wholes, least=1)
-        _require_fraction(self, "dropout")
-        _require_above_0(self, "norm_epsilon")
-        _require_wholes(self, "channel_multipliers", fewest=1)
-        _require_wholes(self, "attention_resolutions", fewest=0)
+        sizes = "image_size", "image_channels", "base_channels", "blocks_per_level", "norm_groups"
+        require_integer(self, *sizes, least=1)
+        require_fraction(self, "dropout")
+        require_positive(self, "norm_epsilon")
+        require_integers(self, "channel_multipliers", fewest=1)
+        require_integers(self, "attention_resolutions", fewest=0)
         halvings = 2 ** (len(self.channel_multipliers) - 1)
-        _require(
+        require(
             self.image_size % halvings == 0,
             "image_size",
             self.image_size,
             f"a multiple of {halvings}, for {len(self.channel_multipliers)} levels",
         )
-        _require(
+        require(
             self.base_channels % self.norm_groups == 0,
             "base_channels",
             self.base_channels,
             f"a multiple of norm_groups = {self.norm_groups}",
         )
         even = self.base_channels % 2 == 0 and self.base_channels >= 4
-        _require(even, "base_channels", self.base_channels, "even and at least 4, for sinusoids")
-        _require(
+        require(even, "base_channels", self.base_channels, "even and at least 4, for sinusoids")
+        require(
             set(self.attention_resolutions) <= set(self.level_resolutions),
             "attention_resolutions",
             self.attention_resolutions,
@@ -166,18 +126,18 @@ class DiffusionConfig:
     clip: bool = True
 
     def __post_init__(self) -> None:
-        _require_whole(self, "T", least=1)
-        _require_switch(self, "clip")
+        require_integer(self, "T", least=1)
+        require_bool(self, "clip")
         schedules = "linear", "cosine"
-        _require(self.schedule in schedules, "schedule", self.schedule, "linear or cosine")
-        _require(
+        require(self.schedule in schedules, "schedule", self.schedule, "linear or cosine")
+        require(
             self.variance in ("fixed_small", "fixed_large"),
             "variance",
             self.variance,
             "fixed_small or fixed_large",
         )
-        _require_fraction(self, "beta_start", "beta_end")
-        _require(
+        require_fraction(self, "beta_start", "beta_end")
+        require(
             0 < self.beta_start <= self.beta_end,
             "beta_start, beta_end",
             (self.beta_start, self.beta_end),
@@ -190,14 +150,14 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        epochs: passes over the set; a last, incomplete batch is left out.
+        epochs: passes over the set; an incomplete last batch is skipped.
         batch_size: images per step.
         lr: learning rate of Adam after the warm-up.
         warmup_steps: steps over which the learning rate rises linearly from 0.
         betas, epsilon: Adam's (Kingma & Ba 2015).
         clip_norm: largest global norm of the gradient.
         ema_decay: decay of the averaged weights.
-        flip: whether images are mirrored at random.
+        flip: whether images are mirrored left to right at random.
         seed: of every stream.
     """
 
@@ -213,15 +173,15 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require_whole(self, "epochs", "batch_size", least=1)
-        _require_whole(self, "warmup_steps", least=0)
-        _require_fraction(self, "ema_decay")
-        _require_above_0(self, "lr", "epsilon", "clip_norm")
-        _require_switch(self, "flip")
-        _require_seed(self)
+        require_integer(self, "epochs", "batch_size", least=1)
+        require_integer(self, "warmup_steps", least=0)
+        require_fraction(self, "ema_decay")
+        require_positive(self, "lr", "epsilon", "clip_norm")
+        require_bool(self, "flip")
+        require_seed(self)
         pair = isinstance(self.betas, tuple) and len(self.betas) == 2
-        fractions = pair and all(_is_finite(beta) and 0 <= beta < 1 for beta in self.betas)
-        _require(fractions, "betas", self.betas, "a tuple of two numbers in [0, 1)")
+        fractions = pair and all(is_finite(beta) and 0 <= beta < 1 for beta in self.betas)
+        require(fractions, "betas", self.betas, "a tuple of two numbers in [0, 1)")
 
 
 # The name of every sampler. Both `impl_torch.samplers` and `impl_jittor.samplers` have a function
@@ -248,11 +208,11 @@ class SampleConfig:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        _require_whole(self, "num_samples", "batch_size", least=1)
-        _require_seed(self)
-        _require(self.sampler in SAMPLERS, "sampler", self.sampler, " or ".join(SAMPLERS))
+        require_integer(self, "num_samples", "batch_size", least=1)
+        require_seed(self)
+        require(self.sampler in SAMPLERS, "sampler", self.sampler, " or ".join(SAMPLERS))
         if self.steps is not None:
-            _require_whole(self, "steps", least=1)
+            require_integer(self, "steps", least=1)
 
     def timesteps(self, T: int) -> tuple[int, ...]:
         """Return the visited ones of the timesteps 0 … T-1, ascending.
@@ -268,7 +228,7 @@ class SampleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Everything that decides a run's numbers."""
+    """All options that decide a run's numbers."""
 
     unet: UNetConfig
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
@@ -278,7 +238,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         steps, T = self.sample.steps, self.diffusion.T
         fit = steps is None or steps <= T
-        _require(fit, "sample.steps", steps, f"at most the T = {T} training timesteps")
+        require(fit, "sample.steps", steps, f"at most the T = {T} training timesteps")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain, JSON-ready values (tuples become lists)."""
@@ -292,7 +252,7 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Rebuild what `to_dict` gave; an option that an older version did not have is its default.
+        """Rebuild a configuration from `to_dict`; options that are missing take their defaults.
 
         Raises:
             InputError: a part is missing, or an option is unknown or out of range.
@@ -321,7 +281,7 @@ def _build(cls: type[Any], values: dict[str, Any]) -> Any:
 
 
 PRESETS: dict[str, RunConfig] = {
-    # Small enough that a test compiles and runs it in seconds, with every kind of part in it.
+    # Small enough that a test compiles and runs it in seconds; has every kind of layer.
     "tiny": RunConfig(
         unet=UNetConfig(
             image_size=28,
@@ -348,7 +308,7 @@ PRESETS: dict[str, RunConfig] = {
         ),
         train=TrainConfig(epochs=30, batch_size=64, lr=4e-4, warmup_steps=200, ema_decay=0.995),
     ),
-    # The paper's own for CIFAR-10 (Ho et al. 2020, appendix B): 35,746,307 parameters.
+    # The paper's for CIFAR-10 (Ho et al. 2020, appendix B): 35,746,307 parameters.
     "cifar10": RunConfig(
         unet=UNetConfig(
             image_size=32,
@@ -369,7 +329,7 @@ def preset(name: str) -> RunConfig:
     """Return a preset by name.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: no preset has that name.
     """
     try:
         return PRESETS[name]

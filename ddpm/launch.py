@@ -1,4 +1,4 @@
-"""Who started this process, and how many beside it: read from what launchers leave behind."""
+"""The launcher that started this process, and the number of processes, from the environment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ddpm.errors import InputError
 
-# Launcher -> where it tells a process its number, and how many there are.
+# Launcher -> its variables for the number of a process and for the number of processes.
 _VARIABLES = {
     "torchrun": ("RANK", "WORLD_SIZE"),
     "mpirun": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
@@ -18,7 +18,7 @@ _TORCHRUN = "torchrun --nproc-per-node N --no-python ddpm train --framework torc
 
 @dataclass(frozen=True)
 class Launch:
-    """One process of `size`, numbered by `rank`; `by` is the launcher, None where it is alone."""
+    """Process `rank` of `size`; `by` is the launcher, None for a single process."""
 
     by: str | None = None
     rank: int = 0
@@ -26,7 +26,7 @@ class Launch:
 
 
 def launched() -> Launch:
-    """Return how this process was started; a launcher of a single process is none."""
+    """Return how this process was started; a launcher of one process counts as none."""
     for by, (rank, size) in _VARIABLES.items():
         if os.environ.get(size, "1").isdigit() and int(os.environ.get(size, "1")) > 1:
             return Launch(by, int(os.environ.get(rank, "0")), int(os.environ[size]))
@@ -34,7 +34,7 @@ def launched() -> Launch:
 
 
 def require_launcher(framework: str, device: str) -> None:
-    """Refuse to train in processes that could not find each other, and would overwrite each other.
+    """Refuse to train in processes that cannot find, and so would overwrite, each other.
 
     Raises:
         InputError: another launcher than torchrun, another framework than torch, or a GPU.

@@ -34,9 +34,9 @@ def smoothed(losses: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     finite = np.isfinite(losses)
     sums = np.concatenate([[0.0], np.where(finite, losses, 0.0).cumsum()])
     counts = np.concatenate([[0], finite.cumsum()])
-    places = np.arange(len(losses))
-    start = (places - (window - 1) // 2).clip(min=0)
-    stop = (places + window // 2 + 1).clip(max=len(losses))
+    positions = np.arange(len(losses))
+    start = (positions - (window - 1) // 2).clip(min=0)
+    stop = (positions + window // 2 + 1).clip(max=len(losses))
     with np.errstate(invalid="ignore"):
         return (sums[stop] - sums[start]) / (counts[stop] - counts[start])
 

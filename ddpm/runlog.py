@@ -26,8 +26,8 @@ class RunLog:
     other file, which no comparison reads. Use as a context manager, or close it.
 
     Args:
-        folder: where the two files lie.
-        resume: go on with them rather than start them anew; then call `truncate_to`.
+        folder: of the two files.
+        resume: append to existing files; then call `truncate_to`.
 
     Raises:
         CannotWrite: they cannot be written.
@@ -42,7 +42,7 @@ class RunLog:
         self._performance = _open(self.performance_path, mode)
 
     def step(self, *, epoch: int, step: int, loss: float) -> None:
-        """Log one step's loss; steps are numbered from 0 through the whole run."""
+        """Log one step's loss; steps are numbered from 0 through the run."""
         _write(self._train, f"epoch {epoch} step {step} loss {float(loss)!r}")
 
     def epoch(
@@ -89,7 +89,7 @@ class RunLog:
 def read_losses(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Read a `train_log.txt`: its steps, int64 (n,), and their losses, float64 (n,), exact.
 
-    A last line without an end, left by a killed run, is passed over.
+    A last line without an end, left by a killed run, is ignored.
 
     Raises:
         InputError: the file cannot be read, or a line is no log line; it is named by its number.
@@ -109,7 +109,7 @@ def read_epochs(path: Path | str) -> list[dict[str, float]]:
     Raises:
         InputError: the file cannot be read, or a line is none of such a log.
     """
-    found: dict[int, dict[str, float]] = {}
+    epochs: dict[int, dict[str, float]] = {}
     for number, line in enumerate(_lines(Path(path)), 1):
         match = _EPOCH.fullmatch(line)
         if match is None:
@@ -118,13 +118,13 @@ def read_epochs(path: Path | str) -> list[dict[str, float]]:
                 " give a performance_log.txt of ddpm train"
             )
         epoch, seconds, speed, memory = match.groups()
-        found[int(epoch)] = {
+        epochs[int(epoch)] = {
             "epoch": int(epoch),
             "seconds": float(seconds),
             "images_per_second": float(speed),
             **({} if memory is None else {"peak_mebibytes": float(memory)}),
         }
-    return [found[epoch] for epoch in sorted(found)]
+    return [epochs[epoch] for epoch in sorted(epochs)]
 
 
 def _lines(path: Path) -> list[str]:
@@ -136,7 +136,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _parse(path: Path) -> Iterable[tuple[str, int, float]]:
-    """Yield each whole line with its step and loss."""
+    """Yield each complete line with its step and loss."""
     for number, line in enumerate(_lines(path), 1):
         match = _LINE.fullmatch(line)
         try:

@@ -30,11 +30,11 @@ def stream(seed: int, purpose: Purpose, *index: int | str) -> np.random.Generato
 
     Args:
         seed: the run's seed, any integer.
-        purpose: what the numbers decide; streams of different purposes are independent.
-        index: what distinguishes the draw within its purpose, such as a step or a parameter's name.
+        purpose: the use of the numbers; streams of different purposes are independent.
+        index: distinguishes draws of one purpose, such as a step or a parameter's name.
 
     Returns:
-        A fresh Philox4x64 generator whose 128-bit key is the BLAKE2b digest of the whole key
+        A fresh Philox4x64 generator whose 128-bit key is the BLAKE2b digest of all of the key
         (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
     """
     # A NumPy integer is the same key as Python's, although its repr is not in every version.

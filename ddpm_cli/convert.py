@@ -1,4 +1,4 @@
-"""`ddpm convert`: make a checkpoint of bare weights."""
+"""`ddpm convert`: make a checkpoint from a state_dict."""
 
 from __future__ import annotations
 
@@ -8,30 +8,34 @@ import click
 import numpy as np
 
 from ddpm.checkpoint import Checkpoint
-from ddpm.config import PRESETS, RunConfig, preset
+from ddpm.config import RunConfig, preset
 from ddpm.errors import InputError
+from ddpm_cli.options import file_or_folder, preset_choice
+from implementations import unet_class
 
 Weights = dict[str, np.ndarray]
 
 
 @click.command()
-@click.argument("weights", type=click.Path(path_type=Path))
+@click.argument("weights", type=file_or_folder)
 @click.option(
     "--preset",
     "preset_name",
-    type=click.Choice(list(PRESETS)),
+    type=preset_choice,
     required=True,
-    help="The model that the weights are of.",
+    help="The model that the weights belong to.",
 )
-@click.option("--dataset", default="converted", help="The name that files are called by.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The checkpoint.")
+@click.option("--dataset", default="converted", help="The data set's name in file names.")
+@click.option("--out", type=file_or_folder, required=True, help="The checkpoint to write.")
 @click.option(
-    "--allow-pickle", is_flag=True, help="Read a .pth too, which is a pickle; tensors only."
+    "--allow-pickle",
+    is_flag=True,
+    help="Read a .pth, which is a pickle; only tensors in it are read.",
 )
 def command(weights: Path, preset_name: str, dataset: str, out: Path, allow_pickle: bool) -> None:
-    """Make a checkpoint that both frameworks read from a state_dict in safetensors or .pth.
+    """Make a checkpoint for both frameworks from a state_dict, a .safetensors or .pth file.
 
-    WEIGHTS holds the parameters under the names that both U-Nets here use.
+    WEIGHTS has the parameters of the U-Net under the names that both implementations use.
     """
     config = preset(preset_name)
     arrays = _read_pickle(weights) if allow_pickle else _read_safetensors(weights)
@@ -56,7 +60,7 @@ def _read_safetensors(path: Path) -> Weights:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{path} is no safetensors file ({error}); for a .pth add --allow-pickle"
+            f"{path} is not a safetensors file ({error}); for a .pth add --allow-pickle"
         ) from error
 
 
@@ -71,21 +75,21 @@ def _read_pickle(path: Path) -> Weights:
     except (OSError, RuntimeError, AttributeError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"{path} is no state_dict ({reason}); save model.state_dict() alone"
+            f"{path} is not a state_dict ({reason}); save model.state_dict() alone"
         ) from error
 
 
 def _require_fit(arrays: Weights, config: RunConfig, path: Path) -> None:
     import torch
 
-    from impl_torch.unet import UNet
-
     with torch.device("meta"):
-        shapes = {name: tuple(p.shape) for name, p in UNet(config.unet).named_parameters()}
+        model = unet_class("torch")(config.unet)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
     for name in sorted(shapes.keys() | arrays.keys()):
-        given = arrays[name].shape if name in arrays else "nothing"
-        wanted = shapes.get(name, "nothing")
-        if given != wanted:
+        actual = arrays[name].shape if name in arrays else "missing"
+        expected = shapes.get(name, "no such parameter")
+        if actual != expected:
             raise InputError(
-                f"{path}: {name} is {given}, and the preset wants {wanted}; choose its --preset"
+                f"{path}: {name} is {actual}, and the preset has {expected}; choose the --preset of"
+                " these weights"
             )

@@ -1,4 +1,4 @@
-"""`ddpm doctor`: is Jittor usable here?"""
+"""`ddpm doctor`: tell whether Jittor can be used on this machine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jittor_env import doctor
 
 @click.command()
 def command() -> None:
-    """Say what Jittor needs, what was found, and how to mend what is missing.
+    """List what Jittor needs, what this machine has, and how to install what is missing.
 
-    Exit status 0 if Jittor can start here, 1 if something is missing.
+    Exit status: 0 if Jittor can start here, 1 if something is missing.
     """
     findings = doctor.examine()
     click.echo(doctor.render(findings))

@@ -1,4 +1,4 @@
-"""`ddpm fid`: how far samples are from real images."""
+"""`ddpm fid`: measure how far samples are from real images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ddpm.errors import InputError
-from ddpm_cli.options import extractor_options
+from ddpm_cli.options import extractor_options, file_or_folder
 from safe_files import write_text
 
 if TYPE_CHECKING:
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 @click.option(
     "--real",
     required=True,
-    type=click.Path(path_type=Path),
-    help="Real images: an .npz of ddpm prepare, or a folder.",
+    type=file_or_folder,
+    help="Real images: an .npz of ddpm prepare, or a folder of PNG files.",
 )
 @click.option(
     "--fake",
-    type=click.Path(path_type=Path),
+    type=file_or_folder,
     default=Path("fid"),
     help="Samples: a folder of PNG files, or an .npz.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("fid_score.txt"), help="Where to write."
+    "--out", type=file_or_folder, default=Path("fid_score.txt"), help="The file to write."
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, help="Images at a time.")
 @extractor_options
@@ -39,8 +39,9 @@ def command(
 ) -> None:
     """Score samples against real images: FID, KID, precision and recall.
 
-    The first line of OUT is the score; below it stand its 95 % interval, what it tends to with
-    endless samples, and the other scores. What was seen in the real images is kept in ~/.cache.
+    The first line of the output is the FID. Below it are its 95 % interval, FID at infinity (the
+    FID extrapolated to infinitely many samples, Chong and Forsyth 2020) and the other scores. The
+    features of the real images are cached in ~/.cache.
     """
     from ddpm_study.metrics import choose, features, score
     from ddpm_study.metrics.cache import cached_features
@@ -48,54 +49,54 @@ def command(
     from ddpm_study.metrics.score import require_enough
 
     chosen = choose(extractor, weights)
-    samples, known = read_images(fake), read_images(real)
+    samples, real_images = read_images(fake), read_images(real)
     require_enough(len(samples))
-    require_enough(len(known))
-    if samples.shape[1:] != known.shape[1:]:
+    require_enough(len(real_images))
+    if samples.shape[1:] != real_images.shape[1:]:
         raise InputError(
-            f"{fake} holds images of {samples.shape[1:]} and {real} of {known.shape[1:]}; prepare"
-            " the real set in the samples' size"
+            f"{fake} holds images of {samples.shape[1:]} and {real} of {real_images.shape[1:]};"
+            " prepare the real set in the samples' size"
         )
-    found = score(
+    scores = score(
         features(samples, chosen, batch_size=batch_size),
-        cached_features(known, chosen, batch_size=batch_size),
+        cached_features(real_images, chosen, batch_size=batch_size),
         chosen,
         splits=1,
     )
-    lines = [*_lines(found), *_warnings(found)]
+    lines = [*_lines(scores), *_warnings(scores)]
     write_text(out, "\n".join(lines) + "\n")
     click.echo("\n".join(lines))
 
 
-def _lines(found: Scores) -> Iterator[str]:
-    low, high = found.fid_interval
-    yield f"{found.label} score: {found.fid:.4f}"
-    yield f"95 % interval: {low:.4f} to {high:.4f}, by resampling {found.count:,} samples"
-    if found.fid_infinity is None:
-        yield f"with endless samples: {found.count:,} are too few to tell"
+def _lines(scores: Scores) -> Iterator[str]:
+    low, high = scores.fid_interval
+    yield f"{scores.label} score: {scores.fid:.4f}"
+    yield f"95 % interval: {low:.4f} to {high:.4f}, by resampling {scores.count:,} samples"
+    if scores.fid_infinity is None:
+        yield f"FID at infinity: {scores.count:,} samples are too few to extrapolate"
     else:
         yield (
-            f"with endless samples: {found.fid_infinity:.4f} (extrapolated); the bias of"
-            f" {found.count:,} is {found.fid_bias:+.4f}"
+            f"FID at infinity: {scores.fid_infinity:.4f} (extrapolated); the bias from using"
+            f" {scores.count:,} samples is {scores.fid_bias:+.4f}"
         )
-    yield f"KID: {found.kid:.6f} ± {found.kid_std:.6f}"
-    yield f"precision: {found.precision:.4f}, recall: {found.recall:.4f}"
+    yield f"KID: {scores.kid:.6f} ± {scores.kid_std:.6f}"
+    yield f"precision: {scores.precision:.4f}, recall: {scores.recall:.4f}"
 
 
-def _warnings(found: Scores) -> Iterator[str]:
+def _warnings(scores: Scores) -> Iterator[str]:
     from ddpm_study.metrics.score import ENOUGH
 
-    if found.count < ENOUGH:
-        also = ", or the extrapolated ones" if found.fid_infinity is not None else ""
+    if scores.count < ENOUGH:
+        also = ", or FID at infinity" if scores.fid_infinity is not None else ""
         yield (
-            f"warning: {found.count:,} samples score worse than many would; compare only scores of"
+            f"warning: {scores.count:,} samples score worse than more would; compare only scores of"
             f" as many samples{also}"
         )
-    if found.real_count < ENOUGH:
-        adds = "by how much, they are too few to tell"
-        if found.fid_bias_real is not None:
-            adds = f"that adds about {max(found.fid_bias_real, 0.0):.4f}"
+    if scores.real_count < ENOUGH:
+        bias = "they are too few to estimate how much"
+        if scores.fid_bias_real is not None:
+            bias = f"by about {max(scores.fid_bias_real, 0.0):.4f}"
         yield (
-            f"warning: a real set of {found.real_count:,} images is small as well ({adds}); compare"
-            " only scores against the same real set"
+            f"warning: the small real set of {scores.real_count:,} images raises the FID ({bias});"
+            " compare only scores against the same real set"
         )

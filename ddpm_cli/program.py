@@ -1,4 +1,4 @@
-"""The program: its commands, and what becomes of an error."""
+"""The program `ddpm`: its commands, and how an error ends it."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from ddpm.launch import launched, require_one_process
 from jittor_env import JittorEnvError
 from safe_files import CannotWrite
 
-# Two OpenMP runtimes, torch's and Jittor's, share the cores: threads that spin while they wait take
-# the time of those that work. Read when a framework is imported, which is later.
+# Two OpenMP runtimes, torch's and Jittor's, share the cores. Threads that spin while they wait take
+# time from those that work. A framework reads this when it is imported, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-PATIENCE = 5.0  # seconds for a launcher to end a process, once another has ended
-MODULES = {"is": "inception"}  # a command that Python has taken the name of
+LAUNCHER_SECONDS = 5.0  # in which a launcher ends the other processes, once one has ended
+MODULES = {"is": "inception"}  # `is` is a keyword of Python
 COMMANDS = {
-    "prepare": "Make a training set: mnist, cifar10, or a folder of class folders.",
+    "prepare": "Turn mnist, cifar10 or a folder of images into a training set.",
     "train": "Train a model in PyTorch or in Jittor.",
     "sample": "Draw images from a checkpoint, in either framework.",
     "fid": "Score samples against real images: FID, KID, precision, recall.",
-    "is": "Score how distinct and varied samples are: Inception Score.",
-    "convert": "Make a checkpoint of bare weights, safetensors or .pth.",
-    "reproduce": "Run the whole comparison: judge, train, sample, score, time; write one page.",
-    "report": "Write the page about a run anew, or two runs side by side.",
-    "doctor": "Say what Jittor needs here, and what was found.",
+    "is": "Score how recognisable and varied samples are: Inception Score.",
+    "convert": "Make a checkpoint from a state_dict, safetensors or .pth.",
+    "reproduce": "Compare both frameworks: judge, train, sample, score, time; write one page.",
+    "report": "Write the page about a run again, alone or beside another run.",
+    "doctor": "Tell whether Jittor can be used here, and what is missing.",
 }
 
 
 class Program(click.Group):
-    """A group whose commands are imported when called, and whose options take _ for -."""
+    """A group whose commands are imported when they are called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Return the commands' names, in the order in which a user meets them."""
+        """Return the names of the commands, in the order in which a user needs them."""
         return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Import one command; the list above names its file."""
+        """Import one command from the file of its name."""
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"ddpm_cli.{MODULES.get(name, name)}").command
@@ -51,7 +51,7 @@ class Program(click.Group):
         return command
 
     def invoke(self, context: click.Context) -> object:
-        """Run a command; an unusable input is one line and exit status 2."""
+        """Run a command; input that cannot be used ends it with one line and exit status 2."""
         try:
             return super().invoke(context)
         except (InputError, CannotWrite, JittorEnvError) as error:
@@ -63,13 +63,14 @@ class Program(click.Group):
 
 
 def _refuse(line: str) -> NoReturn:
-    """Say why and end; of several processes that say the same, only the first is to be heard.
+    """Print the reason and end the program; of several processes, only the first prints it.
 
-    It ends at once, whereupon the launcher ends the others. One that still lives had its own cause.
+    The first ends at once, whereupon the launcher ends the others, which all have the same reason.
+    A process that is still alive after a wait has a reason of its own, and prints it.
     """
     launch = launched()
     if launch.rank > 0:
-        time.sleep(PATIENCE)
+        time.sleep(LAUNCHER_SECONDS)
         line = f"process {launch.rank}: {line}"
     click.echo(line, err=True)
     sys.exit(2)
@@ -90,7 +91,7 @@ def main(context: click.Context) -> None:
     """Train and sample two mirrored DDPMs, in PyTorch and in Jittor, and compare them.
 
     \b
-    A first run, from nothing to pictures of both frameworks side by side:
+    Everything in one command, up to a page that shows both frameworks:
         ddpm reproduce --preset tiny
     Step by step:
         ddpm prepare --dataset mnist

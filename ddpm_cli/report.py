@@ -1,4 +1,4 @@
-"""`ddpm report`: the page about a run, from its records alone."""
+"""`ddpm report`: write the page about a run from its records."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ddpm_cli.options import file_or_folder
 from ddpm_study.page import tables
 from ddpm_study.page.finished_run import AUDIT, FinishedRun, read_audit
 from ddpm_study.page.page import write_page
@@ -21,37 +22,36 @@ AGREE, DIFFER = 0, 1
 @click.option(
     "--from",
     "folder",
-    type=click.Path(path_type=Path),
+    type=file_or_folder,
     default=Path("reports/out"),
-    help="A folder of ddpm reproduce.",
+    help="The folder of a run of ddpm reproduce.",
 )
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
-    help="Another such folder, to be laid beside it figure by figure.",
+    type=file_or_folder,
+    help="The folder of another run, whose figures are shown beside this one's.",
 )
 @click.option(
     "--audit",
-    type=click.Path(path_type=Path),
-    help="Scores of the gate's own audit, a file of python -m audit --out; kept in the folder and"
-    " shown from then on.",
+    type=file_or_folder,
+    help="The scores of the harness's own audit, a file of python -m audit --out. It is copied into"
+    " the folder and shown from then on.",
 )
 def command(folder: Path, against: Path | None, audit: Path | None) -> None:
-    """Write the page and its pictures anew from the records of a run; nothing is computed.
+    """Write the page about a run, and its pictures, from the run's records.
 
-    Exit status as of ddpm reproduce: 0 if the two agree, 1 if they differ or too few weights were
-    compared, 2 if there is no run, or a record is missing, damaged or older.
+    Nothing is trained, sampled or timed again. Exit status as for ddpm reproduce: 0 if the two
+    implementations agree, 1 if they differ or too few weights were compared, 2 if there is no run,
+    or a record is missing, damaged or of an older version.
     """
     if audit is not None:
-        FinishedRun.load(
-            folder
-        )  # refuses a folder that holds no run, before anything is written into it
+        FinishedRun.load(folder)  # refuses a folder without a run before anything is written
         write_text(folder / AUDIT, json.dumps(read_audit(audit), indent=1) + "\n")
     sys.exit(publish(RunFolder(folder), against))
 
 
 def publish(folder: RunFolder, against: Path | None = None) -> int:
-    """Write the page and the text of a run; print the text; return the exit status."""
+    """Write the page and the table of a run, print the table, and return the exit status."""
     run = FinishedRun.load(folder.path)
     page = write_page(run, against=None if against is None else FinishedRun.load(against))
     text = tables.text(run)

@@ -1,4 +1,4 @@
-"""`ddpm reproduce`: the whole comparison in one command."""
+"""`ddpm reproduce`: the complete comparison in one command."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from ddpm.config import PRESETS, preset
+from ddpm.config import preset
 from ddpm.data import image_set
 from ddpm.errors import InputError
-from ddpm_cli.options import device_option
-from ddpm_cli.train import configure
+from ddpm_cli.configure import configure
+from ddpm_cli.options import DATASET, device_option, file_or_folder, preset_choice
 from ddpm_study.run import plan
 from ddpm_study.run.plan import Step
 from ddpm_study.run.records import RunFolder, RunManifest
@@ -24,44 +24,52 @@ from ddpm_study.run.stage import Context
 
 @click.command()
 @click.option(
-    "--preset", "preset_name", type=click.Choice(list(PRESETS)), default="tiny", help="What to run."
+    "--preset",
+    "preset_name",
+    type=preset_choice,
+    default="tiny",
+    help="The model, and all options that are not given.",
 )
 @click.option(
     "--dataset",
-    metavar="mnist|cifar10|FOLDER",
-    help="What to learn. [default: cifar10 for that preset, else mnist]",
+    metavar=DATASET,
+    help="The data set to learn. [default: cifar10 for that preset, else mnist]",
 )
 @click.option(
     "--data",
     "data_path",
-    type=click.Path(path_type=Path),
-    help="A set of ddpm prepare. [default: prepared anew]",
+    type=file_or_folder,
+    help="A data set of ddpm prepare. [default: prepared by the run]",
 )
-@click.option("--epochs", type=int, help="Of every training. [default: the preset's scale]")
-@click.option("--batch-size", type=int, help="Of training. [default: the preset's]")
-@click.option("--num-samples", type=int, help="Of each sampling. [default: the preset's scale]")
+@click.option("--epochs", type=int, help="Epochs of each training. [default: the preset's size]")
+@click.option("--batch-size", type=int, help="Images per training step. [default: the preset's]")
+@click.option(
+    "--num-samples", type=int, help="Images that each sampler draws. [default: the preset's size]"
+)
 @click.option(
     "--T",
     "T",
     type=int,
-    help="Diffusion timesteps; their betas stay, so that far fewer than the preset's leave noise."
-    " [default: the preset's]",
+    help="Training timesteps. The betas stay, so that far fewer than the preset's leave noise in"
+    " the images. [default: the preset's]",
 )
-@click.option("--seed", type=int, help="Of every random stream. [default: the preset's]")
+@click.option("--seed", type=int, help="Seed of all random numbers. [default: the preset's]")
 @click.option(
     "--scale",
     "sizes",
     multiple=True,
     metavar="NAME=N",
-    help=f"How much of one thing; repeatable. NAME is one of {', '.join(NAMES)}.",
+    help=f"Set one of the run's sizes; may be repeated. NAME is one of {', '.join(NAMES)}.",
 )
-@click.option("--only", multiple=True, metavar="STAGE", help="Do this stage alone; repeatable.")
-@click.option("--skip", multiple=True, metavar="STAGE", help="Leave this stage out; repeatable.")
+@click.option("--only", multiple=True, metavar="STAGE", help="Run this stage; may be repeated.")
+@click.option("--skip", multiple=True, metavar="STAGE", help="Skip this stage; may be repeated.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reports/out"), help="Where to write."
+    "--out", type=file_or_folder, default=Path("reports/out"), help="The folder of the run."
 )
-@click.option("--overwrite", is_flag=True, help="Do again what is done: the run, or --only's.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and its sizes, and stop.")
+@click.option(
+    "--overwrite", is_flag=True, help="Repeat stages that are done: all, or those of --only."
+)
+@click.option("--dry-run", is_flag=True, help="Print the stages, their times and sizes, and stop.")
 @device_option
 def command(
     only: tuple[str, ...],
@@ -73,10 +81,10 @@ def command(
 ) -> None:
     """Judge, train, sample, score and time both frameworks, and write one page about it.
 
-    Both get the same initial weights and the same random numbers; they train and sample side by
-    side, each on its share of the cores, and are timed in turn on all of them. A run that was
-    broken off, even by kill -9, goes on with the same command. The page is OUT/report.html; its
-    pictures, as PNG and SVG, lie in OUT/pictures, and everything it says is in OUT/records.
+    Both get the same initial weights and the same random numbers. They train and sample in
+    parallel, each on its share of the cores, and are timed in turn on all cores. The same command
+    continues an interrupted run, even after kill -9. The page is OUT/report.html, its pictures (PNG
+    and SVG) are in OUT/pictures, and every figure on it is in OUT/records.
 
     \b
     Stages: prepare, parity, schedule, train-torch, train-jittor, ensemble, sample-torch,
@@ -124,32 +132,31 @@ def _context(
     device: str,
     **options: Any,
 ) -> Context:
-    """Return what the stages work on; the set is the folder's own where it has one."""
+    """Return the input of the stages; the data set is the one in the folder, where there is one."""
     scale = _scale(preset_name, options["epochs"], num_samples, sizes)
     dataset = dataset or ("cifar10" if preset_name == "cifar10" else "mnist")
     prepared = _prepared(dataset, data_path, image_set.default_path(dataset, folder.path / "data"))
     base = preset(preset_name)
     config = configure(base, prepared.images.shape, **{**options, "epochs": scale.epochs})
-    image_set.steps_per_epoch(
-        len(prepared.images), config.train.batch_size
-    )  # refuses a set too small
+    # Refuse a data set smaller than a batch.
+    image_set.steps_per_epoch(len(prepared.images), config.train.batch_size)
     return Context(folder, preset_name, dataset, prepared, config, scale, device)
 
 
 def _scale(
     preset_name: str, epochs: int | None, num_samples: int | None, sizes: tuple[str, ...]
 ) -> Sizes:
-    """Return the preset's sizes with those that were given; `--epochs` is short for one."""
-    short = {"epochs": epochs, "samples": num_samples}
-    given = [f"{name}={number}" for name, number in short.items() if number is not None]
-    scale = SIZES[preset_name].resized([*sizes, *given])
+    """Return the preset's sizes, changed by `--scale`, `--epochs` and `--num-samples`."""
+    options = {"epochs": epochs, "samples": num_samples}
+    changes = [f"{name}={number}" for name, number in options.items() if number is not None]
+    scale = SIZES[preset_name].resized([*sizes, *changes])
     return replace(scale, sample_batch=min(scale.sample_batch, scale.samples))
 
 
-def _prepared(dataset: str, path: Path | None, kept: Path) -> image_set.ImageSet:
-    """Return the set that was named, else the one that the run keeps, else a new one."""
-    if path is not None or kept.exists():
-        return image_set.ImageSet.load(path or kept)
+def _prepared(dataset: str, path: Path | None, stored: Path) -> image_set.ImageSet:
+    """Return the data set of `--data`, else the one stored with the run, else a new one."""
+    if path is not None or stored.exists():
+        return image_set.ImageSet.load(path or stored)
     if dataset == "cifar10":
         raise InputError(
             "cifar10 must be prepared first: ddpm prepare --dataset cifar10 --source ARCHIVE, then"
@@ -159,17 +166,20 @@ def _prepared(dataset: str, path: Path | None, kept: Path) -> image_set.ImageSet
 
 
 def _require_same(folder: RunFolder, manifest: RunManifest) -> None:
-    """Refuse to go on with a run of other options."""
+    """Refuse to continue a run of other options."""
     old = folder.manifest()
-    if old is not None and replace(old, skipped=[]) != replace(manifest, skipped=[]):
+    if old is None:
+        return
+    old = replace(old, skipped=manifest.skipped, config=old.run_config.to_dict())
+    if old != manifest:
         raise InputError(
             f"{folder.path} holds another run ({_differs(old, manifest)}); choose another --out, or"
-            " add --overwrite to do everything anew"
+            " add --overwrite to repeat everything"
         )
 
 
 def _differs(old: RunManifest, new: RunManifest) -> str:
-    """Name the first option in which two runs differ."""
+    """Return the first option in which two runs differ, with both values."""
     flat = [_flat(asdict(manifest)) for manifest in (old, new)]
     for name in flat[1]:
         if flat[0].get(name) != flat[1][name]:
@@ -178,15 +188,16 @@ def _differs(old: RunManifest, new: RunManifest) -> str:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found = {}
+    """Return nested options by their path, such as `config.train.lr`."""
+    flat = {}
     for name, value in values.items():
-        inner = isinstance(value, dict)
-        found.update(_flat(value, f"{prefix}{name}.") if inner else {prefix + name: value})
-    return found
+        nested = isinstance(value, dict)
+        flat.update(_flat(value, f"{prefix}{name}.") if nested else {prefix + name: value})
+    return flat
 
 
 def _show(context: Context, steps: list[Step]) -> None:
-    """Print the sizes of a run and its plan."""
+    """Print the sizes of a run, and its stages with their times."""
     sizes = ", ".join(f"{name} {size:,}" for name, size in asdict(context.scale).items())
     click.echo(
         f"{len(context.images):,} images; {sizes}; T {context.config.diffusion.T:,}\n", err=True
@@ -196,10 +207,8 @@ def _show(context: Context, steps: list[Step]) -> None:
         click.echo(f"{step.stage.name:<14} {step.stage.title:<58} {when:>10}", err=True)
     left = sum(step.seconds for step in steps)
     if left:
-        click.echo(
-            f"{'in all':<14} {'more where kernels must be compiled first':<58} {_time(left):>10}\n",
-            err=True,
-        )
+        note = "more where kernels must be compiled first"
+        click.echo(f"{'in total':<14} {note:<58} {_time(left):>10}\n", err=True)
 
 
 def _time(seconds: float) -> str:

@@ -11,22 +11,48 @@ import click
 
 from ddpm import images, sampling
 from ddpm.checkpoint import Checkpoint
+from ddpm.config import SAMPLERS
 from ddpm.errors import InputError
-from ddpm_cli.options import acceleration_options, device_option, framework_choice
+from ddpm_cli.options import (
+    acceleration_options,
+    device_option,
+    file_or_folder,
+    framework_choice,
+)
 from implementations import TITLES, Acceleration, chain
 
 
 @click.command()
+@click.option("--ckpt", required=True, type=file_or_folder, help="A checkpoint of ddpm train.")
 @click.option(
-    "--ckpt", required=True, type=click.Path(path_type=Path), help="A checkpoint of ddpm train."
+    "--framework",
+    type=framework_choice,
+    help="The implementation that samples. [default: the one that trained]",
 )
-@click.option("--framework", type=framework_choice, help="Who samples. [default: who trained]")
-@click.option("--num-samples", type=int, default=16, help="How many images.")
-@click.option("--batch-size", type=int, default=16, help="Images at a time; changes no image.")
-@click.option("--image-channels", type=int, help="Must be the checkpoint's.")
-@click.option("--size", type=int, help="Must be the checkpoint's.")
-@click.option("--seed", type=int, default=0, help="Of the sampler's noise.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Where to write.")
+@click.option("--num-samples", type=int, default=16, help="Images to draw.")
+@click.option("--batch-size", type=int, default=16, help="Images at a time; it changes no image.")
+@click.option(
+    "--image-channels", type=int, help="Refuse a checkpoint of other channels. [default: any]"
+)
+@click.option("--size", type=int, help="Refuse a checkpoint of another image size. [default: any]")
+@click.option(
+    "--sampler",
+    type=click.Choice(SAMPLERS),
+    default="ddpm",
+    help="How each step removes noise. ddpm: ancestral sampling (Ho et al. 2020).",
+)
+@click.option(
+    "--steps",
+    type=int,
+    help="Sampling steps, evenly spaced over the training timesteps. [default: all of them]",
+)
+@click.option("--seed", type=int, default=0, help="Seed of the noise.")
+@click.option(
+    "--out",
+    type=file_or_folder,
+    default=Path(),
+    help="The folder in which fid/ and samples/ are written.",
+)
 @click.option("--overwrite", is_flag=True, help="Remove the samples of an earlier run first.")
 @device_option
 @acceleration_options
@@ -35,6 +61,8 @@ def command(
     framework: str | None,
     num_samples: int,
     batch_size: int,
+    sampler: str,
+    steps: int | None,
     seed: int,
     out: Path,
     overwrite: bool,
@@ -42,17 +70,18 @@ def command(
     acceleration: Acceleration,
     **shape: int | None,
 ) -> None:
-    """Draw images from a checkpoint's averaged weights.
+    """Draw images from the averaged weights of a checkpoint.
 
-    Writes fid/sample_N.png, samples/sample_grid.png, samples/step_tXXXX.png (the states on the way)
-    and samples/denoising_strip.png. The same seed gives the same images in either framework; with
-    --compile or --precision bfloat16 nearly the same.
+    Writes fid/sample_N.png, samples/sample_grid.png, samples/step_tXXXX.png (the noisy images at
+    ten timesteps) and samples/denoising_strip.png. One seed gives the same images in both
+    frameworks; with --compile or --precision bfloat16, nearly the same.
     """
     checkpoint = Checkpoint.load(ckpt)
     _require_shape(checkpoint, shape)
-    options = {"num_samples": num_samples, "batch_size": batch_size, "seed": seed}
+    sizes = {"num_samples": num_samples, "batch_size": batch_size, "steps": steps}
+    options = {**sizes, "sampler": sampler, "seed": seed}
     checkpoint = replace(checkpoint, config=checkpoint.config.with_(sample=options))
-    _make_way(out / "fid", overwrite=overwrite)
+    _remove_old_samples(out / "fid", overwrite=overwrite)
     framework = framework or checkpoint.framework
     outcome = sampling.sample(
         chain(framework, checkpoint, device, acceleration=acceleration),
@@ -66,18 +95,19 @@ def command(
 
 def _require_shape(checkpoint: Checkpoint, shape: dict[str, Any]) -> None:
     unet = checkpoint.config.unet
-    for option, asked, has in (
+    for option, requested, actual in (
         ("--image-channels", shape["image_channels"], unet.image_channels),
         ("--size", shape["size"], unet.image_size),
     ):
-        if asked not in (None, has):
+        if requested not in (None, actual):
             raise InputError(
-                f"{option} {asked}, but the checkpoint was trained on {has}; leave the option out"
+                f"{option} {requested}, but the checkpoint was trained on {actual}; leave the"
+                " option out"
             )
 
 
-def _make_way(folder: Path, *, overwrite: bool) -> None:
-    """See to it that `folder` holds no samples of an earlier run, which a score would mix in."""
+def _remove_old_samples(folder: Path, *, overwrite: bool) -> None:
+    """Remove or refuse the samples of an earlier run, which a score would count as well."""
     old = [p for p in folder.glob("sample_*.png") if re.fullmatch(r"sample_\d+\.png", p.name)]
     if old and not overwrite:
         raise InputError(

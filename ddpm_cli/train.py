@@ -10,47 +10,65 @@ import click
 
 from ddpm import training
 from ddpm.checkpoint import Checkpoint
-from ddpm.config import PRESETS, RunConfig, preset
+from ddpm.config import RunConfig, preset
 from ddpm.data import image_set
 from ddpm.errors import InputError
 from ddpm.launch import launched, require_launcher
-from ddpm_cli.options import acceleration_options, device_option, framework_choice
+from ddpm_cli.configure import configure
+from ddpm_cli.options import (
+    DATASET,
+    acceleration_options,
+    device_option,
+    file_or_folder,
+    framework_choice,
+    preset_choice,
+)
 from implementations import TITLES, Acceleration, trainer
 
 
 @click.command()
-@click.option("--framework", type=framework_choice, default="torch", help="Who trains.")
-@click.option("--dataset", metavar="mnist|cifar10|FOLDER", help="What was prepared.")
+@click.option(
+    "--framework", type=framework_choice, default="torch", help="The implementation that trains."
+)
+@click.option("--dataset", metavar=DATASET, help="The data set that ddpm prepare has prepared.")
 @click.option(
     "--data",
     "data_path",
-    type=click.Path(path_type=Path),
-    help="The prepared set. [default: data/DATASET_processed.npz]",
+    type=file_or_folder,
+    help="The prepared data set. [default: data/DATASET_processed.npz]",
 )
 @click.option(
     "--preset",
     "preset_name",
-    type=click.Choice(list(PRESETS)),
-    help="Model and options to start from. [default: cifar10 for that set, else mnist]",
+    type=preset_choice,
+    help="The model and all options that are not given. [default: cifar10 for that data set, else"
+    " mnist]",
 )
-@click.option("--epochs", type=int, help="Passes over the set. [default: the preset's]")
+@click.option("--epochs", type=int, help="Passes over the data set. [default: the preset's]")
 @click.option("--batch-size", type=int, help="Images per step. [default: the preset's]")
-@click.option("--image-channels", type=int, help="Must be the set's. [default: the set's]")
+@click.option(
+    "--image-channels", type=int, help="1 for grey, 3 for colour. [default: the data set's]"
+)
 @click.option("--lr", type=float, help="Adam's learning rate. [default: the preset's]")
-@click.option("--T", "T", type=int, help="Diffusion timesteps. [default: the preset's]")
-@click.option("--schedule", type=click.Choice(["linear", "cosine"]), help="[default: the preset's]")
-@click.option("--seed", type=int, help="Of every random stream. [default: the preset's]")
+@click.option("--T", "T", type=int, help="Training timesteps. [default: the preset's]")
+@click.option(
+    "--schedule",
+    type=click.Choice(["linear", "cosine"]),
+    help="How the noise grows with the timestep. [default: the preset's]",
+)
+@click.option("--seed", type=int, help="Seed of all random numbers. [default: the preset's]")
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
-    help="Go on from this checkpoint, exactly as if never broken off; --epochs may be raised.",
+    type=file_or_folder,
+    help="A checkpoint to continue from; the result equals an uninterrupted run's bit for bit."
+    " --epochs may be raised.",
 )
 @click.option("--save-every", type=int, default=1, help="Epochs between checkpoints.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=file_or_folder,
     default=Path(),
-    help="Where logs/ and checkpoints/ go.",
+    help="The folder in which logs/ and checkpoints/ are written.",
 )
 @device_option
 @acceleration_options
@@ -67,13 +85,15 @@ def command(
     acceleration: Acceleration,
     **options: Any,
 ) -> None:
-    """Train a model; Ctrl-C leaves a checkpoint to go on from.
+    """Train a diffusion model on a prepared data set.
 
-    Writes logs/train_log.txt, logs/performance_log.txt, logs/loss_curve_DATASET.png and
-    checkpoints/ddpm_DATASET_epochN.safetensors, which either framework can read.
+    Writes logs/train_log.txt (every loss), logs/performance_log.txt (every epoch's speed),
+    logs/loss_curve_DATASET.png and checkpoints/ddpm_DATASET_epochN.safetensors, which both
+    frameworks can read. Ctrl-C stops after the current step, saves a checkpoint and prints the
+    command that continues.
 
     \b
-    Several processes share each batch of --batch-size images, in PyTorch:
+    With PyTorch several processes can share each batch of --batch-size images:
         torchrun --nproc-per-node 2 --no-python ddpm train --dataset mnist
     """
     require_launcher(framework, device)
@@ -104,51 +124,9 @@ def command(
     if launched().rank > 0:
         sys.exit(130 if outcome.interrupted else 0)
     if outcome.interrupted:
-        click.echo(f"interrupted; go on with: {_resume_command(outcome.checkpoint)}", err=True)
+        click.echo(f"interrupted; continue with: {_resume_command(outcome.checkpoint)}", err=True)
         sys.exit(130)
     click.echo(f"{outcome.checkpoint}: {config.train.epochs} epochs done")
-
-
-def configure(
-    base: RunConfig,
-    shape: tuple[int, ...],
-    *,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    image_channels: int | None = None,
-    lr: float | None = None,
-    T: int | None = None,
-    schedule: str | None = None,
-    seed: int | None = None,
-) -> RunConfig:
-    """Return `base` for images of `shape` (N, C, H, W), with the options that were given.
-
-    Raises:
-        InputError: the images are not square, or an option is out of range.
-    """
-    _, channels, height, width = shape
-    if height != width:
-        raise InputError(f"images are {height}x{width}, not square; prepare them with --size")
-    if image_channels not in (None, channels):
-        raise InputError(
-            f"--image-channels {image_channels}, but the set's images have {channels}; prepare it"
-            " with --image-channels, or leave the option out"
-        )
-    given: dict[str, dict[str, Any]] = {
-        "train": {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed},
-        "diffusion": {"T": T, "schedule": schedule},
-    }
-    chosen = {
-        part: {name: value for name, value in values.items() if value is not None}
-        for part, values in given.items()
-    }
-    sized = RunConfig(
-        unet=base.unet.for_images(height, channels),
-        diffusion=base.diffusion,
-        train=base.train,
-        sample=base.sample,
-    )
-    return sized.with_(**chosen)
 
 
 def _require_unfinished(state: Checkpoint, config: RunConfig) -> None:
@@ -159,7 +137,7 @@ def _require_unfinished(state: Checkpoint, config: RunConfig) -> None:
 
 
 def _resume_command(checkpoint: Path) -> str:
-    """Return the command line that was given, going on from the checkpoint."""
+    """Return this command line, continuing from the checkpoint."""
     words = ["ddpm", *sys.argv[1:]]
     kept = [
         word

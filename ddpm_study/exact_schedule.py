@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
 
 import mpmath
 from mpmath import mpf
 
 from ddpm.config import DiffusionConfig
 
-# By the attribute names of `impl_torch.schedule.Schedule`.
 TABLES = (
     "beta",
     "alpha",
@@ -23,16 +21,6 @@ TABLES = (
     "posterior_mean_xt",
     "sigma",
 )
-# Decimal digits of the exact values; float64 has 16.
-DIGITS = 60
-
-
-@cache
-def exact_schedule(config: DiffusionConfig) -> dict[str, tuple[list[mpf], float]]:
-    """Return for each table its T exact values, and how many ulps rounding may cost."""
-    with mpmath.workdps(DIGITS):
-        exact = exact_tables(config)
-        return {name: (exact[name], conditioning(exact, name, config.schedule)) for name in TABLES}
 
 
 def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
@@ -41,7 +29,7 @@ def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
     Every table follows from the exact betas of the closed form, not from rounded ones.
 
     Returns:
-        name in `TABLES` -> its T values.
+        table -> its T values, by the attribute names of `impl_torch.schedule.Schedule`.
     """
     beta = _linear(config) if config.schedule == "linear" else _cosine(config)
     alpha = [1 - b for b in beta]
@@ -65,6 +53,12 @@ def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
         ],
         "sigma": [mpf(0), *(mpmath.sqrt(s) for s in spread[1:])],
     }
+
+
+def exact_and_limits(config: DiffusionConfig) -> dict[str, tuple[list[mpf], float]]:
+    """Return each table's exact values, and how many ulps rounding may cost."""
+    exact = exact_tables(config)
+    return {name: (exact[name], conditioning(exact, name, config.schedule)) for name in exact}
 
 
 def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float:

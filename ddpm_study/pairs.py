@@ -1,7 +1,4 @@
-"""The project's own pairs, trajectories and tables: every mirrored part of the two DDPMs.
-
-The only file of this package that knows `impl_torch`, `impl_jittor` and `ddpm`.
-"""
+"""The project's pairs, trajectories and tables: every mirrored part of the two DDPMs."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import numpy as np
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import DiffusionConfig, RunConfig, UNetConfig, preset
-from ddpm_study.exact_schedule import TABLES, exact_schedule
+from ddpm_study.exact_schedule import TABLES, exact_and_limits
 from implementations import module, sampler, schedule, trainer, unet_class
 from parity.base.numerics import Array, Precision
 from parity.compare.tables import Tables
@@ -267,13 +264,17 @@ def process_trajectory(size: int) -> Trajectory:
 
 
 def schedule_tables(name: str, config: DiffusionConfig) -> Tables:
-    """Return the noise schedules of both implementations, beside exact arithmetic."""
+    """Return the noise schedule's tables of both implementations, with their exact values."""
     return Tables(
         name=name,
-        reference=lambda: read_tables(schedule("torch", config)),
-        candidate=lambda: read_tables(schedule("jittor", config)),
-        exact=partial(exact_schedule, config),
+        reference=partial(_tables, "torch", config),
+        candidate=partial(_tables, "jittor", config),
+        exact=partial(exact_and_limits, config),
     )
+
+
+def _tables(framework: str, config: DiffusionConfig) -> dict[str, Array]:
+    return read_tables(schedule(framework, config))
 
 
 def read_tables(built: Any) -> dict[str, Array]:
@@ -290,3 +291,13 @@ def tables() -> list[Tables]:
         for form in SCHEDULES
         for variance in VARIANCES
     ]
+
+
+def everyday() -> list[Pair | Trajectory | Tables]:
+    """Return what `pytest parity` compares each time."""
+    return [*pairs(), *trajectories(), process_trajectory(2), *tables()]
+
+
+def large() -> list[Pair | Trajectory]:
+    """Return what takes minutes, for `pytest parity -m slow`."""
+    return [*large_pairs(), *map(process_trajectory, (3, 4))]

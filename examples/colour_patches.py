@@ -1,4 +1,4 @@
-"""Real colour patches as a class folder: squares of the two photographs that scikit-learn carries.
+"""Colour patches as class folders: squares of two photographs in scikit-learn.
 
     pip install --no-deps scikit-learn joblib threadpoolctl
     python examples/colour_patches.py patches --count 200
@@ -34,15 +34,15 @@ def photographs() -> dict[str, Image.Image]:
             f"the photographs are scikit-learn's ({error}); type pip install --no-deps scikit-learn"
             " joblib threadpoolctl"
         ) from None
-    found = load_sample_images()
+    samples = load_sample_images()
     return {
         Path(name).stem: Image.fromarray(pixels)
-        for name, pixels in zip(found.filenames, found.images, strict=True)
+        for name, pixels in zip(samples.filenames, samples.images, strict=True)
     }
 
 
 def patches(photograph: Image.Image, count: int, size: int, seed: int) -> list[Image.Image]:
-    """Cut `count` squares of `size` pixels at random places."""
+    """Cut `count` squares of `size` pixels at random positions."""
     photograph = photograph.reduce(SHRUNK)
     random = np.random.default_rng(seed)
     corners = zip(
@@ -55,9 +55,14 @@ def patches(photograph: Image.Image, count: int, size: int, seed: int) -> list[I
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--count", type=click.IntRange(min=1), default=200, help="Patches of each class.")
-@click.option("--size", type=click.IntRange(8, 200), default=32, help="Of a patch, in pixels.")
-@click.option("--seed", type=int, default=0, help="Of the places.")
+@click.option("--count", type=click.IntRange(min=1), default=200, help="Patches per class.")
+@click.option(
+    "--size",
+    type=click.IntRange(8, 200),
+    default=32,
+    help="Height and width of a patch, in pixels.",
+)
+@click.option("--seed", type=int, default=0, help="Seed of the positions.")
 def main(out: Path, count: int, size: int, seed: int) -> None:
     """Write OUT/china and OUT/flower, a data set for ddpm prepare, train and reproduce."""
     try:

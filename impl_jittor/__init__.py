@@ -1,7 +1,7 @@
 """DDPM (Ho et al. 2020) in Jittor; `impl_torch` mirrors it, file for file and name for name.
 
-Importing this package makes Jittor usable first: whatever in it says `import jittor` gets a Jittor
-whose compiler, cache and arithmetic are in order.
+Importing this package prepares Jittor's compiler, cache and floating-point flags first, so that
+`import jittor` in its files gets a Jittor that is ready.
 """
 
 import jittor_env

@@ -1,4 +1,4 @@
-"""Training in several processes: what goes between them."""
+"""Training in several processes: the communication between them."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from impl_jittor.operators import constant
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes that compute one run together; usually this one alone."""
+    """The processes that compute one run together; by default only this one."""
 
     rank: int = 0
     size: int = 1
 
     def shard(self, batch_size: int) -> Shard:
-        """Return the rows of a batch that are this process's own."""
+        """Return the rows of a batch that this process works on."""
         return shard(batch_size, self.rank, self.size)
 
     def replica(self, model: nn.Module) -> nn.Module:
         """Return the model as it is called in training: Jittor's optimizer averages gradients."""
         return model
 
-    def weighed(self, loss: Var, rows: Shard) -> Var:
-        """Scale a loss over some rows of a batch so that the group's mean is the whole batch's."""
+    def weighted(self, loss: Var, rows: Shard) -> Var:
+        """Scale the loss of some rows so that the mean over the group is the batch's loss."""
         weight = rows.weight(self.size)
         return loss if weight == 1 else loss * constant(weight, loss)
 
     def mean(self, value: Var) -> Var:
-        """Return the mean over the group, the same to the bit in each process."""
+        """Return the mean over the group, equal to the bit in each process."""
         if self.size == 1:
             return value
         return value.detach().mpi_all_reduce("add") / self.size
 
     def any(self, flag: bool) -> bool:
-        """Tell whether any process of the group says so."""
+        """Tell whether the flag is set in any process of the group."""
         return flag if self.size == 1 else self.mean(jt.array([float(flag)])).item() > 0
 
 

@@ -8,7 +8,7 @@ from impl_jittor.operators import constant
 
 
 class EMA:
-    """Averaged weights: average <- average + (1 - decay) (weight - average), after each step."""
+    """Averaged weights: after each step average <- average + (1 - decay) (weight - average)."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay

@@ -1,9 +1,9 @@
-"""The operators that take most of Jittor's time on a CPU, as kernels with threads.
+"""Multithreaded CPU kernels for the operators that take most of Jittor's time.
 
 Jittor runs every fused kernel on one thread, the gradients of its `bmm` in a loop that misses the
 cache, and reorders every tensor at each of a convolution's three products. `kernels.h` and
-`convolution.h` hold these as C++; each has its plain twin in `operators.py`, which chooses.
-docs/performance.md says what each of them is worth.
+`convolution.h` have these in C++; each has a plain form in `operators.py`, which chooses.
+docs/performance.md has the time that each saves.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def available() -> bool:
 
 @cache
 def _link_flags() -> str | None:
-    """Return what links a kernel with oneDNN, or None where there is none; looked up once."""
+    """Return the compiler flags that link a kernel with oneDNN, or None without oneDNN."""
     if platform.machine() != "x86_64" or not onednn.is_linked():
         return None
     folder = onednn.target() / "lib"
@@ -49,7 +49,7 @@ def _run(
 ) -> list[jt.Var]:
     """Run one C++ statement; `in0_p`, `in0_shape0`, `out0_p`, … are Jittor's names in it.
 
-    Numbers in `data`, unlike those in the statement, are not compiled in: `data["name"]`.
+    Numbers in `data`, read as `data["name"]`, are not compiled into the kernel.
     """
     dtype = str(inputs[0].dtype)
     outputs: list[jt.Var] = jt.code(
@@ -74,7 +74,7 @@ class SiLU(jt.Function):
         return _run("ddpm::silu(in0_p, out0_p, in0->num);", [tuple(x.shape)], [x])[0]
 
     def grad(self, up: jt.Var) -> jt.Var:
-        """Return the gradient by x."""
+        """Return the gradient with respect to x."""
         call = "ddpm::silu_backward(in0_p, in1_p, out0_p, in0->num);"
         return _run(call, [tuple(up.shape)], [self.x, up])[0]
 
@@ -98,7 +98,7 @@ class GroupNorm(jt.Function):
         return y
 
     def grad(self, up: jt.Var) -> list[jt.Var]:
-        """Return the gradients by x, weight and bias."""
+        """Return the gradients with respect to x, weight and bias."""
         channels = (self.saved[0].shape[1],)
         return _run(
             "ddpm::group_norm_backward(in0_p, in1_p, in2_p, in3_p, in4_p, out0_p, out1_p, out2_p, "
@@ -124,7 +124,7 @@ class Attention(jt.Function):
         return out
 
     def grad(self, up: jt.Var) -> list[jt.Var]:
-        """Return the gradients by query, key and value."""
+        """Return the gradients with respect to query, key and value."""
         return _run(
             "ddpm::attention_backward(in0_p, in1_p, in2_p, in3_p, in4_p, out0_p, out1_p, out2_p, "
             "in0_shape0, in0_shape1, in0_shape2);",
@@ -134,11 +134,11 @@ class Attention(jt.Function):
 
 
 def adam(tensors: Sequence[jt.Var], numbers: Mapping[str, float]) -> list[jt.Var]:
-    """Return a parameter and its moments one step on.
+    """Return a parameter and its moments after one step.
 
     Args:
         tensors: the parameter, its gradient and both moments.
-        numbers: what `ddpm::adam` takes behind the size, in its order.
+        numbers: the arguments of `ddpm::adam` after the size, in their order.
     """
     values = ", ".join(f'in0_type(data["{name}"])' for name in numbers)
     call = (
@@ -157,7 +157,7 @@ class Upsample(jt.Function):
         return _run(call, [(N, C, 2 * H, 2 * W)], [x])[0]
 
     def grad(self, up: jt.Var) -> jt.Var:
-        """Return the gradient by x."""
+        """Return the gradient with respect to x."""
         call = (
             "ddpm::upsample_backward(in0_p, out0_p, out0_shape0 * out0_shape1, out0_shape2, "
             "out0_shape3);"
@@ -166,7 +166,7 @@ class Upsample(jt.Function):
 
 
 class Concat(jt.Function):
-    """(N, A, H, W) and (N, B, H, W) side by side."""
+    """(N, A, H, W) and (N, B, H, W) concatenated."""
 
     def execute(self, a: jt.Var, b: jt.Var) -> jt.Var:
         """Return (N, A + B, H, W)."""
@@ -179,7 +179,7 @@ class Concat(jt.Function):
         return _run(call, [(N, A + b.shape[1], H, W)], [a, b])[0]
 
     def grad(self, up: jt.Var) -> list[jt.Var]:
-        """Return the gradients by both."""
+        """Return the gradients with respect to a and b."""
         call = (
             "ddpm::split(in0_p, out0_p, out1_p, in0_shape0, out0->num / in0_shape0, "
             "out1->num / in0_shape0);"
@@ -197,7 +197,7 @@ class Pad(jt.Function):
         return _run(call, [(N, C, H + 1, W + 1)], [x])[0]
 
     def grad(self, up: jt.Var) -> jt.Var:
-        """Return the gradient by x."""
+        """Return the gradient with respect to x."""
         call = "ddpm::crop(in0_p, out0_p, out0_shape0 * out0_shape1, out0_shape2, out0_shape3);"
         return _run(call, [self.shape], [up])[0]
 
@@ -211,7 +211,7 @@ class AddToPixels(jt.Function):
         return _run(call, [tuple(x.shape)], [x, shift])[0]
 
     def grad(self, up: jt.Var) -> list[jt.Var]:
-        """Return the gradients by x and by what is added."""
+        """Return the gradients with respect to x and shift."""
         call = "ddpm::sum_of_pixels(in0_p, out0_p, out0->num, in0->num / out0->num);"
         return [up, _run(call, [tuple(up.shape[:2])], [up])[0]]
 
@@ -249,7 +249,7 @@ class Convolution(jt.Function):
         return (size + 2 * self.data["padding"] - kernel) // self.data["stride"] + 1
 
     def grad(self, up: jt.Var) -> list[jt.Var]:
-        """Return the gradients by x, weight and bias."""
+        """Return the gradients with respect to x, weight and bias."""
         geometry = _SHAPE.format(x="out0", w="in1", y="in3")
         call = (
             f"ddpm::convolution_backward({geometry}, in0_p, in1_p, in3_p, out0_p, out1_p, out2_p);"

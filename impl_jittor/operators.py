@@ -1,11 +1,11 @@
-"""Operators that Jittor has in a form that loses digits or time, written so that they keep both.
+"""Operators whose form in Jittor loses digits or time, in forms that lose neither.
 
 Jittor takes Python scalars and the 1/n of `mean` as float32, even inside a float64 graph; its
 GroupNorm takes the variance in one pass, E[x^2] - E[x]^2, which cancels; its sigmoid saturates at
 -30. These forms are exact to the precision of their input, so that float64 means float64.
 
-Those that take most of the time of a U-Net have a twin in `kernels.py`, faster on a CPU and the
-same function. `fast` chooses, for the whole process.
+Those that take most of a U-Net's time also have a kernel in `kernels.py`, the same function and
+faster on a CPU. `fast` chooses between the two for the process.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import numpy as np
 
 from impl_jittor import kernels
 
-# Whether kernels are used where they can be; the plain forms run everywhere.
+# Whether kernels are used where they are available; the plain forms run everywhere.
 fast = True
 
 
 @contextmanager
 def plain_forms() -> Iterator[None]:
-    """Use the plain forms meanwhile."""
+    """Use the plain forms inside the block."""
     global fast
     before, fast = fast, False
     try:
@@ -40,10 +40,10 @@ def _is_fast() -> bool:
 
 
 def constant(value: float, like: jt.Var) -> jt.Var:
-    """Return a Python number as a Var of shape (1,) in the dtype of `like`, all digits kept.
+    """Return a Python number as a Var of shape (1,) in the dtype of `like`, with all its digits.
 
-    By way of (1, 1): an array of shape (1,) is fused into every kernel that reads it, and a float64
-    one arrives there with half its bytes overwritten once the process has run float32 kernels.
+    It is made as (1, 1) first: Jittor fuses an array of shape (1,) into every kernel that reads it,
+    and once the process has run float32 kernels half the bytes of a float64 one are overwritten.
     """
     return jt.array64(np.full((1, 1), value, str(like.dtype))).reshape(1).stop_grad()
 
@@ -63,7 +63,7 @@ def overwrite(var: jt.Var, array: np.ndarray) -> None:
 def mean(x: jt.Var) -> jt.Var:
     """Return the mean of all elements, shape (1,); `Var.mean` has a float32 1/n in its gradient.
 
-    Summed axis by axis: Jittor adds one element after the other, which over a whole batch of digits
+    Summed axis by axis: Jittor adds one element after the other, which over a batch of digits
     costs the mean 3e-6 of its value, and in this way 1e-7.
     """
     count = x.numel()
@@ -73,7 +73,7 @@ def mean(x: jt.Var) -> jt.Var:
 
 
 def silu(x: jt.Var) -> jt.Var:
-    """Return x sigmoid(x); beyond -80 the exponential would overflow float32 and is held."""
+    """Return x sigmoid(x), with e^80 for exponentials above it, which would overflow float32."""
     if _is_fast():
         return kernels.SiLU()(x)
     return x / (jt.exp(-jt.maximum(x, constant(-80, x))) + constant(1, x))
@@ -148,10 +148,10 @@ def adam(
     """Move parameters and moments by one step (Kingma & Ba 2015, algorithm 1).
 
     Args:
-        parameters: of any shapes; given their new values.
-        gradients: theirs, in the same order.
-        exp_avg: their first moments; given their new values.
-        exp_avg_sq: their second moments; given their new values.
+        parameters: of any shapes; overwritten.
+        gradients: of the parameters, in their order.
+        exp_avg: first moments; overwritten.
+        exp_avg_sq: second moments; overwritten.
         numbers: `keep1`, `take1`, `keep2` and `take2`, the moments' weights of old and new; `rate`,
             the learning rate over the first moment's bias; `root2`, the root of the second's;
             `epsilon`.
@@ -177,7 +177,7 @@ def _adam(tensors: Sequence[jt.Var], numbers: Mapping[str, jt.Var]) -> Sequence[
 
 
 class Conv(jt.nn.Conv):
-    """Jittor's own convolution, and its parameters, by the operator above."""
+    """Jittor's convolution, with its parameters, computed by `convolution`."""
 
     def execute(self, x: jt.Var) -> jt.Var:
         """Map (N, C, H, W) to (N, O, H', W')."""

@@ -31,9 +31,9 @@ def clip_grad_norm(gradients: Iterable[Var], max_norm: float) -> Var:
 
 
 class Adam(jt.optim.Optimizer):
-    """Adam as torch has it: epsilon is added after the bias correction (Kingma & Ba 2015).
+    """Adam in torch's form: epsilon is added after the bias correction (Kingma & Ba 2015).
 
-    Jittor's own adds it before, which is another function (Kingma & Ba, end of section 2).
+    Jittor's Adam adds it before, which is another function (Kingma & Ba, end of section 2).
     """
 
     def __init__(self, model: nn.Module, config: TrainConfig) -> None:
@@ -53,7 +53,7 @@ class Adam(jt.optim.Optimizer):
         self.step()
 
     def step(self, loss: Var | None = None, retain_graph: bool = False) -> None:
-        """Apply the gradients at hand (Kingma & Ba 2015, algorithm 1)."""
+        """Apply the current gradients (Kingma & Ba 2015, algorithm 1)."""
         self.pre_step(loss, retain_graph)
         group = self.param_groups[0]
         beta1, beta2 = self.betas
@@ -72,9 +72,9 @@ class Adam(jt.optim.Optimizer):
         self.post_step()
 
     def moments(self, which: str) -> dict[str, Var]:
-        """Return `exp_avg` or `exp_avg_sq` by parameter name; the tensors are the live ones."""
+        """Return `exp_avg` or `exp_avg_sq` by parameter name; the live tensors, not copies."""
         return dict(zip(self.named_parameters, self.param_groups[0][which], strict=True))
 
     def set_step(self, step: int) -> None:
-        """Set how many updates the moments have seen."""
+        """Set the number of updates that the moments contain."""
         self.n_step = step

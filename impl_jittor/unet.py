@@ -44,7 +44,7 @@ class TimeEmbedding(nn.Module):
     def sinusoids(self, timestep: Var) -> Var:
         """Return sin(t f_i) and cos(t f_i), f_i = 10000^(-i / (half - 1)), float64 (N, channels).
 
-        Phases reach 1,000 rad: in float32 they alone would cost three digits.
+        Phases reach 1,000 rad, which in float32 would lose three digits.
         """
         half = self.channels // 2
         index = jt.array64(np.arange(half, dtype=np.float64))
@@ -54,7 +54,7 @@ class TimeEmbedding(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout whose masks can come from outside, so that two frameworks drop the same elements."""
+    """Dropout with masks from a given source, so that two frameworks drop the same elements."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Dropout(nn.Module):
         self.mask_source: MaskSource | None = None
 
     def execute(self, x: Var) -> Var:
-        """Zero a share `rate` of the elements and scale the rest by 1 / (1 - rate), in training."""
+        """In training, zero the share `rate` of elements and scale the rest by 1 / (1 - rate)."""
         if not self.is_training() or self.rate == 0:
             return x
         if self.mask_source is None:
@@ -72,7 +72,7 @@ class Dropout(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions around the time embedding, and a shortcut."""
+    """Two convolutions, the time embedding added between them, and a residual connection."""
 
     def __init__(self, in_channels: int, out_channels: int, config: UNetConfig) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class Upsample(nn.Module):
 
 
 class DownLevel(nn.Module):
-    """One resolution on the way down; every output is kept for the way up."""
+    """One resolution of the downward path; every output is also a skip connection."""
 
     def __init__(self, channels: list[int], attends: bool, last: bool, config: UNetConfig) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class DownLevel(nn.Module):
         self.downsample = None if last else Downsample(channels[-1])
 
     def execute(self, h: Var, time: Var) -> tuple[Var, list[Var]]:
-        """Return the level's output and the skip connections it leaves, in order."""
+        """Map (N, C, H, W) and (N, time_channels) to the output and skip connections, in order."""
         skips = []
         for i, resnet in enumerate(self.resnets):
             h = resnet(h, time)
@@ -177,7 +177,7 @@ class Middle(nn.Module):
 
 
 class UpLevel(nn.Module):
-    """One resolution on the way up; each block takes one skip connection."""
+    """One resolution of the upward path; each block takes one skip connection."""
 
     def __init__(
         self, pairs: list[tuple[int, int]], attends: bool, last: bool, config: UNetConfig
@@ -188,7 +188,7 @@ class UpLevel(nn.Module):
         self.upsample = None if last else Upsample(pairs[-1][1])
 
     def execute(self, h: Var, skips: list[Var], time: Var) -> Var:
-        """Consume the end of `skips`, last first, and return the level's output."""
+        """Map (N, C, H, W), skip connections (taken from the end) and time to the output."""
         for i, resnet in enumerate(self.resnets):
             h = resnet(concat(h, skips.pop()), time)
             if len(self.attentions) > 0:
@@ -197,7 +197,7 @@ class UpLevel(nn.Module):
 
 
 class UNet(nn.Module):
-    """Predict the noise in x_t: epsilon_theta(x_t, t)."""
+    """The noise predictor epsilon_theta(x_t, t)."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -232,8 +232,8 @@ class UNet(nn.Module):
         h = self.conv_in(x)
         skips = [h]
         for level in self.down:
-            h, left = level(h, time)
-            skips += left
+            h, new_skips = level(h, time)
+            skips += new_skips
         h = self.middle(h, time)
         for level in self.up:
             h = level(h, skips, time)
@@ -243,7 +243,7 @@ class UNet(nn.Module):
         """Draw the initial weights from their streams; return self.
 
         Glorot-uniform weights, zero biases, and zeros in the last layer of each residual branch and
-        of the network, so that every branch starts as the identity (Ho et al.'s own code).
+        of the network, so that every branch starts as the identity (the code of Ho et al.).
         """
         for name, module in self.named_modules():
             if isinstance(module, (nn.Conv, nn.Linear)):
@@ -258,7 +258,7 @@ class UNet(nn.Module):
         return self
 
     def use_dropout_masks(self, source: MaskSource | None) -> None:
-        """Take every dropout mask from `source(shape, rate, layer=path)`; None: Jittor's own."""
+        """Take every dropout mask from `source(shape, rate, layer=path)`; None: from Jittor."""
         for name, module in self.named_modules():
             if isinstance(module, Dropout):
                 module.mask_source = None if source is None else _for_layer(source, name)

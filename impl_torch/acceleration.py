@@ -1,4 +1,4 @@
-"""What PyTorch has beyond the mirrored code: compiled graphs and bfloat16. Both change rounding."""
+"""Options that PyTorch alone has: compiled graphs and bfloat16. Both change rounding."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def accelerate(model: nn.Module, *, compiled: bool = False, bfloat16: bool = Fal
 
     Args:
         model: to be called as before.
-        compiled: by `torch.compile`, once for each shape, mode and set of gradients. What a user
-            watches inside, by hooks on submodules, may no longer be seen.
-        bfloat16: convolutions and products in bfloat16, by `torch.autocast`, which leaves what
-            needs digits in float32: 8 bits of a product's 24 are left.
+        compiled: run through `torch.compile`, compiled once for each shape, mode and set of
+            gradients. Hooks on submodules may no longer be called.
+        bfloat16: convolutions and products in bfloat16, which keeps 8 of float32's 24 bits, by
+            `torch.autocast`; other operations stay in float32.
     """
     if bfloat16:
         device = next(model.parameters()).device.type

@@ -1,4 +1,4 @@
-"""Training in several processes: what goes between them."""
+"""Training in several processes: the communication between them."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from torch import Tensor, nn
 from ddpm.launch import launched
 from ddpm.shards import Shard, shard
 
-# The group that means travel in. The one that gradients do is never let go of: by
-# DistributedDataParallel, and by torch's own modules that are imported after it. Its threads so
-# outlive the interpreter, which aborts the process if one still holds a tensor of Python's. The
-# gradients' are C++'s alone; a mean's is Python's.
+# The group for means. The default group, in which gradients travel, is kept alive by
+# DistributedDataParallel and by modules of torch that are imported after it, so its threads outlive
+# the interpreter. A thread that then still holds a Python tensor aborts the process. Gradients are
+# C++ tensors; the tensor of a mean is a Python tensor and so needs a group that ends in time.
 _means: list[dist.ProcessGroup] = []
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes that compute one run together; usually this one alone."""
+    """The processes that compute one run together; by default only this one."""
 
     rank: int = 0
     size: int = 1
 
     def shard(self, batch_size: int) -> Shard:
-        """Return the rows of a batch that are this process's own."""
+        """Return the rows of a batch that this process works on."""
         return shard(batch_size, self.rank, self.size)
 
     def replica(self, model: nn.Module) -> nn.Module:
         """Return the model as it is called in training: its gradients are means over the group."""
         return model if self.size == 1 else nn.parallel.DistributedDataParallel(model)
 
-    def weighed(self, loss: Tensor, rows: Shard) -> Tensor:
-        """Scale a loss over some rows of a batch so that the group's mean is the whole batch's."""
+    def weighted(self, loss: Tensor, rows: Shard) -> Tensor:
+        """Scale the loss of some rows so that the mean over the group is the batch's loss."""
         weight = rows.weight(self.size)
         return loss if weight == 1 else loss * weight
 
     def mean(self, value: Tensor) -> Tensor:
-        """Return the mean over the group, the same to the bit in each process."""
+        """Return the mean over the group, equal to the bit in each process."""
         if self.size == 1:
             return value
         total = value.detach().clone()
@@ -48,7 +48,7 @@ class ProcessGroup:
         return total / self.size
 
     def any(self, flag: bool) -> bool:
-        """Tell whether any process of the group says so."""
+        """Tell whether the flag is set in any process of the group."""
         return flag if self.size == 1 else self.mean(torch.tensor(float(flag))).item() > 0
 
 
@@ -60,5 +60,5 @@ def join() -> ProcessGroup:
         dist.init_process_group("gloo")
         _means.append(dist.new_group())
         atexit.register(dist.destroy_process_group)
-        atexit.register(_means.clear)  # first; held by nothing else then, its threads end with it
+        atexit.register(_means.clear)  # runs first; it drops the last reference, so threads end
     return ProcessGroup(dist.get_rank(), dist.get_world_size())

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class EMA:
-    """Averaged weights: average <- average + (1 - decay) (weight - average), after each step."""
+    """Averaged weights: after each step average <- average + (1 - decay) (weight - average)."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay

@@ -1,8 +1,8 @@
-"""An operator that torch has in a form that loses time, written so that it keeps it.
+"""GroupNorm for tensors in channels-last order, faster than torch's on a CPU.
 
-torch normalises tensors that have the channels last group by group: with few channels in a group
-it reads a few numbers, skips the other groups', and so on, on a processor at a tenth of its speed.
-Sums over the pixels of each channel can be taken for all channels side by side.
+torch normalises such tensors group by group. With few channels in a group it reads a few numbers,
+skips those of the other groups, and so on, at a tenth of the processor's speed. Here sums over the
+pixels are taken for all channels at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-# From so many channels in a group on, torch's own form is as fast: a vector register of float32.
+# With so many channels in a group, a vector register of float32, torch's GroupNorm is as fast.
 _FEW_CHANNELS = 8
 
 
@@ -27,7 +27,7 @@ def group_norm(x: Tensor, groups: int, weight: Tensor, bias: Tensor, epsilon: fl
 
 
 def _is_slow(x: Tensor, groups: int) -> bool:
-    """Whether torch's own form is the slow one; compiled, it is fused and never is."""
+    """Tell whether torch's GroupNorm is slow; compiled graphs fuse it, so there it never is."""
     return (
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
@@ -39,7 +39,7 @@ def _is_slow(x: Tensor, groups: int) -> bool:
 
 
 class _GroupNorm(torch.autograd.Function):
-    """GroupNorm of tensors that have the channels last, as (N, HW, C)."""
+    """GroupNorm of channels-last tensors, viewed as (N, HW, C)."""
 
     @staticmethod
     def forward(
@@ -75,7 +75,7 @@ class _GroupNorm(torch.autograd.Function):
 
 
 def _pixels(x: Tensor) -> Tensor:
-    """View (N, C, H, W) that has the channels last as (N, HW, C); copy what has not."""
+    """View channels-last (N, C, H, W) as (N, HW, C); copy another order."""
     return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, x.shape[1]).contiguous()
 
 
@@ -94,7 +94,7 @@ def _mean_of_group(sums: Tensor, groups: int, pixels: Tensor) -> Tensor:
 
 
 class GroupNorm(nn.GroupNorm):
-    """torch's own GroupNorm, and its parameters, by the operator above."""
+    """torch's GroupNorm, with its parameters, computed by `group_norm`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (N, C, H, W), scale and shift each channel."""

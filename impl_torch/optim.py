@@ -23,7 +23,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
 
 
 class Adam(torch.optim.Adam):
-    """Adam as torch has it: epsilon is added after the bias correction (Kingma & Ba 2015)."""
+    """Adam in torch's form: epsilon is added after the bias correction (Kingma & Ba 2015)."""
 
     def __init__(self, model: nn.Module, config: TrainConfig) -> None:
         self.named_parameters = dict(model.named_parameters())
@@ -50,10 +50,10 @@ class Adam(torch.optim.Adam):
         self.step()
 
     def moments(self, which: str) -> dict[str, Tensor]:
-        """Return `exp_avg` or `exp_avg_sq` by parameter name; the tensors are the live ones."""
+        """Return `exp_avg` or `exp_avg_sq` by parameter name; the live tensors, not copies."""
         return {name: self.state[p][which] for name, p in self.named_parameters.items()}
 
     def set_step(self, step: int) -> None:
-        """Set how many updates the moments have seen."""
+        """Set the number of updates that the moments contain."""
         for parameter in self.named_parameters.values():
             self.state[parameter]["step"].fill_(step)

@@ -21,7 +21,7 @@ from impl_torch.unet import UNet
 
 
 class Trainer:
-    """A model in training: its weights, moments and average, and the number of steps taken."""
+    """A model in training: its weights, Adam's moments, the averaged weights, and the step."""
 
     def __init__(self, config: RunConfig, dtype: str = "float32", device: str = "cpu") -> None:
         self.config = config
@@ -39,7 +39,7 @@ class Trainer:
     def loss(self, images: np.ndarray) -> Tensor:
         """Return the loss of a batch (N, C, H, W) with this step's timesteps, noise and masks.
 
-        Among several processes, that of this one's rows, so that their mean is the batch's.
+        Of several processes each returns the loss of its own rows; their mean is the batch's.
         """
         seed, rows = self.config.train.seed, self.group.shard(len(images))
         t = streams.timesteps(len(images), self.config.diffusion.T, seed=seed, step=self.step)
@@ -48,7 +48,7 @@ class Trainer:
         x_0, t, noise = rows.of(images), rows.of(t), rows.of(noise)
         timestep = torch.from_numpy(t).to(self.device)
         loss = self.diffusion.loss(self.replica, self.tensor(x_0), timestep, self.tensor(noise))
-        return self.group.weighed(loss, rows)
+        return self.group.weighted(loss, rows)
 
     def train_step(self, images: np.ndarray) -> float:
         """Update weights, moments and average on one batch (N, C, H, W); return its loss."""
@@ -78,7 +78,7 @@ class Trainer:
         return torch.from_numpy(array).to(self.device, self.dtype)
 
     def checkpoint(self, *, dataset: str, epoch: int) -> Checkpoint:
-        """Copy the whole state out."""
+        """Copy the state into a checkpoint."""
         return Checkpoint(
             config=self.config,
             framework="torch",
@@ -92,7 +92,7 @@ class Trainer:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue exactly where a checkpoint was taken, of either framework."""
+        """Continue bit for bit from a checkpoint of either framework."""
         _copy_into(dict(self.model.named_parameters()), checkpoint.weights)
         _copy_into(self.ema.average, checkpoint.ema)
         _copy_into(self.optimizer.moments("exp_avg"), checkpoint.exp_avg)

@@ -1,12 +1,12 @@
-"""Jittor, tamed: the right environment before its import, the right arithmetic after it.
+"""Jittor with a prepared environment before its import and IEEE-safe arithmetic after it.
 
     import jittor_env
     jt = jittor_env.load()
 
-Of use to any program that uses Jittor; knows nothing of models.
+Any program that uses Jittor can use this package; it knows nothing of models.
 """
 
 from jittor_env.errors import JittorEnvError
-from jittor_env.startup import load, prepare, settle
+from jittor_env.startup import importing, load, prepare, settle
 
-__all__ = ["JittorEnvError", "load", "prepare", "settle"]
+__all__ = ["JittorEnvError", "importing", "load", "prepare", "settle"]

@@ -1,4 +1,4 @@
-"""The three steps in their order: prepare the environment, import Jittor, settle its flags."""
+"""Start Jittor in three steps: prepare the environment, import it, settle its flags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from jittor_env import (
@@ -35,20 +34,25 @@ from jittor_env.requirements import (
     require_python,
 )
 
-# Jittor prepares the kernels of a graph in 16 threads, which share what they write to. Where all
-# are compiled already, and none has to wait for a compiler, about one process in a hundred died of
-# a segmentation fault. Without them a new training graph takes twice as long to compile, once.
+# Jittor prepares the kernels of a graph in 16 threads, which write to shared maps without a lock.
+# Where all kernels were compiled already, and no thread waited for a compiler, about one process in
+# a hundred ended with a segmentation fault. In one thread a new training graph takes twice as long
+# to compile, once.
 _PARALLEL = "use_parallel_op_compiler"
+RESTART = "run the same command again"
 
 
 def prepare(*, cuda: bool = False) -> None:
-    """Set the environment for `import jittor`; call it before. Calling again changes nothing.
+    """Set the environment variables that `import jittor` reads.
+
+    Call it before that import. Another call, or one after the import, changes nothing.
 
     Args:
-        cuda: let Jittor look for a GPU; the environment variable `JITTOR_CUDA=1` says the same.
+        cuda: let Jittor search for a GPU; the environment variable `JITTOR_CUDA=1` has the same
+            effect.
 
     Raises:
-        JittorEnvError: something is missing; its text says what, and how to mend it.
+        JittorEnvError: something is missing; its text names it and the fix.
     """
     if "jittor" in sys.modules:
         return
@@ -56,32 +60,34 @@ def prepare(*, cuda: bool = False) -> None:
     require_numpy()
     require_jittor()
     require_mpi()
-    found = compiler.require_compiler()
+    cxx = compiler.require_compiler()
     python_headers.require_headers()
     cache.require_writable()
     onednn.link()
     python_headers.point_jittor_at_headers()
-    core_compiler.point_jittor_at_stand_in(found)
+    core_compiler.point_jittor_at_stand_in(cxx)
     choose_cuda(is_wanted(cuda))
     _set_environment()
 
 
 def _set_environment() -> None:
-    # Asked for before anything else so that child processes use the same cache.
+    # Child processes inherit it and so use the same cache.
     os.environ["JITTOR_HOME"] = str(cache.home())
     os.environ.setdefault("log_silent", "1")
-    # Jittor would name the cache after the git branch of the folder that it is installed in. In a
-    # cache shared with programs that do without this package, each would undo the other's core.
+    # By default Jittor names the cache after the git branch of the folder that it is installed in.
+    # Programs that do not use this package set other flags: in a shared cache, each would rebuild
+    # the other's core.
     os.environ.setdefault("cache_name", "jittor_env")
-    # An mpicc that happens to be on the PATH is compiled against, wanted or not.
+    # Otherwise Jittor compiles its MPI part wherever it finds an mpicc on the PATH.
     if not is_in_mpi():
         os.environ.setdefault("use_mpi", "0")
 
 
 def settle() -> None:
-    """Decide Jittor's flags once: safe arithmetic, cheap kernels. After the import, before use.
+    """Set Jittor's flags: IEEE-safe arithmetic, kernels that compile faster.
 
-    The flags are part of the name of every cached kernel: processes that settle share theirs.
+    Call it after `import jittor` and before the first operation. Another call changes nothing. The
+    flags are part of the name of every cached kernel, so processes that settle share kernels.
 
     Raises:
         JittorEnvError: Jittor has not been imported.
@@ -110,21 +116,22 @@ def settle() -> None:
 
 
 def load(*, cuda: bool = False) -> Any:
-    """Prepare, import and settle Jittor. Cheap when called again.
+    """Prepare, import and settle Jittor. Another call only returns the module.
 
     Args:
-        cuda: let Jittor look for a GPU; the environment variable `JITTOR_CUDA=1` says the same.
+        cuda: let Jittor search for a GPU; the environment variable `JITTOR_CUDA=1` has the same
+            effect.
 
     Returns:
-        The module `jittor`, also if somebody else has imported it before.
+        The module `jittor`, also where other code has imported it before.
 
     Raises:
         JittorEnvError: something is missing, or Jittor's own import failed.
     """
     if "jittor" not in sys.modules:
         prepare(cuda=cuda)
-        with locks.starting(together=is_in_mpi()):
-            _import()
+        with importing():
+            importlib.import_module("jittor")
     jt = sys.modules["jittor"]
     if is_wanted(cuda) and not jt.has_cuda:
         raise JittorEnvError(
@@ -135,27 +142,60 @@ def load(*, cuda: bool = False) -> Any:
     return jt
 
 
-def _import() -> ModuleType:
-    locks.clear_abandoned()
+_is_importing = False
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Guard the import of Jittor, which the caller does inside.
+
+    One process at a time starts Jittor on a cache, a first compile is announced, the rest of the
+    process stays unchanged, and whatever fails becomes one line. Within another such context it
+    does nothing.
+
+    Raises:
+        JittorEnvError: the import failed.
+    """
+    global _is_importing
+    if _is_importing:
+        yield
+        return
+    _is_importing = True
     try:
-        with _unchanged_process():
-            utils: Any = importlib.import_module("jittor_utils")
-            signals.shield_workers(utils)
-            folder = Path(utils.cache_path)
-            if any(folder.rglob("jittor_core*.so")):
-                return importlib.import_module("jittor")
-            total = progress.expected_files(Path(utils.__file__).parent.parent / "jittor" / "src")
-            with progress.first_compile(folder, total):
-                return importlib.import_module("jittor")
+        with locks.starting(together=is_in_mpi()), _one_line_errors(), _unchanged_process():
+            locks.clear_abandoned()
+            with _announced():
+                yield
+    finally:
+        _is_importing = False
+
+
+@contextmanager
+def _announced() -> Iterator[None]:
+    utils: Any = importlib.import_module("jittor_utils")
+    signals.shield_workers(utils)
+    folder = Path(utils.cache_path)
+    if any(folder.rglob("jittor_core*.so")):
+        yield
+        return
+    total = progress.expected_files(Path(utils.__file__).parent.parent / "jittor" / "src")
+    with progress.first_compile(folder, total):
+        yield
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
     except JittorEnvError:
         raise
     except SystemExit as error:
-        # Where its oldest part was out of date, Jittor compiles that and ends the process with
-        # status 0, as if the program had done its work.
+        # Where its utilities are out of date, as in a copied cache, Jittor recompiles them and ends
+        # the process with status 0, as if the program had finished.
         raise JittorEnvError(
             f"Jittor rebuilt a part of itself in {cache.root()}, whose files were made in another"
-            " place or by another compiler, and cannot go on in this process",
-            remedy="type the same command again",
+            " place or by another compiler, and cannot continue in this process",
+            remedy=RESTART,
         ) from error
     except Exception as error:
         raise _explained(error) from error
@@ -163,11 +203,11 @@ def _import() -> ModuleType:
 
 @contextmanager
 def _unchanged_process() -> Iterator[None]:
-    """Undo what Jittor's import does to the process beyond its job.
+    """Undo the side effects of Jittor's import on the process.
 
-    It turns off the verification of TLS certificates for everyone, and writes JITTOR_HOME into
-    `~/.cache/jittor/config.json`, where it becomes the default of every later program; with HOME
-    the same as JITTOR_HOME there is nothing to write.
+    It turns off the verification of TLS certificates for the whole process, and writes JITTOR_HOME
+    into `~/.cache/jittor/config.json`, where it becomes the default of every later program. With
+    HOME equal to JITTOR_HOME it writes nothing.
     """
     certificates = ssl._create_default_https_context
     home = os.environ.get("HOME")

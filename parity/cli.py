@@ -122,9 +122,9 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _atlas(options: argparse.Namespace) -> int:
     """Survey operators; always exit with status 0, since divergences are the expected result."""
-    from parity.atlas import document
+    from parity.atlas.output import document
+    from parity.atlas.output.text import summary
     from parity.atlas.survey import update
-    from parity.atlas.text import summary
 
     for path in (options.json, options.markdown):
         # Checked before minutes of work.

@@ -1,32 +1,43 @@
-"""The pytest plugin: options, the `parity` fixture, and a section in the summary.
+"""The pytest plugin: options, the suite of pairs, the `parity` fixture, a section in the summary.
 
 Loaded by every pytest run where this package is installed, so it imports nothing beyond pytest
-until something is compared.
+and the standard library until something is compared.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+import itertools
+import urllib.parse
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from parity import jittor_import
+
 if TYPE_CHECKING:
     from parity.report.report import Report
 
-_REPORTS = pytest.StashKey[list["Report"]]()
+SUITE = Path(__file__).with_name("test_parity.py")
+_LINES = pytest.StashKey[list[str]]()  # of the reports since the last phase of a test
+_SAVED = pytest.StashKey[dict[str, int]]()  # file name -> how many reports asked for it
+_PAIR = {
+    "dest": "parity_pair",
+    "action": "append",
+    "metavar": "MODULE:ATTRIBUTE",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options."""
+    """Add the options, all but the short `--pair`, which somebody else may have."""
     group = parser.getgroup("parity", "agreement between a model and its port")
     group.addoption(
-        "--pair",
-        action="append",
-        metavar="MODULE:ATTRIBUTE",
-        help="compare this pair instead of the project's own; may be given several times",
+        "--parity-pair",
+        **_PAIR,
+        help="compare this pair instead of those of the ini option parity_pairs; may be repeated; "
+        "without a path nothing else runs; --pair is the same where no other plugin or conftest "
+        "has an option of that name",
     )
     group.addoption(
         "--parity-strict",
@@ -36,21 +47,72 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--parity-json",
         metavar="DIR",
-        type=Path,
-        help="write one parity.json for each comparison into this folder",
+        help="write a JSON report of each comparison into this folder",
+    )
+    parser.addini(
+        "parity_pairs",
+        type="args",
+        help="pairs to compare, each MODULE:ATTRIBUTE or MODULE:ATTRIBUTE@MARKER: in every run "
+        "without a path, and in `pytest parity`",
     )
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, None, None]:
+    """Prepare imports of Jittor, and offer `--pair` where the conftests leave that name free."""
+    jittor_import.install()
+    is_used = any(argument.partition("=")[0] == "--pair" for argument in args)
+    if is_used:
+        # Pytest has not met the option yet and takes its value for a path, so that it would not
+        # load the conftests of `testpaths`.
+        paths = early_config.known_args_namespace.file_or_dir
+        values = [value for option, value in itertools.pairwise(args) if option == "--pair"]
+        paths[:] = [path for path in paths if path not in values]
+    yield
+    if is_used or {"-h", "--help"} & set(args):
+        unknown = parser.parse_known_and_unknown_args(["--pair=name"])[1]
+        if unknown:
+            group = parser.getgroup("parity")
+            group.addoption("--pair", **_PAIR, help="the same as --parity-pair")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers and start collecting."""
+    """Register the markers, prepare imports of Jittor, and find out what is to be collected."""
+    jittor_import.install()
     config.addinivalue_line("markers", "parity: compares a model with its port")
     config.addinivalue_line("markers", "parity_own: tests this project's own parts, no user's pair")
-    config.stash[_REPORTS] = []
+    config.stash[_LINES], config.stash[_SAVED] = [], {}
+    config.option.parity_strict = is_strict(config)  # pytest-xdist hands options to its workers
+    config.pluginmanager.register(_Summary(), "parity-summary")
+    _choose_suite(config)
+
+
+def pytest_unconfigure() -> None:
+    """Leave later imports of Jittor alone."""
+    jittor_import.remove()
+
+
+def _choose_suite(config: pytest.Config) -> None:
+    """Put the suite of pairs among the paths to collect.
+
+    Without a path on the command line: alone if a pair is named there, besides the project's own
+    tests if its ini file names pairs. The path `parity` means it wherever there is no such file.
+    """
+    if config.args_source is not config.ArgsSource.ARGS:
+        if config.getoption("parity_pair"):
+            config.args[:] = [str(SUITE)]
+        elif config.getini("parity_pairs"):
+            config.args.append(str(SUITE))
+        return
+    if not (config.invocation_params.dir / "parity").exists():
+        config.args[:] = [str(SUITE) if path == "parity" else path for path in config.args]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--pair`, leave out what only this project's own parts are meant for."""
-    if config.getoption("pair"):
+    """Leave out this project's own tests where the command line names a pair."""
+    if config.getoption("parity_pair"):
         own = [item for item in items if item.get_closest_marker("parity_own")]
         config.hook.pytest_deselected(items=own)
         items[:] = [item for item in items if item not in own]
@@ -58,7 +120,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Compare a pair or a course, fail on disagreement, and add the outcome to the summary.
+    """Compare a pair or a trajectory, fail on disagreement, and add the outcome to the summary.
 
     Returns a function (pair, seed=0) -> Report.
     """
@@ -67,7 +129,7 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
     def compare(subject: Any, *, seed: int = 0) -> Any:
         __tracebackhide__ = True
         report = compare_any(subject, seed=seed)
-        record(request.config, report)
+        record(request.config, report, seed=seed)
         if not report.passes(strict=is_strict(request.config)):
             pytest.fail(str(report), pytrace=False)
         return report
@@ -75,13 +137,27 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
     return compare
 
 
-def record(config: pytest.Config, report: Report) -> None:
+def record(config: pytest.Config, report: Report, *, seed: int = 0) -> None:
     """Add a report to the summary and, if asked, to the folder of reports."""
-    config.stash[_REPORTS].append(report)
+    from parity.report.text import summary_lines
+
+    config.stash[_LINES] += summary_lines([report])
     folder = config.getoption("parity_json")
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        report.save(folder / (re.sub(r"[^\w.-]+", "-", report.pair) + ".json"))
+        name = file_name(report.pair, seed)
+        count = config.stash[_SAVED][name] = config.stash[_SAVED].get(name, 0) + 1
+        again = f"@{count}" if count > 1 else ""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        report.save(Path(folder) / f"{name}{again}.json")
+
+
+def file_name(pair: str, seed: int) -> str:
+    """Return a file name, without suffix, that no other pair and seed has.
+
+    >>> file_name("U-Net, tiny", 0), file_name("unet", 3)
+    ('U-Net%2C%20tiny', 'unet@seed3')
+    """
+    return urllib.parse.quote(pair, safe="") + (f"@seed{seed}" if seed else "")
 
 
 def is_strict(config: pytest.Config) -> bool:
@@ -94,13 +170,34 @@ def is_strict(config: pytest.Config) -> bool:
     return "--strict" in config.invocation_params.args
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print one line for each comparison, and the place where one does not pass."""
-    reports = config.stash[_REPORTS]
-    if not reports:
-        return
-    from parity.report.text import summary_lines
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach the lines of the summary to the test's report, which pytest-xdist passes on."""
+    test_report = yield
+    lines = item.config.stash[_LINES]
+    if lines:
+        setattr(test_report, _Summary.ATTRIBUTE, list(lines))
+        lines.clear()
+    return test_report
 
-    terminalreporter.section("parity")
-    for line in summary_lines(reports):
-        terminalreporter.write_line(line)
+
+class _Summary:
+    """Gathers the lines of all tests, whichever process ran them, and prints them at the end."""
+
+    ATTRIBUTE = "parity_lines"
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what a test's report carries."""
+        self.lines += getattr(report, self.ATTRIBUTE, [])
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print one line for each comparison, and the location where one does not pass."""
+        if self.lines:
+            terminalreporter.section("parity")
+            for line in self.lines:
+                terminalreporter.write_line(line)

@@ -11,7 +11,8 @@ from parity.compare.initial_values import compare_initial
 from parity.compare.modules import PairRunner
 from parity.pair import Pair
 from parity.report.finding import Finding
-from parity.trace.bound_model import build, randomize_constant_parameters
+from parity.trace.bound_model import randomize_constant_parameters
+from parity.trace.model_building import build
 
 
 class Prepared(NamedTuple):
@@ -56,7 +57,7 @@ def _ignore_unmatched_calls(runner: PairRunner) -> tuple[PairRunner, str]:
         The pair, and the paths of the modules left out.
     """
     reference, candidate = (
-        {tap for tap in trace.caller if tap.port == "output"} for trace in runner.list_calls()
+        {tap for tap in trace.callers if tap.port == "output"} for trace in runner.list_calls()
     )
     unmatched = {tap.path for tap in reference ^ candidate} - {""}
     return runner.without(unmatched) if unmatched else runner, ", ".join(sorted(unmatched))

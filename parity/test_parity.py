@@ -1,4 +1,8 @@
-"""What `pytest parity` says of each pair: the project's own, or those named by `--pair`."""
+"""The suite of `pytest parity`: one test for each pair.
+
+The pairs are those that the command line names with `--pair`, or else those of the ini option
+`parity_pairs`.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +11,37 @@ from typing import Any
 
 import pytest
 
+from parity.errors import CannotCompare
 from parity.pair_loading import load_pairs
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "subject" in metafunc.fixturenames:
-        metafunc.parametrize("subject", _subjects(metafunc.config))
+    if "subject" not in metafunc.fixturenames:
+        return
+    names = metafunc.config.getoption("parity_pair") or metafunc.config.getini("parity_pairs")
+    if not names:
+        pytest.fail(
+            "no pair is named: write --pair MODULE:ATTRIBUTE, or parity_pairs in the ini file",
+            pytrace=False,
+        )
+    metafunc.parametrize("subject", [subject for name in names for subject in _subjects(name)])
 
 
-def _subjects(config: pytest.Config) -> list[Any]:
-    named = config.getoption("pair")
-    if named:
-        found = [subject for name in named for subject in load_pairs(name)]
-        return [pytest.param(subject, id=subject.name) for subject in found]
-    from ddpm_study import pairs as own_pairs
-
-    own = [pytest.param(subject, id=subject.name) for subject in own_pairs.pairs()]
-    own += [pytest.param(subject, id=subject.name) for subject in own_pairs.trajectories()]
-    own += [pytest.param(subject, id=subject.name) for subject in [own_pairs.process_trajectory(2)]]
-    own += [pytest.param(subject, id=subject.name) for subject in own_pairs.tables()]
-    large: list[Any] = [*own_pairs.large_pairs(), *map(own_pairs.process_trajectory, (3, 4))]
-    return own + [pytest.param(s, id=s.name, marks=pytest.mark.slow) for s in large]
+def _subjects(entry: str) -> list[Any]:
+    """Return the parameters of an entry, `module:attribute` or `module:attribute@marker`."""
+    name, _, marker = entry.partition("@")
+    try:
+        found = load_pairs(name)
+    except CannotCompare as error:
+        pytest.fail(str(error), pytrace=False)
+    marks = [getattr(pytest.mark, marker)] if marker else []
+    return [pytest.param(subject, id=subject.name, marks=marks) for subject in found]
 
 
 @pytest.mark.parity
 def test_the_sides_agree(subject: Any, parity: Callable[..., Any]) -> None:
     parity(subject)
+
+
+# So that pytest collects it whatever `python_functions` says in the ini file.
+setattr(test_the_sides_agree, "__test__", True)  # noqa: B010 - not an attribute that mypy knows

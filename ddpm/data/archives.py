@@ -1,4 +1,4 @@
-"""The bytes inside local archives, read in memory so that nothing can be unpacked elsewhere."""
+"""Read files and archives in memory, so that an archive cannot write outside its folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from ddpm.errors import InputError
 
 @dataclass(frozen=True)
 class Member:
-    """One file of a source: where it lies, in words fit for an error, and its unpacked bytes."""
+    """One file of a source.
+
+    Attributes:
+        where: its path for error messages, `ARCHIVE:MEMBER` inside an archive.
+        content: its bytes, decompressed.
+    """
 
     where: str
     content: bytes
 
 
 def read_file(path: Path) -> bytes:
-    """Return a file's bytes, unpacked if it is gzip (told by its first bytes, not by its name).
+    """Return a file's bytes, decompressed if its first bytes, not its name, say that it is gzip.
 
     Raises:
         InputError: it is missing, unreadable, or its gzip is truncated or damaged.
@@ -32,39 +37,39 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{path} cannot be read: {reason}; give a file that exists") from error
-    return _unpacked(content, str(path))
+    return _decompressed(content, str(path))
 
 
 def members(source: Path, wanted: re.Pattern[str]) -> dict[str, Member]:
-    """Return the files of a folder or tar archive whose own name matches, by name less `.gz`.
+    """Return the files of a folder or tar archive whose name matches, by name without `.gz`.
 
-    Folders are searched in depth; where a name occurs twice, the first in sorted order counts.
+    Folders are searched recursively; of equal names the first in sorted order is taken.
 
     Raises:
-        InputError: the source is missing, or is neither a folder nor a whole tar archive.
+        InputError: the source is missing, or is neither a folder nor an intact tar archive.
     """
-    found: dict[str, Member] = {}
+    by_name: dict[str, Member] = {}
     files = _in_folder(source, wanted) if source.is_dir() else _in_tar(source, wanted)
     for name, member in files:
-        found.setdefault(name.removesuffix(".gz"), member)
-    return found
+        by_name.setdefault(name.removesuffix(".gz"), member)
+    return by_name
 
 
 def is_tar(source: Path) -> bool:
-    """Tell whether a file is a tar archive, packed or not."""
+    """Tell whether a file is a tar archive, compressed or not."""
     try:
         return source.is_file() and tarfile.is_tarfile(source)
-    except (OSError, EOFError, zlib.error):  # is_tarfile reads the first block, and may stumble
+    except (OSError, EOFError, zlib.error):  # is_tarfile fails on a damaged first block
         return False
 
 
-def _unpacked(content: bytes, where: str) -> bytes:
+def _decompressed(content: bytes, where: str) -> bytes:
     if not content.startswith(b"\x1f\x8b"):
         return content
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{where} is damaged ({error}); fetch it again") from error
+        raise InputError(f"{where} is damaged ({error}); download it again") from error
 
 
 def _in_folder(folder: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Member]]:
@@ -81,8 +86,8 @@ def _in_tar(archive: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Membe
                 stream = tar.extractfile(entry) if entry.isfile() else None
                 if stream is not None and wanted.fullmatch(name):
                     where = f"{archive}:{entry.name}"
-                    yield name, Member(where, _unpacked(stream.read(), where))
+                    yield name, Member(where, _decompressed(stream.read(), where))
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise InputError(
-            f"{archive} cannot be read as a folder or tar archive ({error}); fetch it again"
+            f"{archive} cannot be read as a folder or tar archive ({error}); download it again"
         ) from error

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ddpm.data.archives import Member, is_tar, members, read_file
-from ddpm.data.raw_images import PixelSet
+from ddpm.data.raw_images import RawImages
 from ddpm.errors import InputError
 
 CLASSES = (
@@ -23,13 +23,13 @@ _VALUES = 3 * 32 * 32
 _TRAINING = re.compile(r"data_batch_\d+(\.bin)?(\.gz)?")
 
 
-def read(source: Path, *, allow_pickle: bool = False) -> PixelSet:
+def read(source: Path, *, allow_pickle: bool = False) -> RawImages:
     """Read the training images of a folder or tar archive, or one named batch.
 
     Args:
-        source: what holds `data_batch_1.bin` … (binary form) or `data_batch_1` … (Python form); or
-            one such file, such as `test_batch.bin`.
-        allow_pickle: read the Python form, through an unpickler that admits nothing but arrays.
+        source: a folder or tar archive with `data_batch_1.bin` … (binary version) or `data_batch_1`
+            … (Python version); or one such file, such as `test_batch.bin`.
+        allow_pickle: read the Python version, through an unpickler that admits only arrays.
 
     Raises:
         InputError: no batch is there, one is missing among them, truncated or damaged, or they are
@@ -38,15 +38,15 @@ def read(source: Path, *, allow_pickle: bool = False) -> PixelSet:
     batches = [_parse(file, allow_pickle=allow_pickle) for file in _files(source)]
     images = np.concatenate([images for images, _ in batches])
     labels = np.concatenate([labels for _, labels in batches])
-    return PixelSet(images, labels, CLASSES)
+    return RawImages(images, labels, CLASSES)
 
 
 def _files(source: Path) -> list[Member]:
     if not source.is_dir() and not is_tar(source):
         return [Member(str(source), read_file(source))]
-    found = members(source, _TRAINING)
-    binary = {name: file for name, file in found.items() if name.endswith(".bin")}
-    chosen, suffix = (binary, ".bin") if binary else (found, "")
+    files = members(source, _TRAINING)
+    binary = {name: file for name, file in files.items() if name.endswith(".bin")}
+    chosen, suffix = (binary, ".bin") if binary else (files, "")
     if not chosen:
         raise InputError(
             f"{source} has no data_batch_1.bin …; give the folder or archive of CIFAR-10"
@@ -55,7 +55,7 @@ def _files(source: Path) -> list[Member]:
     missing = [name for name in names if name not in chosen]
     if missing:
         raise InputError(
-            f"{source} lacks {missing[0]}, though it has {max(chosen)}; fetch it again"
+            f"{source} lacks {missing[0]}, though it has {max(chosen)}; download it again"
         )
     return [chosen[name] for name in names]
 
@@ -80,7 +80,7 @@ def _parse_binary(file: Member) -> tuple[np.ndarray, np.ndarray]:
     if not file.content or len(file.content) % (1 + _VALUES):
         raise InputError(
             f"{file.where} is damaged or no CIFAR-10 batch: its {len(file.content)} bytes are not a"
-            f" whole number of {1 + _VALUES}-byte records; fetch it again"
+            f" whole number of {1 + _VALUES}-byte records; download it again"
         )
     records = np.frombuffer(file.content, np.uint8).reshape(-1, 1 + _VALUES)
     return records[:, 1:], records[:, 0].astype(np.int64)
@@ -93,18 +93,18 @@ def _parse_python(file: Member) -> tuple[np.ndarray, np.ndarray]:
     except Exception as error:  # a damaged pickle can fail in any way at all
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"{file.where} is not a CIFAR-10 batch ({reason}); fetch it again"
+            f"{file.where} is not a CIFAR-10 batch ({reason}); download it again"
         ) from error
     if images.dtype != np.uint8 or images.shape != (labels.size, _VALUES) or not labels.size:
         raise InputError(
             f"{file.where} is not a CIFAR-10 batch: its data are {images.dtype} {images.shape} for"
-            f" {labels.size} labels, not uint8 (N, {_VALUES}); fetch it again"
+            f" {labels.size} labels, not uint8 (N, {_VALUES}); download it again"
         )
     return images, labels
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Admits NumPy's array reconstruction beside the plain containers, and no other callable."""
+    """Admits plain containers and NumPy's array reconstruction, and no other callable."""
 
     def find_class(self, module: str, name: str) -> Any:
         where = module.replace("numpy._core", "numpy.core")  # NumPy 2's name for it

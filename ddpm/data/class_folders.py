@@ -1,4 +1,4 @@
-"""Sets kept as one folder of PNG or JPEG files per class."""
+"""Data sets of one folder of PNG or JPEG files per class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ddpm.data.raw_images import PixelSet, UInt8, fit, from_pillow
+from ddpm.data.raw_images import RawImages, UInt8, fit, from_pillow
 from ddpm.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -18,17 +18,17 @@ _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 def read(
     folder: Path, *, size: int | None = None, channels: int | None = None, progress: bool = True
-) -> PixelSet:
+) -> RawImages:
     """Read `folder/CLASS/*.png`, or `folder/*.png` as a single class named after the folder.
 
     Args:
-        folder: the set's folder; hidden files and files that are no images are passed over.
+        folder: of the data set; hidden files and files that are not images are ignored.
         size: resize every image to this square; None keeps the images' common size.
-        channels: 1 for grey, 3 for RGB; None for grey if every image is grey, else RGB.
+        channels: 1 for grey, 3 for RGB; None for 1 if every image is grey, else 3.
         progress: show a bar on stderr.
 
     Returns:
-        The set, classes in the order of their names. Transparent pixels are laid on white.
+        The set, classes in the order of their names. Transparent pixels become white.
 
     Raises:
         InputError: no images, an empty class, images outside the classes or of a format that is not
@@ -48,7 +48,7 @@ def read(
     mode = "L" if channels == 1 else "RGB"
     pixels = np.stack([from_pillow(image.convert(mode)) for image in images])
     labels = np.array([label for _, label in files], np.int64)
-    return PixelSet(pixels, labels, tuple(classes))
+    return RawImages(pixels, labels, tuple(classes))
 
 
 def decode(path: Path) -> UInt8:
@@ -84,13 +84,13 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _images(paths: Any) -> list[Path]:
-    found = []
+    images = []
     for path in sorted(path for path in paths if not path.name.startswith(".")):
         if path.suffix.lower() in _OTHER_IMAGES:
-            raise InputError(f"{path} is neither PNG nor JPEG; convert it or take it away")
+            raise InputError(f"{path} is neither PNG nor JPEG; convert or remove it")
         if path.suffix.lower() in SUFFIXES and path.is_file():
-            found.append(path)
-    return found
+            images.append(path)
+    return images
 
 
 def _decode(path: Path) -> Any:
@@ -104,11 +104,13 @@ def _decode(path: Path) -> Any:
             return _plain(ImageOps.exif_transpose(image))
     except Exception as error:  # a damaged file can fail in any way at all
         reason = " ".join(str(error).replace(str(path), "it").split())
-        raise InputError(f"{path} is corrupt or no image ({reason}); mend or remove it") from error
+        raise InputError(
+            f"{path} is corrupt or no image ({reason}); repair or remove it"
+        ) from error
 
 
 def _plain(image: Any) -> Any:
-    """Convert any mode to L or RGB; transparency is laid on white."""
+    """Convert any mode to L or RGB; transparent pixels become white."""
     from PIL import Image
 
     grey = image.mode in _GREY

@@ -1,4 +1,4 @@
-"""The official archives, fetched only when asked for by name and checked against their digests."""
+"""Download the official archives and check them against their SHA-256."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ ARCHIVES: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def fetch(dataset: str, folder: Path, *, progress: bool = True) -> Path:
-    """Fetch a data set's archives into `folder`, keeping those already there and whole.
+    """Download a data set's archives into `folder`, except those that are there and intact.
 
     Returns:
-        What to read the set from: the one archive, or the folder of several.
+        The source of the data set: the archive, or the folder where there are several.
 
     Raises:
-        InputError: an archive cannot be fetched, or is not the official one.
+        InputError: an archive cannot be downloaded, or is not the official one.
         CannotWrite: an archive cannot be written.
     """
     paths = []
@@ -72,10 +72,10 @@ def _download(url: str, digest: str, path: Path, *, progress: bool) -> None:
                 f"{url} cannot be fetched ({error}); get it by other means and give it"
                 " with --source"
             ) from error
-        got = _sha256(temporary)
-        if got != digest:
+        actual = _sha256(temporary)
+        if actual != digest:
             raise InputError(
-                f"{url} has the SHA-256 {got}, not the official {digest}; try again later"
+                f"{url} has the SHA-256 {actual}, not the official {digest}; try again later"
             )
 
 

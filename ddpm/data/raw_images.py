@@ -1,4 +1,4 @@
-"""Raw 8-bit image sets, before they become a training set."""
+"""8-bit images as read from a source, before they become a training set."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ UInt8 = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class PixelSet:
-    """Images as they come from a source.
+class RawImages:
+    """8-bit images with their labels.
 
     Attributes:
         images: uint8 (N, C, H, W), C = 1 for grey or 3 for RGB.
@@ -48,7 +48,7 @@ def fit(image: Any, size: int) -> Any:
     return ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
 
 
-def resized(pixels: PixelSet, size: int | None) -> PixelSet:
+def resized(pixels: RawImages, size: int | None) -> RawImages:
     """Return the set with images of `size` x `size` pixels; None leaves them as they are."""
     if size is None or pixels.images.shape[2:] == (size, size):
         return pixels
@@ -56,7 +56,7 @@ def resized(pixels: PixelSet, size: int | None) -> PixelSet:
     return replace(pixels, images=np.stack(images))
 
 
-def with_channels(pixels: PixelSet, channels: int | None) -> PixelSet:
+def with_channels(pixels: RawImages, channels: int | None) -> RawImages:
     """Return the set in grey (1, ITU-R 601 luma) or RGB (3); None leaves it as it is."""
     if channels is None or pixels.images.shape[1] == channels:
         return pixels

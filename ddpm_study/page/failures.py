@@ -34,7 +34,7 @@ def _schedule(report: Report) -> str:
     where = "nothing was compared"
     if first is not None:
         where = (
-            f"the table {first.tensor} is {first.error:.3g} units in the last place from exact"
+            f"the table {first.label} is {first.error:.3g} units in the last place from exact"
             f" arithmetic, where rounding explains {first.noise:.3g}"
         )
     return f"Noise schedule: {report.verdict.name}, {where}."

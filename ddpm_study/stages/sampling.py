@@ -14,12 +14,10 @@ import numpy as np
 
 from ddpm import images, sampling
 from ddpm.checkpoint import Checkpoint
-from ddpm.sampling import SamplingOutcome
+from ddpm.sampling import STRIP, SamplingOutcome
 from ddpm_study.agreement import pixel_agreement, relative_difference
 from ddpm_study.run.stage import Context
 from implementations import FRAMEWORKS, TITLES, chain
-
-STRIP = 8  # samples in the denoising strip
 
 
 def sample(context: Context, framework: str, weights: str) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ddpm import streams
 from ddpm.config import RunConfig
+from implementations import module, sampler
 
 WorkItem = Callable[[], None]
 EPOCH_IMAGES = 5000
@@ -26,15 +26,10 @@ def make(benchmark: str, options: dict[str, Any]) -> WorkItem:
     Raises:
         KeyError: there is no such benchmark.
     """
-    if options["framework"] == "jittor":
-        import jittor_env
-
-        jittor_env.load(cuda=options.get("device") == "cuda")
-    parts = import_module(f"ddpm_study.timing.on_{options['framework']}")
-    config = RunConfig.from_dict(options["config"])
-    trainer = import_module(f"impl_{options['framework']}.train").Trainer(
-        config, device=options.get("device", "cpu")
-    )
+    framework, config = options["framework"], RunConfig.from_dict(options["config"])
+    # The implementation first: it prepares Jittor, which the parts import.
+    train = module(framework, "train", options.get("device", "cpu"))
+    trainer, parts = train.Trainer(config, device=options.get("device", "cpu")), _parts(framework)
     return {
         "training_step": _training_step,
         "sampling_step": _sampling_step,
@@ -43,7 +38,18 @@ def make(benchmark: str, options: dict[str, Any]) -> WorkItem:
         "optimizer": parts.optimizer,
         "epoch": _epoch,
         "sampling": _sampling,
-    }[benchmark](_Work(options["framework"], config, trainer, parts.wait))
+    }[benchmark](_Work(framework, config, trainer, parts.wait))
+
+
+def _parts(framework: str) -> Any:
+    """Import the parts of a training step in one framework."""
+    if framework == "torch":
+        from ddpm_study.timing import on_torch
+
+        return on_torch
+    from ddpm_study.timing import on_jittor
+
+    return on_jittor
 
 
 def random_images(config: RunConfig, count: int) -> np.ndarray:
@@ -70,11 +76,11 @@ class _Work:
 
     def chain(self) -> Iterator[tuple[int, np.ndarray]]:
         """Start a reverse chain."""
-        module = import_module(f"impl_{self.framework}.sample")
         numbers = range(self.config.sample.batch_size)
         model = self.trainer.model.eval()
-        chain: Iterator[tuple[int, np.ndarray]] = module.p_sample_loop(
-            model, module.Sampler(self.trainer.diffusion, self.config.sample), numbers, seed=0
+        steps = sampler(self.framework, self.trainer.diffusion, self.config.sample)
+        chain: Iterator[tuple[int, np.ndarray]] = module(self.framework, "sample").p_sample_loop(
+            model, steps, numbers, seed=0
         )
         next(chain)  # the first value is the initial noise, not a step
         return chain

@@ -2,9 +2,9 @@
 
 In training mode a BatchNorm does two things, it normalises and it keeps running statistics, and the
 harness compares both. Jittor keeps the biased variance of a batch where PyTorch keeps the unbiased
-one. No loss shows that while training; only evaluation is off. `BatchNorm` below mends it; with
-Jittor's own in its place the report names the layer and the statistic. What it does not mend is the
-variance in one pass, so the correct port passes as NUMERICALLY_WEAKER.
+one. No loss shows that while training; only evaluation is off. `BatchNorm` below corrects it; with
+Jittor's own instead, the report names the layer and the statistic. The variance is still computed
+in one pass, so the correct port passes as NUMERICALLY_WEAKER.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 import jittor as jt
 import numpy as np
 import torch
-from planted import plant, seeded
+from faults import inject
+from seeded import seeded
 from torch import nn
 
 from parity import Pair
@@ -64,15 +65,16 @@ class TorchGan(nn.Module):
 
 
 class BatchNorm(jt.nn.BatchNorm2d):
-    """Jittor's own, but for the running variance: unbiased, as PyTorch keeps it."""
+    """Jittor's BatchNorm2d with the unbiased running variance that PyTorch keeps."""
 
     def execute(self, x: jt.Var) -> jt.Var:
         """Normalise (N, C, H, W) over all axes but the second."""
-        kept = self.running_var * (1 - self.momentum)
+        old_part = self.running_var * (1 - self.momentum)
         y = super().execute(x)
         if self.is_train:
             count = x.numel() // x.shape[1]
-            self.running_var.update(kept + (self.running_var - kept) * (count / (count - 1)))
+            new_part = (self.running_var - old_part) * (count / (count - 1))
+            self.running_var.update(old_part + new_part)
         return y
 
 
@@ -134,21 +136,21 @@ pair = Pair(
 
 
 def keras_momentum() -> JittorGan:
-    """Build the port with a momentum of the other convention, what is kept and not what is new."""
+    """Build the port with momentum in the other convention: the share of the old value."""
     model = JittorGan()
     model.discriminator[3].momentum = 0.9
     return model
 
 
 def no_padding() -> TorchGan:
-    """Build a copy whose generator does not cut off the border: images of 10x10."""
+    """Build a copy whose generator does not crop the border: images of 10x10."""
     model = TorchGan()
     model.generator[3].padding = (0, 0)
     return model
 
 
 class DetachedGan(TorchGan):
-    """Keeps the discriminator's gradient from the generator, as its own training step does."""
+    """Stops the gradient of the discriminator before the generator, as GAN training does."""
 
     def forward(self, noise: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Map (N, NOISE, 1, 1) and (N, 3, 8, 8) to images (N, 3, 8, 8) and two logits (N,)."""
@@ -161,19 +163,19 @@ class DetachedGan(TorchGan):
 
 
 FAULTS = {
-    "biased": plant(
+    "biased": inject(
         pair,
         "biased running variance",
         "generator.1",
         "forward",
         candidate=lambda: JittorGan(lambda: jittor_generator(jt.nn.BatchNorm2d)),
     ),
-    "momentum": plant(
+    "momentum": inject(
         pair, "other momentum", "discriminator.3", "forward", candidate=keras_momentum
     ),
-    "slope": plant(
+    "slope": inject(
         pair, "other slope", "discriminator.1", "forward", candidate=lambda: JittorGan(slope=0.01)
     ),
-    "padding": plant(pair, "no padding", "generator.3", "forward", candidate=no_padding),
-    "detached": plant(pair, "detached images", "", "backward", candidate=DetachedGan),
+    "padding": inject(pair, "no padding", "generator.3", "forward", candidate=no_padding),
+    "detached": inject(pair, "detached images", "", "backward", candidate=DetachedGan),
 }

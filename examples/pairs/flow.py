@@ -1,8 +1,8 @@
-"""A normalising flow and its port: two outputs that matter, a buffer of indices, a loss of its own.
+"""A normalising flow and its port: two outputs, a buffer of indices, and a loss of its own.
 
-A flow returns its latent and the logarithm of the Jacobian's determinant. A wrong determinant
-leaves every sample as it was, and training still lowers the loss: it only fits another density. The
-loss is given once for both frameworks, for it uses nothing but methods that both tensors have.
+A flow returns its latents and the logarithm of the Jacobian's determinant. A wrong determinant
+changes no sample, and training still lowers the loss: it fits another density. One loss function
+serves both frameworks, because it uses only methods that both kinds of tensor have.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from typing import Any
 import jittor as jt
 import numpy as np
 import torch
-from planted import plant, seeded
+from faults import inject
+from seeded import seeded
 from torch import nn
 
 from parity import Pair
 
 SIZE = 5
-KEPT = 2  # elements that a coupling layer leaves alone; it moves the other three
+UNCHANGED = 2  # elements that a coupling layer passes on; it transforms the other three
 HIDDEN = 8
 ORDER = (3, 0, 4, 1, 2)
 STEPS = 2
 
 
 class TorchActNorm(nn.Module):
-    """Scales and shifts each element; one determinant for all of a batch."""
+    """Scales and shifts each element; the determinant is the same for the whole batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,24 +40,24 @@ class TorchActNorm(nn.Module):
 
 
 class TorchCoupling(nn.Module):
-    """Moves some elements by an affine map whose coefficients come from the others."""
+    """Transforms some elements by an affine map whose coefficients depend on the others."""
 
     def __init__(self) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.Linear(KEPT, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 2 * (SIZE - KEPT))
+            nn.Linear(UNCHANGED, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 2 * (SIZE - UNCHANGED))
         )
 
-    def coefficients(self, kept: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Map (N, KEPT) to log-scale and shift, each (N, SIZE - KEPT)."""
-        raw, shift = self.net(kept).chunk(2, 1)
+    def coefficients(self, unchanged: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map (N, UNCHANGED) to log-scale and shift, each (N, SIZE - UNCHANGED)."""
+        raw, shift = self.net(unchanged).chunk(2, 1)
         return 2 * torch.tanh(raw / 2), shift
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Map (N, SIZE) to the same shape and log-determinants (N,)."""
-        kept, moved = x[:, :KEPT], x[:, KEPT:]
-        log_scale, shift = self.coefficients(kept)
-        return torch.cat([kept, moved * log_scale.exp() + shift], 1), log_scale.sum(1)
+        unchanged, changed = x[:, :UNCHANGED], x[:, UNCHANGED:]
+        log_scale, shift = self.coefficients(unchanged)
+        return torch.cat([unchanged, changed * log_scale.exp() + shift], 1), log_scale.sum(1)
 
 
 class TorchStep(nn.Module):
@@ -70,13 +71,13 @@ class TorchStep(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Map (N, SIZE) to the same shape and log-determinants (N,)."""
-        x, of_norm = self.norm(x)
-        x, of_coupling = self.coupling(x[:, self.order])
-        return x, of_norm + of_coupling
+        x, norm_log_det = self.norm(x)
+        x, coupling_log_det = self.coupling(x[:, self.order])
+        return x, norm_log_det + coupling_log_det
 
 
 class TorchFlow(nn.Module):
-    """Steps, one after the other."""
+    """A chain of steps."""
 
     def __init__(self, coupling: Any = TorchCoupling) -> None:
         super().__init__()
@@ -86,42 +87,44 @@ class TorchFlow(nn.Module):
         """Map (N, SIZE) to latents (N, SIZE) and log-determinants (N,)."""
         log_det = x.new_zeros(len(x))
         for step in self.steps:
-            x, of_step = step(x)
-            log_det = log_det + of_step
+            x, step_log_det = step(x)
+            log_det = log_det + step_log_det
         return x, log_det
 
 
 class JittorActNorm(jt.nn.Module):
-    """Scales and shifts each element; one determinant for all of a batch."""
+    """Scales and shifts each element; the determinant is the same for the whole batch."""
 
     def __init__(self) -> None:
         self.log_scale = jt.zeros(SIZE)
         self.shift = jt.zeros(SIZE)
 
     def execute(self, x: jt.Var) -> tuple[jt.Var, jt.Var]:
-        """Map (N, SIZE) to the same shape and the log-determinant, (1,): Jittor has no scalars."""
+        """Map (N, SIZE) to the same shape and the log-determinant, (1,) for a scalar."""
         return (x + self.shift) * self.log_scale.exp(), self.log_scale.sum()
 
 
 class JittorCoupling(jt.nn.Module):
-    """Moves some elements by an affine map whose coefficients come from the others."""
+    """Transforms some elements by an affine map whose coefficients depend on the others."""
 
     def __init__(self) -> None:
         self.net = jt.nn.Sequential(
-            jt.nn.Linear(KEPT, HIDDEN), jt.nn.Tanh(), jt.nn.Linear(HIDDEN, 2 * (SIZE - KEPT))
+            jt.nn.Linear(UNCHANGED, HIDDEN),
+            jt.nn.Tanh(),
+            jt.nn.Linear(HIDDEN, 2 * (SIZE - UNCHANGED)),
         )
 
     def log_det(self, log_scale: jt.Var) -> jt.Var:
-        """Map (N, SIZE - KEPT) to log-determinants (N,)."""
+        """Map (N, SIZE - UNCHANGED) to log-determinants (N,)."""
         return log_scale.sum(1)
 
     def execute(self, x: jt.Var) -> tuple[jt.Var, jt.Var]:
         """Map (N, SIZE) to the same shape and log-determinants (N,)."""
-        kept, moved = x[:, :KEPT], x[:, KEPT:]
-        raw, shift = self.net(kept).chunk(2, 1)
+        unchanged, changed = x[:, :UNCHANGED], x[:, UNCHANGED:]
+        raw, shift = self.net(unchanged).chunk(2, 1)
         log_scale = 2 * jt.tanh(raw / 2)
-        moved = moved * log_scale.exp() + shift
-        return jt.concat([kept, moved], 1), self.log_det(log_scale)
+        changed = changed * log_scale.exp() + shift
+        return jt.concat([unchanged, changed], 1), self.log_det(log_scale)
 
 
 class JittorStep(jt.nn.Module):
@@ -134,13 +137,13 @@ class JittorStep(jt.nn.Module):
 
     def execute(self, x: jt.Var) -> tuple[jt.Var, jt.Var]:
         """Map (N, SIZE) to the same shape and log-determinants (N,)."""
-        x, of_norm = self.norm(x)
-        x, of_coupling = self.coupling(x[:, self.order])
-        return x, of_norm + of_coupling
+        x, norm_log_det = self.norm(x)
+        x, coupling_log_det = self.coupling(x[:, self.order])
+        return x, norm_log_det + coupling_log_det
 
 
 class JittorFlow(jt.nn.Module):
-    """Steps, one after the other."""
+    """A chain of steps."""
 
     def __init__(self, coupling: Any = JittorCoupling) -> None:
         self.steps = jt.nn.ModuleList([JittorStep(coupling) for _ in range(STEPS)])
@@ -149,8 +152,8 @@ class JittorFlow(jt.nn.Module):
         """Map (N, SIZE) to latents (N, SIZE) and log-determinants (N,)."""
         log_det = jt.zeros(x.shape[0], dtype=x.dtype)
         for step in self.steps:
-            x, of_step = step(x)
-            log_det = log_det + of_step
+            x, step_log_det = step(x)
+            log_det = log_det + step_log_det
         return x, log_det
 
 
@@ -167,7 +170,7 @@ def negative_log_likelihood(outputs: tuple[Any, Any]) -> Any:
 
 
 def without_constant(outputs: tuple[Any, Any]) -> Any:
-    """Leave the prior's constant out, which no gradient shows; two likelihoods do not compare."""
+    """Omit the constant of the prior: gradients stay the same, the likelihood does not."""
     return negative_log_likelihood(outputs) - 0.5 * SIZE * math.log(2 * math.pi)
 
 
@@ -181,15 +184,15 @@ pair = Pair(
 
 
 class OtherSign(JittorCoupling):
-    """Gives the determinant of the inverse."""
+    """Returns the determinant of the inverse."""
 
     def log_det(self, log_scale: jt.Var) -> jt.Var:
-        """Map (N, SIZE - KEPT) to log-determinants (N,)."""
+        """Map (N, SIZE - UNCHANGED) to log-determinants (N,)."""
         return -log_scale.sum(1)
 
 
 class MeanActNorm(JittorActNorm):
-    """Takes the mean over elements where the sum belongs."""
+    """Takes the mean over elements instead of the sum."""
 
     def execute(self, x: jt.Var) -> tuple[jt.Var, jt.Var]:
         """Map (N, SIZE) to the same shape and a log-determinant, (1,)."""
@@ -198,36 +201,36 @@ class MeanActNorm(JittorActNorm):
 
 
 def mean_for_sum() -> JittorFlow:
-    """Build the port with a mean for a sum in its second step."""
+    """Build the port with a mean instead of a sum in its second step."""
     model = JittorFlow()
     model.steps[1].norm = MeanActNorm()
     return model
 
 
 class DampedCoupling(TorchCoupling):
-    """Leaves a hook behind that takes a thousandth off a gradient."""
+    """Registers a hook that scales a gradient to 0.999 of its size."""
 
-    def coefficients(self, kept: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Map (N, KEPT) to log-scale and shift, each (N, SIZE - KEPT)."""
-        log_scale, shift = super().coefficients(kept)
+    def coefficients(self, unchanged: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map (N, UNCHANGED) to log-scale and shift, each (N, SIZE - UNCHANGED)."""
+        log_scale, shift = super().coefficients(unchanged)
         log_scale.register_hook(lambda gradient: 0.999 * gradient)
         return log_scale, shift
 
 
 FAULTS = {
-    "sign": plant(
+    "sign": inject(
         pair, "other sign", "steps.0.coupling", "forward", candidate=lambda: JittorFlow(OtherSign)
     ),
-    "mean": plant(pair, "mean for sum", "steps.1.norm", "forward", candidate=mean_for_sum),
-    "loss": plant(
+    "mean": inject(pair, "mean for sum", "steps.1.norm", "forward", candidate=mean_for_sum),
+    "loss": inject(
         pair,
         "no constant",
         "",
         "loss",
         loss={"torch": negative_log_likelihood, "jittor": without_constant},
     ),
-    # Backwards, the last step comes first.
-    "damped": plant(
+    # In the backward pass the last step comes first.
+    "damped": inject(
         pair,
         "damped gradient",
         "steps.1.coupling",

@@ -1,9 +1,9 @@
 """A language model with an LSTM and its port: integer inputs, tied weights, several outputs.
 
-The decoder's weight is the embedding's: one parameter, two uses, one gradient that is the sum of
-both. Two of Jittor's layers are other functions than PyTorch's of the same name, and below they are
-mended: `nn.LSTM(batch_first=True)` returns its output time first, and `nn.Embedding(padding_idx=…)`
-trains the row of the padding token. With Jittor's own in their place, both are found.
+The decoder shares the weight of the embedding: one parameter with two uses, whose gradient is the
+sum of both. Two layers of Jittor differ from PyTorch's of the same name and are corrected below:
+`nn.LSTM(batch_first=True)` returns its output time first, and `nn.Embedding(padding_idx=…)` trains
+the row of the padding token. With Jittor's own instead, the harness finds both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 import jittor as jt
 import numpy as np
 import torch
-from planted import plant, seeded
+from faults import inject
+from seeded import seeded
 from torch import nn
 
 from parity import Pair
@@ -27,7 +28,7 @@ State = tuple[Any, Any]
 
 
 class TorchModel(nn.Module):
-    """Predicts the next token; the decoder reads the embedding's own table."""
+    """Predicts the next token; the decoder shares the embedding's weight."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +47,7 @@ class TorchModel(nn.Module):
 
 
 class Embedding(jt.nn.Embedding):
-    """Jittor's own, but for the row of the padding token: it gets no gradient."""
+    """Jittor's Embedding, without a gradient for the row of the padding token."""
 
     def execute(self, x: jt.Var) -> jt.Var:
         """Map tokens (N, T) to rows (N, T, EMBEDDED)."""
@@ -56,7 +57,7 @@ class Embedding(jt.nn.Embedding):
 
 
 class LSTM(jt.nn.LSTM):
-    """Jittor's own, but for its output: batch first, as its input is."""
+    """Jittor's LSTM with its output batch first, like its input."""
 
     def execute(self, input: jt.Var, hx: State) -> tuple[jt.Var, State]:
         """Map (N, T, EMBEDDED) and a state to (N, T, HIDDEN) and the next state."""
@@ -65,7 +66,7 @@ class LSTM(jt.nn.LSTM):
 
 
 class JittorModel(jt.nn.Module):
-    """Predicts the next token; the decoder reads the embedding's own table."""
+    """Predicts the next token; the decoder shares the embedding's weight."""
 
     def __init__(self, embedding: Any = Embedding, lstm: Any = LSTM) -> None:
         self.embed = embedding(WORDS, EMBEDDED, padding_idx=PADDING)
@@ -81,7 +82,7 @@ class JittorModel(jt.nn.Module):
 
 
 def inputs(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw three sequences of five tokens, the last ones padded, and a state to go on from."""
+    """Draw three sequences of five tokens, two of them padded at the end, and an initial state."""
     tokens = rng.integers(1, WORDS, (3, 5))
     tokens[0, 3:] = tokens[1, 4:] = PADDING
     return {
@@ -101,7 +102,7 @@ pair = Pair(
 
 
 class OtherGates(LSTM):
-    """Takes the gates in the order input, forget, output, cell: another library's layout."""
+    """Reads the gates in another library's order: input, forget, output, cell."""
 
     def call_rnn_cell(self, input: jt.Var, hidden: State, suffix: str) -> tuple[jt.Var, State]:
         """Map (N, EMBEDDED) and a state to (N, HIDDEN) and the next state."""
@@ -115,7 +116,7 @@ class OtherGates(LSTM):
 
 
 class CutDecoder(jt.nn.Linear):
-    """Reads its weight without training it."""
+    """Uses its weight without a gradient."""
 
     def execute(self, x: jt.Var) -> jt.Var:
         """Map (N, T, EMBEDDED) to (N, T, WORDS)."""
@@ -123,7 +124,7 @@ class CutDecoder(jt.nn.Linear):
 
 
 def cut_tie() -> JittorModel:
-    """Build the port with a decoder from which no gradient comes to the tied table."""
+    """Build the port with a decoder that sends no gradient to the shared weight."""
     model = JittorModel()
     model.decoder = CutDecoder(EMBEDDED, WORDS)
     model.decoder.weight = model.embed.weight
@@ -131,23 +132,23 @@ def cut_tie() -> JittorModel:
 
 
 FAULTS = {
-    "time first": plant(
+    "time first": inject(
         pair,
         "output time first",
         "lstm",
         "forward",
         candidate=lambda: JittorModel(lstm=jt.nn.LSTM),
     ),
-    "gates": plant(
+    "gates": inject(
         pair, "other gates", "lstm", "forward", candidate=lambda: JittorModel(lstm=OtherGates)
     ),
-    "padding": plant(
+    "padding": inject(
         pair,
         "trained padding",
         "embed",
         "backward",
         candidate=lambda: JittorModel(embedding=jt.nn.Embedding),
     ),
-    # A tied parameter answers under its first name, wherever the gradient was lost.
-    "tie": plant(pair, "cut tie", "embed", "backward", candidate=cut_tie),
+    # A shared parameter is reported under its first name, wherever the gradient was lost.
+    "tie": inject(pair, "cut tie", "embed", "backward", candidate=cut_tie),
 }

@@ -1,11 +1,10 @@
-"""An MLP-Mixer and its port: what a plain feed-forward model shows.
+"""An MLP-Mixer and its port: a plain feed-forward model with the most common faults.
 
-The faults here are the commonest: an epsilon left at another default, patches taken in another
-order, a residual connection forgotten, a gradient stopped by `stop_grad`, which in Jittor changes
-the tensor in place where PyTorch's `detach` makes a copy. The correct port passes as
-NUMERICALLY_WEAKER: Jittor's LayerNorm takes the variance in one pass and loses digits where the
-mean is far from zero. Run it in this folder: `parity check mixer:pair`, and `parity check
-mixer:FAULTS` to see what the reports say.
+They are an epsilon left at another default, patches in another order, a missing residual
+connection, and a gradient stopped by `stop_grad`, which in Jittor changes the tensor in place where
+PyTorch's `detach` makes a copy. The correct port passes as NUMERICALLY_WEAKER: Jittor's LayerNorm
+computes the variance in one pass and loses digits where the mean is far from zero. Run it in this
+folder: `parity check mixer:pair`, and `parity check mixer:FAULTS` for the reports of the faults.
 """
 
 from __future__ import annotations
@@ -15,13 +14,14 @@ from typing import Any
 import jittor as jt
 import numpy as np
 import torch
-from planted import plant, seeded
+from faults import inject
+from seeded import seeded
 from torch import nn
 
 from parity import Pair
 
 PATCH = 4
-PATCHES = 6  # of an 8x12 image: nothing here is square, so that no transposed weight can hide
+PATCHES = 6  # of an 8x12 image; no weight is square, so a transposed one shows by its shape
 CHANNELS = 8
 CLASSES = 5
 
@@ -110,7 +110,7 @@ class JittorMixer(jt.nn.Module):
         self.head = jt.nn.Linear(CHANNELS, CLASSES)
 
     def patches(self, x: jt.Var) -> jt.Var:
-        """Line up (N, CHANNELS, 2, 3) as (N, PATCHES, CHANNELS), row by row."""
+        """Reshape (N, CHANNELS, 2, 3) to (N, PATCHES, CHANNELS), row by row."""
         return x.flatten(2).permute(0, 2, 1)
 
     def execute(self, image: jt.Var) -> jt.Var:
@@ -133,35 +133,33 @@ pair = Pair(
 
 
 def other_epsilon() -> JittorMixer:
-    """Build the port with the epsilon of another library in one normalisation."""
+    """Build the port with another library's epsilon in one normalisation."""
     model = JittorMixer()
     model.blocks[1].token_norm.eps = 1e-6
     return model
 
 
 class ColumnsFirst(JittorMixer):
-    """Lines up the patches column by column."""
+    """Orders the patches column by column."""
 
     def patches(self, x: jt.Var) -> jt.Var:
-        """Line up (N, CHANNELS, 2, 3) as (N, PATCHES, CHANNELS), column by column."""
+        """Reshape (N, CHANNELS, 2, 3) to (N, PATCHES, CHANNELS), column by column."""
         return x.permute(0, 3, 2, 1).reshape(x.shape[0], PATCHES, CHANNELS)
 
 
 class StoppedBlock(JittorBlock):
-    """Stops the gradient where its author wanted a copy without one."""
+    """Stops a gradient where a copy without one was meant."""
 
     def execute(self, x: jt.Var) -> jt.Var:
         """Map (N, PATCHES, CHANNELS) to the same shape."""
-        cross_framework = self.tokens(self.token_norm(x).permute(0, 2, 1)).permute(0, 2, 1)
-        self.largest = float(
-            cross_framework.stop_grad().max().item()
-        )  # for a log: stops `cross_framework` itself
-        x = x + cross_framework
+        mixed = self.tokens(self.token_norm(x).permute(0, 2, 1)).permute(0, 2, 1)
+        self.largest = float(mixed.stop_grad().max().item())  # for a log; stops `mixed` itself
+        x = x + mixed
         return x + self.channels(self.channel_norm(x))
 
 
 class NoResidual(TorchBlock):
-    """Forgets the second residual connection."""
+    """Omits the second residual connection."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (N, PATCHES, CHANNELS) to the same shape."""
@@ -170,23 +168,23 @@ class NoResidual(TorchBlock):
 
 
 def no_residual() -> TorchMixer:
-    """Build a copy whose second block forgets a residual connection."""
+    """Build a copy whose second block omits a residual connection."""
     model = TorchMixer()
     model.blocks[1] = NoResidual()
     return model
 
 
 FAULTS = {
-    "epsilon": plant(
+    "epsilon": inject(
         pair, "other epsilon", "blocks.1.token_norm", "forward", candidate=other_epsilon
     ),
-    "patches": plant(pair, "patches by column", "", "forward", candidate=ColumnsFirst),
-    "stopped": plant(
+    "patches": inject(pair, "patches by column", "", "forward", candidate=ColumnsFirst),
+    "stopped": inject(
         pair,
         "stopped gradient",
         "blocks.1",
         "backward",
         candidate=lambda: JittorMixer(StoppedBlock),
     ),
-    "residual": plant(pair, "no residual", "blocks.1", "forward", candidate=no_residual),
+    "residual": inject(pair, "no residual", "blocks.1", "forward", candidate=no_residual),
 }

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from parity import Pair
 from parity.adapters.protocol import register_adapter
+
+if TYPE_CHECKING:
+    import torch
 
 Array = np.ndarray[Any, Any]
 
@@ -184,6 +186,8 @@ def inputs(rng: np.random.Generator) -> dict[str, Array]:
 
 def reference() -> torch.nn.Module:
     """Build the model that the chain is a port of."""
+    import torch  # here, since the layers above are of use where it is not installed
+
     with torch.random.fork_rng():
         torch.manual_seed(1)  # an example shows the same figures each time
         return torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))

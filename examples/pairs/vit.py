@@ -1,9 +1,9 @@
-"""A vision transformer and its port: bare parameters, attention written in two ways.
+"""A vision transformer and its port: parameters outside layers, attention in two forms.
 
-PyTorch's side calls the fused `scaled_dot_product_attention`, Jittor's is written out, for Jittor
-has nothing of the kind: what has no counterpart is judged as part of the module around it. The
-class token and the position embedding are tensors that no layer owns; they answer as the model's.
-The correct port passes as NUMERICALLY_WEAKER: Jittor's LayerNorm takes the variance in one pass.
+PyTorch's side calls the fused `scaled_dot_product_attention`. Jittor has no such function, so its
+side spells attention out; calls without a counterpart are judged as part of the module around them.
+The class token and the position embedding belong to no layer and are reported as the model's own.
+The correct port passes as NUMERICALLY_WEAKER: Jittor's LayerNorm computes the variance in one pass.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import jittor as jt
 import numpy as np
 import torch
 import torch.nn.functional as F
-from planted import plant, seeded
+from faults import inject
+from seeded import seeded
 from torch import nn
 
 from parity import Pair
@@ -25,11 +26,11 @@ WIDTH = 12
 HEADS = 3
 HIDDEN = 20
 CLASSES = 5
-EPSILON = 1e-6  # the original's, and no framework's default
+EPSILON = 1e-6  # as in the original model; neither framework's default
 
 
 class TorchAttention(nn.Module):
-    """Self-attention of several heads."""
+    """Self-attention with several heads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +63,7 @@ class TorchBlock(nn.Module):
 
 
 class TorchTransformer(nn.Module):
-    """Patches, a class token, positions, blocks; the class token is read."""
+    """Patches, a class token, positions and blocks; the output is read from the class token."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +82,7 @@ class TorchTransformer(nn.Module):
 
 
 class JittorAttention(jt.nn.Module):
-    """Self-attention of several heads."""
+    """Self-attention with several heads."""
 
     axis = -1
     scale = (WIDTH // HEADS) ** -0.5
@@ -115,7 +116,7 @@ class JittorBlock(jt.nn.Module):
 
 
 class JittorTransformer(jt.nn.Module):
-    """Patches, a class token, positions, blocks; the class token is read."""
+    """Patches, a class token, positions and blocks; the output is read from the class token."""
 
     def __init__(self, **parts: Any) -> None:
         self.patches = jt.nn.Conv2d(3, WIDTH, PATCH, stride=PATCH)
@@ -146,19 +147,19 @@ pair = Pair(
 
 
 class Unscaled(JittorAttention):
-    """Forgets to divide by the square root of a head's width."""
+    """Does not divide by the square root of a head's width."""
 
     scale = 1.0
 
 
 class OverQueries(JittorAttention):
-    """Takes the softmax over the queries."""
+    """Applies the softmax over the queries."""
 
     axis = -2
 
 
 class TanhGelu(jt.nn.Module):
-    """The approximation by tanh, which other libraries call GELU; it is off by 5e-4 at most."""
+    """GELU's approximation by tanh, which some libraries call GELU; its error is at most 5e-4."""
 
     def execute(self, x: jt.Var) -> jt.Var:
         """Map any shape to itself."""
@@ -173,7 +174,7 @@ def frozen_positions() -> JittorTransformer:
 
 
 class LatePositions(TorchTransformer):
-    """Adds positions to the patches alone, and none to the class token."""
+    """Adds positions to the patches only, not to the class token."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map (N, 3, 8, 12) to (N, CLASSES)."""
@@ -183,27 +184,27 @@ class LatePositions(TorchTransformer):
 
 
 FAULTS = {
-    "scale": plant(
+    "scale": inject(
         pair,
         "no scale",
         "blocks.0.attention",
         "forward",
         candidate=lambda: JittorTransformer(attention=Unscaled),
     ),
-    "axis": plant(
+    "axis": inject(
         pair,
         "softmax over queries",
         "blocks.0.attention",
         "forward",
         candidate=lambda: JittorTransformer(attention=OverQueries),
     ),
-    "gelu": plant(
+    "gelu": inject(
         pair,
         "GELU by tanh",
         "blocks.0.mlp.1",
         "forward",
         candidate=lambda: JittorTransformer(act=TanhGelu),
     ),
-    "frozen": plant(pair, "frozen positions", "", "backward", candidate=frozen_positions),
-    "positions": plant(pair, "late positions", "", "forward", candidate=LatePositions),
+    "frozen": inject(pair, "frozen positions", "", "backward", candidate=frozen_positions),
+    "positions": inject(pair, "late positions", "", "forward", candidate=LatePositions),
 }

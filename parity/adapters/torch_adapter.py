@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook
+from parity.adapters.torch_dropout import DropoutFrom
 from parity.base.numerics import Array, Precision
 
 
@@ -94,33 +94,12 @@ class TorchAdapter:
 
     @contextmanager
     def dropout_from(self, source: DropoutSource) -> Iterator[None]:
-        """Replace `F.dropout` and its like, through which every dropout layer goes.
+        """Take dropout's random numbers from `source`; `torch_dropout` lists what is covered.
 
-        Fused attention drops inside its kernel; where it does, it is written out.
+        A compiled module keeps PyTorch's own: its compiler would trace the replacements.
         """
-
-        def dropout(
-            input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-        ) -> torch.Tensor:
-            return _dropped(input, tuple(input.shape), p, training, source)
-
-        def channels(
-            input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-        ) -> torch.Tensor:
-            ones = (1,) * (input.dim() - 2)
-            return _dropped(input, (*input.shape[:2], *ones), p, training, source)
-
-        names = {"dropout": dropout, "dropout1d": channels, "dropout2d": channels}
-        names["dropout3d"] = channels
-        names["scaled_dot_product_attention"] = _attention(source, F.scaled_dot_product_attention)
-        before = {name: getattr(F, name) for name in names}
-        for name, function in names.items():
-            setattr(F, name, function)
-        try:
+        with nullcontext() if self._compiled else DropoutFrom(source):
             yield
-        finally:
-            for name, function in before.items():
-                setattr(F, name, function)
 
     @contextmanager
     def perturbing_operations(self, move: Callable[[Array], Array]) -> Iterator[None]:
@@ -271,42 +250,11 @@ def _watched(
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
-        bound.arguments.update(enter(path, dict(bound.arguments)))
-        return leave(path, forward(*bound.args, **bound.kwargs))
+        with torch._C.DisableTorchFunction():
+            changed = enter(path, dict(bound.arguments))
+        bound.arguments.update(changed)
+        result = forward(*bound.args, **bound.kwargs)
+        with torch._C.DisableTorchFunction():
+            return leave(path, result)
 
     return watched
-
-
-def _attention(source: DropoutSource, fused: Callable[..., torch.Tensor]) -> Callable[..., Any]:
-    def attention(
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        attn_mask: torch.Tensor | None = None,
-        dropout_p: float = 0.0,
-        is_causal: bool = False,
-        scale: float | None = None,
-        **options: Any,
-    ) -> torch.Tensor:
-        if dropout_p == 0:
-            return fused(query, key, value, attn_mask, 0.0, is_causal, scale=scale, **options)
-        scores = query @ key.transpose(-2, -1) * (scale or query.shape[-1] ** -0.5)
-        if is_causal:
-            attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-        if attn_mask is not None and attn_mask.dtype == torch.bool:
-            scores = scores.masked_fill(~attn_mask, -torch.inf)
-        elif attn_mask is not None:
-            scores = scores + attn_mask
-        weights = torch.softmax(scores, -1)
-        return _dropped(weights, tuple(weights.shape), dropout_p, True, source) @ value
-
-    return attention
-
-
-def _dropped(
-    x: torch.Tensor, shape: tuple[int, ...], rate: float, training: bool, source: DropoutSource
-) -> torch.Tensor:
-    if not training or rate == 0:
-        return x
-    kept = torch.from_numpy(source(shape) >= rate).to(x)
-    return x * kept / (1 - rate) if rate < 1 else x * 0

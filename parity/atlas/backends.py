@@ -15,7 +15,6 @@ from parity.adapters.protocol import Adapter, adapt
 from parity.atlas.entry import evaluate
 from parity.atlas.finding import OUTPUT, ComparedTensor
 from parity.base.numerics import Array, Precision
-from parity.errors import one_line
 
 Framework = Literal["torch", "jittor"]
 
@@ -137,13 +136,14 @@ def seeding(framework: Framework) -> str:
 def describe_exception(error: BaseException) -> str:
     """Return an exception in one line; of a kernel that fails, what Jittor reports."""
     text = re.sub(r"\x1b\[[\d;]*[mK]", "", str(error))
+    text = re.sub(r"\[f \d+ [\d:.]+ \d+ (\w+\.cc:\d+)\]", r"[\1]", text)  # no time, no thread
     if "fused operator" in text or "compile" in text.lower():
         # The report of a compiler that failed is its command line, with paths of this machine.
-        reasons = re.findall(r"\[Reason\]: (?:\[f [^\]]*\] ?)?(.*)", text)
+        reasons = re.findall(r"\[Reason\]: (?:\[\w+\.cc:\d+\] ?)?(.*)", text)
         reported = [" ".join(r.split()) for r in reasons if r and "Run cmd failed" not in r]
         what = f"the kernel fails: {reported[0]}" if reported else "the kernel does not compile"
         return f"{type(error).__name__}: {what[:200]}"
-    return one_line(error)[:300]
+    return " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")[:300]
 
 
 def cotangent(shape: tuple[int, ...]) -> Array:

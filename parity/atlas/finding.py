@@ -1,6 +1,6 @@
 """Defines a finding: what the comparison of one tensor of an entry showed, as data.
 
-`parity.atlas.text` makes sentences of findings; nothing reads those sentences.
+`parity.atlas.output.text` makes sentences of findings; nothing reads those sentences.
 """
 
 from __future__ import annotations

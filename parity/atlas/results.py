@@ -106,7 +106,7 @@ class Atlas:
         """Write the results as JSON, completely or not at all.
 
         Raises:
-            CannotCompare: the file cannot be written.
+            CannotWrite: the file cannot be written.
         """
         plain = {
             "schema": SCHEMA,

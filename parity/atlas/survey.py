@@ -46,8 +46,9 @@ def update(groups: Sequence[str], path: Path | None) -> tuple[Atlas, Atlas]:
         The results of this survey, and what the file holds now, which is the same without a file.
 
     Raises:
-        CannotCompare: there is no such group, a worker cannot start, the file cannot be read or
-            written, or what it holds is of other versions.
+        CannotCompare: there is no such group, a worker cannot start, the file cannot be read, or
+            what it holds is of other versions.
+        CannotWrite: the file cannot be written.
     """
     stored = read(path) if groups and path is not None and path.exists() else None
     atlas = survey(groups, None if stored is None else stored.versions)

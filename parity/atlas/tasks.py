@@ -17,7 +17,7 @@ from parity.atlas.finding import AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge import judge_numeric
 from parity.atlas.judge_values import judge_random, judge_rule
 from parity.atlas.minimise import minimise_inputs
-from parity.atlas.program import build_program, run_program
+from parity.atlas.output.program import build_program, run_program
 from parity.atlas.results import Program
 from parity.base.numerics import Array
 

@@ -1,37 +1,11 @@
-"""Two samples of random numbers: constants exactly, all others by their distribution."""
+"""Compares the distributions of two samples."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from parity.base.numerics import Array
-from parity.verdict import (
-    INIT_SIGNIFICANCE,
-    Judgement,
-    Verdict,
-    judge_distribution,
-    other_constant,
-)
-
-
-def judge_samples(reference: Array, candidate: Array, *, must_be_equal: bool = False) -> Judgement:
-    """Judge whether two samples, flat arrays of equal size, are of one distribution.
-
-    Args:
-        reference: the reference's sample, (N,).
-        candidate: the candidate's, (N,).
-        must_be_equal: whether other numbers of the same distribution fail too.
-    """
-    if np.array_equal(reference, candidate):
-        return Judgement(verdict=Verdict.IDENTICAL, error=0.0, noise=0.0)
-    constants = [a.size > 0 and bool(np.all(a == a.flat[0])) for a in (reference, candidate)]
-    if any(constants) and reference.size > 1:
-        return other_constant()
-    return judge_distribution(
-        kolmogorov_smirnov(reference, candidate),
-        critical_value(reference.size),
-        must_be_equal=must_be_equal,
-    )
+from parity.verdict import INIT_SIGNIFICANCE
 
 
 def kolmogorov_smirnov(a: Array, b: Array) -> float:

@@ -5,12 +5,20 @@ Where a pair asks for it, the numbers must be equal.
 
 from __future__ import annotations
 
+import numpy as np
+
 from parity.base.numerics import Array
-from parity.compare.distributions import judge_samples
+from parity.compare.distributions import critical_value, kolmogorov_smirnov
 from parity.pair import Pair
 from parity.report.finding import Finding, finding_of
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import of_parameter
+from parity.verdict import (
+    Judgement,
+    Verdict,
+    judge_distribution,
+    other_constant,
+)
 
 
 def compare_initial(
@@ -24,7 +32,7 @@ def compare_initial(
     tensors = candidate.adapter.parameters() | candidate.adapter.buffers()
     findings = []
     for path, name in candidate.parameters.items():
-        judgement = judge_samples(
+        judgement = judge_initial(
             state[path].ravel(),
             candidate.adapter.to_numpy(tensors[name]).ravel(),
             must_be_equal=pair.init == "exact",
@@ -38,3 +46,17 @@ def compare_initial(
         return [], []
     shown = ", ".join(different[:3]) + (", …" if len(different) > 3 else "")
     return [], [f"initial values differ in {len(different)} parameters ({shown}); not judged"]
+
+
+def judge_initial(reference: Array, candidate: Array, *, must_be_equal: bool) -> Judgement:
+    """Judge one parameter's initial values, flat arrays of equal size."""
+    if np.array_equal(reference, candidate):
+        return Judgement(verdict=Verdict.IDENTICAL, error=0.0, noise=0.0)
+    constants = [a.size > 0 and bool(np.all(a == a.flat[0])) for a in (reference, candidate)]
+    if any(constants) and reference.size > 1:
+        return other_constant()
+    return judge_distribution(
+        kolmogorov_smirnov(reference, candidate),
+        critical_value(reference.size),
+        must_be_equal=must_be_equal,
+    )

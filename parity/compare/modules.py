@@ -14,15 +14,10 @@ from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.side_runner import Values
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel
-from parity.trace.recorder import (
-    Run,
-    Trace,
-    list_calls,
-    run_end_to_end,
-    run_isolated,
-    run_with_injection,
-)
+from parity.trace.end_to_end import run_end_to_end
+from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Tap, TensorSite
+from parity.trace.trace import Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
 from parity.verdict import Judgement
 
@@ -66,7 +61,7 @@ class PairRunner:
             loss=self.pair.loss_for(model.adapter.framework),
             seed=self.seed if seed is None else seed,
             stress_input=None if stress_input is None else STRESS_INPUTS[stress_input],
-            shift=shift,
+            perturbation=shift,
         )
 
     def judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
@@ -86,7 +81,7 @@ class PairRunner:
             is_plain_input=first,
             check_determinism=first,
             cancellation_scale=cancellation_scale.of_modules(
-                tensor_sites(teacher), 1.0, teacher.passed
+                tensor_sites(teacher), 1.0, teacher.forced
             ),
             cross_framework=self._cross_framework(),
         )

@@ -18,8 +18,8 @@ from parity.compare.modules import PairRunner
 from parity.diagnose.signatures import resembles, signature
 from parity.errors import CannotCompare
 from parity.report.wording import port_name
-from parity.trace.recorder import Trace
 from parity.trace.sites import Tap, TensorSite
+from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
 
 # How many of the tensors met before a site are compared with it.
@@ -65,8 +65,8 @@ def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> 
 
 def _nearby(site: TensorSite, trace: Trace) -> dict[str, Array]:
     """Return the tensors met just before a site, by name."""
-    taps = list(trace.passed)
-    if site.phase != "forward" or site.tap is None or site.tap not in trace.passed:
+    taps = list(trace.forced)
+    if site.phase != "forward" or site.tap is None or site.tap not in trace.forced:
         return {}
     at = taps.index(site.tap)
     before = {tap: _as_used(tap, site, trace) for tap in taps[max(0, at - NEARBY) : at]}
@@ -83,7 +83,7 @@ def _as_used(tap: Tap, site: TensorSite, trace: Trace) -> Array:
     A module's argument is replaced inside that module alone, its result everywhere.
     """
     inside = tap.path == site.path or tap.port == "output"
-    return trace.passed[tap] if inside else trace.arrived[tap]
+    return trace.forced[tap] if inside else trace.recorded[tap]
 
 
 def _explained(site: TensorSite, candidate: Array, runner: PairRunner, teacher: Trace) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from parity.base.numerics import Array, distance, is_float, magnitude
 from parity.compare.modules import PairRunner
 from parity.report.finding import Finding
-from parity.trace.recorder import Trace
 from parity.trace.sites import Boundary, Segment, Tap, TensorSite
+from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
 from parity.verdict import FLOAT32_EPSILON, K, is_rounding
 
@@ -70,18 +70,18 @@ def _faulty_taps(findings: Sequence[tuple[TensorSite, Finding]]) -> list[Tap]:
 def _nothing_else_differs(faulty: Sequence[Tap], runner: PairRunner) -> bool:
     reference64 = runner.observe(runner.reference, "float64", {}, Trace())
     reference32 = runner.observe(runner.reference, "float32", {}, reference64)
-    inject = {tap: reference64.arrived[tap] for tap in faulty if tap in reference64.arrived}
+    inject = {tap: reference64.recorded[tap] for tap in faulty if tap in reference64.recorded}
     candidate64 = runner.observe(runner.candidate, "float64", inject, reference64)
     candidate32 = runner.observe(runner.candidate, "float32", inject, reference64)
     return all(
         _agrees(
-            reference64.arrived[tap],
-            candidate64.arrived[tap],
-            reference32.arrived.get(tap),
-            candidate32.arrived.get(tap),
+            reference64.recorded[tap],
+            candidate64.recorded[tap],
+            reference32.recorded.get(tap),
+            candidate32.recorded.get(tap),
         )
-        for tap in reference64.arrived
-        if tap not in inject and tap in candidate64.arrived
+        for tap in reference64.recorded
+        if tap not in inject and tap in candidate64.recorded
     )
 
 

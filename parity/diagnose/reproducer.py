@@ -18,7 +18,7 @@ from parity.report.finding import Finding
 from parity.report.report import Report
 from parity.report.text import where
 from parity.report.wording import tensor_name
-from parity.trace.bound_model import build
+from parity.trace.model_building import build
 from parity.trace.sites import TensorSite, of_parameter
 from parity.trace.values import tensor_sites
 from parity.trajectories.optimizer_check import trajectories

@@ -10,12 +10,12 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding
 from parity.report.outcome import Outcome
-from parity.trace.sites import Boundary, Segment
+from parity.trace.sites import Boundary, BoundaryPort, Segment
 from parity.verdict import Cause, Verdict
 from safe_files import CannotWrite, write_text
 
@@ -109,7 +109,6 @@ def _read_finding(values: Mapping[str, Any]) -> Finding:
 
 def _read_finding_1(values: Mapping[str, Any]) -> Finding:
     """Read a finding of schema 1, which held texts where there are fields now; they are kept."""
-    between = f"in the code between {values['gap']}" if values["gap"] else ""
     return Finding(
         path=values["path"],
         phase=values["phase"],
@@ -120,10 +119,24 @@ def _read_finding_1(values: Mapping[str, Any]) -> Finding:
         label=values["tensor"],
         confirmed=values["confirmed"],
         stress_input=values["probe"],
+        segment=_segment_1(values["gap"]),
         hint=values["hint"],
-        note="; ".join(text for text in (values["reason"], between) if text),
+        note=values["reason"],
         allowance="" if values["allowed"] else None,
     )
+
+
+def _segment_1(text: str) -> Segment | None:
+    """Read `output of conv and input of norm`; no path of a module holds a space."""
+    before, _, after = text.partition(" and ")
+    return Segment(_boundary_1(before), _boundary_1(after)) if text else None
+
+
+def _boundary_1(text: str) -> Boundary:
+    port, _, path = text.removeprefix("the ").partition(" of ")
+    if port not in get_args(BoundaryPort):
+        raise ValueError(f"{text!r} is no boundary of a module")
+    return Boundary(cast(BoundaryPort, port), "" if path == "the model" else path)
 
 
 _EXAMPLE = Finding(path="", phase="forward", verdict=Verdict.IDENTICAL, error=0.0, noise=0.0)

@@ -1,4 +1,4 @@
-"""Which path of the candidate stands for which path of the reference."""
+"""Matches the paths of the reference's modules and parameters to the candidate's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from parity.errors import CannotCompare
 
 Shapes = Mapping[str, tuple[int, ...]]
+
+# Paths that an error message lists.
+LISTED = 5
 
 
 def renamed(path: str, rename: Mapping[str, str]) -> str:
@@ -21,76 +24,38 @@ def renamed(path: str, rename: Mapping[str, str]) -> str:
 
 
 def match_parameters(
-    reference: Shapes, candidate: Shapes, rename: Mapping[str, str], *, known: Shapes
+    reference: Shapes, candidate: Shapes, rename: Mapping[str, str], *, candidate_buffers: Shapes
 ) -> dict[str, str]:
-    """Map each reference parameter to a candidate parameter of the same shape.
+    """Map the path of each reference parameter to that of a candidate parameter of its shape.
 
-    By name first; what is left over is matched by order where that leaves no doubt.
+    By name first. The rest is matched by order, if there are as many on both sides, their shapes
+    agree one by one, and either their last names do too or all shapes differ.
 
     Args:
         reference: shapes by path, in order of definition.
         candidate: likewise.
-        rename: the user's own mapping of paths or their parents.
-        known: the candidate's other tensors, which a name may refer to as well.
+        rename: reference path -> candidate path, of parameters or of modules around them.
+        candidate_buffers: shapes by path; a parameter's name may refer to a buffer as well.
 
     Raises:
-        CannotCompare: a renaming that meets nothing, a parameter without a partner (with what
-            might be meant), or two shapes that differ.
+        CannotCompare: a key of `rename` matches nothing, a parameter has no partner (the text
+            proposes some by shape), or partners differ in shape.
     """
     _check_rename(reference, rename)
-    everything = {**known, **candidate}
-    found = {p: renamed(p, rename) for p in reference if renamed(p, rename) in everything}
-    taken = set(found.values())
-    missing = [p for p in reference if p not in found]
+    partners = {**candidate_buffers, **candidate}
+    matched = {p: renamed(p, rename) for p in reference if renamed(p, rename) in partners}
+    taken = set(matched.values())
+    missing = [p for p in reference if p not in matched]
     extra = [p for p in candidate if p not in taken]
     if missing or extra:
-        found |= _match_rest(reference, candidate, missing, extra)
-    for path, partner in found.items():
-        if reference[path] != everything[partner]:
+        matched |= _match_by_order(reference, candidate, missing, extra)
+    for path, partner in matched.items():
+        if reference[path] != partners[partner]:
             raise CannotCompare(
                 f"parameter {path!r} is {reference[path]} in the reference, but {partner!r} is "
-                f"{everything[partner]} in the candidate"
+                f"{partners[partner]} in the candidate"
             )
-    return {path: found[path] for path in reference}
-
-
-def _check_rename(reference: Shapes, rename: Mapping[str, str]) -> None:
-    for path in rename:
-        if not any(p == path or p.startswith(path + ".") for p in reference):
-            raise CannotCompare(
-                f"rename: the reference has no parameter at or below {path!r}; "
-                f"it has {_some(list(reference))}"
-            )
-
-
-def _match_rest(
-    reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]
-) -> dict[str, str]:
-    proposal = dict(zip(missing, extra, strict=False))
-    in_step = len(missing) == len(extra) and all(
-        reference[a] == candidate[b] for a, b in proposal.items()
-    )
-    same_leaf = all(a.split(".")[-1] == b.split(".")[-1] for a, b in proposal.items())
-    alone = max(Counter(reference[p] for p in missing).values(), default=0) == 1
-    if in_step and (same_leaf or alone):
-        return proposal
-    raise CannotCompare(_no_partner(reference, candidate, missing, extra))
-
-
-def _no_partner(reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]) -> str:
-    text = []
-    if missing:
-        text.append(f"the candidate has no partner for {_some(missing)}")
-    if extra:
-        text.append(f"the reference has none for the candidate's {_some(extra)}")
-    by_shape = {a: b for a in missing for b in extra if reference[a] == candidate[b]}
-    advice = f"; say which with rename, perhaps {by_shape!r}" if by_shape else ""
-    return "parameters without a partner: " + "; ".join(text) + advice
-
-
-def _some(paths: list[str], limit: int = 5) -> str:
-    shown = ", ".join(repr(path) for path in paths[:limit])
-    return shown + (f" and {len(paths) - limit} more" if len(paths) > limit else "")
+    return {path: matched[path] for path in reference}
 
 
 def match_modules(
@@ -99,19 +64,65 @@ def match_modules(
     rename: Mapping[str, str],
     parameters: Mapping[str, str],
 ) -> dict[str, str]:
-    """Map each reference module that has a counterpart to it; the others stay out.
+    """Map the paths of reference modules to those of candidate modules.
 
-    A module's partner is the one of the same (renamed) path, or else the one that owns the partner
-    of its parameter. What a module without a partner computes is judged as part of its parent.
+    The partner of a module is the one of the same, renamed path, or else the one that owns the
+    partner of its parameter. A module without a partner, or that shares one, is left out; what it
+    computes is judged as part of its parent.
+
+    Args:
+        reference: paths.
+        candidate: paths.
+        rename: reference path -> candidate path.
+        parameters: matched parameters, reference path -> candidate path.
     """
     owners = dict(rename)
     for path, partner in parameters.items():
-        ours, theirs = path.split("."), partner.split(".")
-        while ours and theirs and ours[-1] == theirs[-1]:
-            ours.pop(), theirs.pop()
-        if ours:
-            owners.setdefault(".".join(ours), ".".join(theirs))
-    there = set(candidate)
-    found = {path: renamed(path, owners) for path in reference}
-    once = Counter(found.values())
-    return {a: b for a, b in found.items() if b in there and once[b] == 1}
+        reference_parts, candidate_parts = path.split("."), partner.split(".")
+        while reference_parts and candidate_parts and reference_parts[-1] == candidate_parts[-1]:
+            reference_parts.pop(), candidate_parts.pop()
+        if reference_parts:
+            owners.setdefault(".".join(reference_parts), ".".join(candidate_parts))
+    known = set(candidate)
+    partners = {path: renamed(path, owners) for path in reference}
+    uses = Counter(partners.values())
+    return {path: p for path, p in partners.items() if p in known and uses[p] == 1}
+
+
+def _check_rename(reference: Shapes, rename: Mapping[str, str]) -> None:
+    for path in rename:
+        if not any(p == path or p.startswith(path + ".") for p in reference):
+            raise CannotCompare(
+                f"rename: the reference has no parameter at or below {path!r}; "
+                f"it has {_listed(list(reference))}"
+            )
+
+
+def _match_by_order(
+    reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]
+) -> dict[str, str]:
+    proposal = dict(zip(missing, extra, strict=False))
+    same_shapes = len(missing) == len(extra) and all(
+        reference[a] == candidate[b] for a, b in proposal.items()
+    )
+    same_last_names = all(a.split(".")[-1] == b.split(".")[-1] for a, b in proposal.items())
+    distinct_shapes = max(Counter(reference[p] for p in missing).values(), default=0) == 1
+    if same_shapes and (same_last_names or distinct_shapes):
+        return proposal
+    raise CannotCompare(_no_partner(reference, candidate, missing, extra))
+
+
+def _no_partner(reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]) -> str:
+    problems = []
+    if missing:
+        problems.append(f"the candidate has no partner for {_listed(missing)}")
+    if extra:
+        problems.append(f"the reference has none for the candidate's {_listed(extra)}")
+    by_shape = {a: b for a in missing for b in extra if reference[a] == candidate[b]}
+    advice = f"; say which with rename, perhaps {by_shape!r}" if by_shape else ""
+    return "parameters without a partner: " + "; ".join(problems) + advice
+
+
+def _listed(paths: list[str]) -> str:
+    shown = ", ".join(repr(path) for path in paths[:LISTED])
+    return shown + (f" and {len(paths) - LISTED} more" if len(paths) > LISTED else "")

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 Phase = Literal["init", "forward", "backward", "optimizer", "schedule", "loss", "sampling"]
 Port = Literal["input", "output", "loss"]
+BoundaryPort = Literal["input", "output", "loss", "start", "end"]
 # isolated: each segment between two taps is fed the reference's own input. end_to_end: the model
 # runs as its user runs it. step: one step of a trajectory from equal states. free_run: a trajectory
 # that is never reset. built: before anything has run.
@@ -50,7 +51,7 @@ class Boundary(NamedTuple):
         path: the module's path.
     """
 
-    port: Literal["input", "output", "loss", "start", "end"]
+    port: BoundaryPort
     path: str = ""
 
 

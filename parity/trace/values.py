@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from parity.trace.recorder import Trace
 from parity.trace.sites import Tap, TensorSite, of_parameter
 from parity.trace.tensor_store import TensorSink
+from parity.trace.trace import Trace
 
 
 class Values(Mapping[TensorSite, Any]):
@@ -40,15 +40,15 @@ class Values(Mapping[TensorSite, Any]):
 def tensor_sites(trace: Trace) -> Values:
     """List a run's tensors in order of execution: forward, then backward from the end."""
     stored: dict[TensorSite, tuple[TensorSink[Any], Any]] = {
-        _forward(trace, tap): (trace.arrived, tap) for tap in trace.arrived
+        _forward(trace, tap): (trace.recorded, tap) for tap in trace.recorded
     }
     for path in trace.buffers:
         stored[of_parameter("forward", path, "buffer")] = trace.buffers, path
     by_owner: dict[str, list[str]] = {}
-    for path in trace.parameters:
+    for path in trace.parameter_gradients:
         by_owner.setdefault(path.rpartition(".")[0], []).append(path)
     # Gradients come in any order; a run's own order is that of its taps.
-    order = {tap: number for number, tap in enumerate(trace.caller)}
+    order = {tap: number for number, tap in enumerate(trace.callers)}
     for tap in sorted(trace.gradients, key=lambda tap: order.get(tap, -1), reverse=True):
         stored[_backward(trace, tap)] = trace.gradients, tap
         if tap.port == "input":
@@ -66,12 +66,12 @@ def end_to_end(site: TensorSite) -> TensorSite:
 def _forward(trace: Trace, tap: Tap) -> TensorSite:
     if tap.port == "loss":
         return TensorSite("loss", "", "loss", tap=tap)
-    path = tap.path if tap.port == "output" or tap.path == "" else trace.caller[tap]
+    path = tap.path if tap.port == "output" or tap.path == "" else trace.callers[tap]
     return TensorSite("forward", path, tap.port, tap.label, tap.path, tap.call, tap=tap)
 
 
 def _backward(trace: Trace, tap: Tap) -> TensorSite:
-    path = tap.path if tap.port == "input" or tap.path == "" else trace.caller[tap]
+    path = tap.path if tap.port == "input" or tap.path == "" else trace.callers[tap]
     quantity = "input_gradient" if tap.port == "input" else "output_gradient"
     return TensorSite("backward", path, quantity, tap.label, tap.path, tap.call, tap=tap)  # type: ignore[arg-type]
 
@@ -80,6 +80,6 @@ def _parameter_gradients(
     trace: Trace, paths: list[str]
 ) -> dict[TensorSite, tuple[TensorSink[Any], Any]]:
     return {
-        of_parameter("backward", path, "parameter_gradient"): (trace.parameters, path)
+        of_parameter("backward", path, "parameter_gradient"): (trace.parameter_gradients, path)
         for path in paths
     }

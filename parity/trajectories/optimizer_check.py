@@ -17,8 +17,9 @@ from parity.base.numerics import Array, Precision, rounded
 from parity.base.rng import keyed
 from parity.compare.modules import PairRunner
 from parity.trace.bound_model import BoundModel
-from parity.trace.recorder import Run, Trace, run_end_to_end
+from parity.trace.end_to_end import run_end_to_end
 from parity.trace.sites import Tap
+from parity.trace.trace import Run, Trace
 from parity.trajectories.trajectory import Stepper, Trajectory
 
 STEPS, FREE_STEPS = 3, 20
@@ -79,7 +80,7 @@ class _History:
             at = len(self.gradients)
             run = _run(self.runner, self.runner.reference, "float64", self.weights[at], at)
             trace = run_end_to_end(self.runner.reference, run)
-            self.gradients.append({p: rounded(g) for p, g in trace.parameters.items()})
+            self.gradients.append({p: rounded(g) for p, g in trace.parameter_gradients.items()})
             fed = _Fed(self.runner, self.runner.reference, "float64", self)
             fed.load(_state(self.weights[at]))
             fed.step(at)
@@ -154,7 +155,7 @@ class _Training(OptimizerStepper):
     def step(self, number: int) -> dict[str, Array]:
         run = _run(self.runner, self.model, self.precision, self.weights, number)
         trace = run_end_to_end(self.model, run)
-        gradients = {path: trace.parameters[path] for path in trace.parameters}
+        gradients = {path: trace.parameter_gradients[path] for path in trace.parameter_gradients}
         with self.model.running(self.precision, training=self.runner.pair.training):
             if self._step is None:
                 self._step = self.optimizer()
@@ -163,7 +164,7 @@ class _Training(OptimizerStepper):
 
 
 def _loss(trace: Trace) -> Array:
-    return np.asarray(trace.arrived[Tap("", 0, "loss", "")])
+    return np.asarray(trace.recorded[Tap("", 0, "loss", "")])
 
 
 def _state(weights: Mapping[str, Array]) -> dict[str, Array]:

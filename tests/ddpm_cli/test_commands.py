@@ -1,5 +1,6 @@
 """The program as a user meets it: what it writes, and the one line that a bad input gets."""
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -38,6 +39,17 @@ def test_every_command_explains_itself():
     for name in COMMANDS:
         assert name in listing
         assert len(ddpm(name, "--help").output.splitlines()) > 5
+
+
+def test_an_option_means_the_same_in_every_command():
+    types = {}
+    for name in COMMANDS:
+        for parameter in main.get_command(click.Context(main), name).params:
+            for option in parameter.opts:
+                types.setdefault(option, {}).setdefault(str(parameter.type.to_info_dict()), name)
+    # A data set has one channel or three; --image-channels of the others must fit what is there.
+    several = {"--image-channels", "--batch-size", "--framework"}
+    assert {option for option, kinds in types.items() if len(kinds) > 1} <= several
 
 
 def test_training_and_sampling_write_the_files_of_the_original_scripts(trained):
@@ -119,6 +131,8 @@ def test_wrong_usage_gets_one_line(words, line):
     ("words", "line"),
     [
         (("--num-samples", 0), "num_samples = 0 cannot be used"),
+        (("--steps", 6), "steps = 6 cannot be used: it must be at most the T = 5 training"),
+        (("--steps", 0), "steps = 0 cannot be used"),
         (("--size", 32), "--size 32, but the checkpoint was trained on 28"),
         (("--ckpt", "none.safetensors"), "none.safetensors cannot be read"),
     ],
@@ -129,6 +143,13 @@ def test_a_bad_sampling_run_gets_one_line(trained, words, line):
     assert run.output.startswith("ddpm: ")
     assert line in run.output
     assert not (trained / "fid").exists()
+
+
+def test_sampling_takes_fewer_steps_than_the_training_has_timesteps(trained):
+    words = ("sample", "--ckpt", "checkpoints/ddpm_mnist_epoch2.safetensors", "--num-samples", 1)
+    assert ddpm(*words, "--steps", 2, "--sampler", "ddpm").exit_code == 0
+    names = sorted(path.name for path in (trained / "samples").glob("step_*"))
+    assert names == ["step_t0000.png", "step_t0001.png", "step_t0005.png"]
 
 
 def test_samples_of_an_earlier_run_are_neither_mixed_in_nor_lost(trained):
@@ -177,7 +198,7 @@ def test_bare_weights_become_a_checkpoint_and_a_pickle_only_by_name(tmp_path, mo
     assert "add --allow-pickle" in refused.output
     wrong = ddpm(*words, "mnist", "--allow-pickle")
     assert wrong.exit_code == 2
-    assert "conv_in.bias is (8,), and the preset wants (32,)" in wrong.output
+    assert "conv_in.bias is (8,), and the preset has (32,)" in wrong.output
     assert not (tmp_path / "made.safetensors").exists()
     assert ddpm(*words, "tiny", "--allow-pickle").output == (
         "made.safetensors: 44,969 parameters\n"

@@ -1,13 +1,19 @@
 """`ddpm reproduce` before it computes anything: what it refuses, and the plan that it prints."""
 
 import fcntl
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from ddpm.config import preset
 from ddpm.data.image_set import ImageSet
 from ddpm_cli import main
+from ddpm_study.run.records import RunFolder
+from ddpm_study.run.sizes import SIZES
+from ddpm_study.run.stage import Context
 from ddpm_study.run.time_estimate import TimeEstimate
 
 
@@ -71,3 +77,26 @@ def test_a_second_run_in_a_folder_is_refused(place, monkeypatch):
     run = reproduce("--data", "set.npz", "--out", "out")
     assert run.exit_code == 2
     assert run.output.startswith("ddpm: another ddpm reproduce is at work in out")
+
+
+def stored_run(folder):
+    """Store the manifest of a tiny run, as a version without samplers wrote it."""
+    images = ImageSet.load("set.npz")
+    manifest = Context(
+        RunFolder(folder), "tiny", "mnist", images, preset("tiny"), SIZES["tiny"]
+    ).manifest(())
+    RunFolder(folder).write_manifest(manifest)
+    path = next(folder.glob("run.json"))
+    values = json.loads(path.read_text())
+    del values["config"]["sample"]["sampler"], values["config"]["sample"]["steps"]
+    path.write_text(json.dumps(values))
+
+
+def test_a_run_from_before_samplers_can_be_continued_and_another_not(place):
+    stored_run(Path("out"))
+    words = ("--data", "set.npz", "--out", "out", "--dry-run")
+    run = reproduce(*words)
+    assert run.exit_code == 0, run.output
+    run = reproduce(*words, "--T", "7")
+    assert run.exit_code == 2
+    assert "out holds another run (its config.diffusion.T is 100, not 7)" in run.output

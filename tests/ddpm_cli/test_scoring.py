@@ -41,23 +41,23 @@ def test_fid_writes_the_line_of_the_original_and_never_calls_it_fid_alone(place)
     assert re.fullmatch(r"FID-digits score: \d+\.\d{4}", lines[0])
     assert [line.split(":")[0] for line in lines[1:]] == [
         "95 % interval",
-        "with endless samples",
+        "FID at infinity",
         "KID",
         "precision",
         "warning",
         "warning",
     ]
     assert "warning: 24 samples" in run.output
-    assert re.search(r"a real set of 100 images is small as well \(that adds about \d", lines[-1])
+    assert re.search(r"small real set of 100 images raises the FID \(by about \d", lines[-1])
 
 
 def test_of_too_few_samples_or_real_images_no_number_is_made_up(place):
     few = digits(place / "few", count=12)
     run = ddpm("fid", "--real", "real.npz", "--fake", few, "--extractor", "digits")
-    assert "with endless samples: 12 are too few to tell\n" in run.output
+    assert "FID at infinity: 12 samples are too few to extrapolate\n" in run.output
     assert "compare only scores of as many samples\n" in run.output
     run = ddpm("fid", "--real", few, "--fake", "real.npz", "--extractor", "digits")
-    assert "12 images is small as well (by how much, they are too few to tell)" in run.output
+    assert "12 images raises the FID (they are too few to estimate how much)" in run.output
 
 
 def test_a_set_scores_nothing_against_itself(place):

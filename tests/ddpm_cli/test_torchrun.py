@@ -88,7 +88,7 @@ def test_after_an_interrupt_two_processes_go_on_to_the_same_bits(two, tmp_path):
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to the launcher and to both
     status, text = ended(run)
     assert status != 0
-    assert text.count("interrupted; go on with: torchrun … ") == 1, text
+    assert text.count("interrupted; continue with: torchrun … ") == 1, text
     assert 0 < Checkpoint.load(tmp_path / INTERRUPTED).step < STEPS
     status, text = ended(started(tmp_path, *WORDS, "--resume", INTERRUPTED))
     assert status == 0, text

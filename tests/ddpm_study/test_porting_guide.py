@@ -11,7 +11,7 @@ from ddpm_study.translations import TRANSLATIONS
 
 
 def test_the_guide_is_up_to_date() -> None:
-    """Where this fails: `python -m ddpm_study.porting_guide`."""
+    """Run `python -m ddpm_study.porting_guide` where this fails."""
     assert GUIDE.read_text(encoding="utf-8") == guide()
 
 

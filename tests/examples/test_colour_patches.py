@@ -12,13 +12,13 @@ from examples import colour_patches
 
 
 def ramp():
-    """Return a picture in which every pixel says where it lies."""
+    """Return a picture whose pixels hold their own coordinates."""
     y, x = np.mgrid[0:80, 0:120]
     return Image.fromarray(np.stack([x, y, np.full_like(x, 7)], axis=-1).astype(np.uint8))
 
 
 def test_a_patch_is_a_piece_of_the_halved_photograph():
-    halved = np.asarray(ramp().reduce(colour_patches.SHRUNK))
+    halved = np.asarray(ramp().reduce(colour_patches.REDUCTION))
     for patch in colour_patches.patches(ramp(), 5, 16, seed=1):
         pixels = np.asarray(patch)
         assert pixels.shape == (16, 16, 3)
@@ -28,8 +28,8 @@ def test_a_patch_is_a_piece_of_the_halved_photograph():
 
 def test_the_folder_is_a_set_of_two_classes(tmp_path, monkeypatch):
     monkeypatch.setattr(colour_patches, "photographs", lambda: {"china": ramp(), "flower": ramp()})
-    words = [str(tmp_path / "patches"), "--count", "3", "--size", "8"]
-    assert CliRunner().invoke(colour_patches.main, words).exit_code == 0
+    arguments = [str(tmp_path / "patches"), "--count", "3", "--size", "8"]
+    assert CliRunner().invoke(colour_patches.main, arguments).exit_code == 0
     prepared = image_set.prepare(str(tmp_path / "patches"))
     assert prepared.images.shape == (6, 3, 8, 8)
     assert prepared.classes == ("china", "flower")
@@ -37,12 +37,12 @@ def test_the_folder_is_a_set_of_two_classes(tmp_path, monkeypatch):
 
 def test_the_photographs_are_in_colour():
     pytest.importorskip("sklearn")
-    found = colour_patches.photographs()
-    assert list(found) == ["china", "flower"]
-    assert all(photograph.mode == "RGB" for photograph in found.values())
+    photographs = colour_patches.photographs()
+    assert list(photographs) == ["china", "flower"]
+    assert all(photograph.mode == "RGB" for photograph in photographs.values())
 
 
-def test_without_scikit_learn_it_says_what_to_type(tmp_path, monkeypatch):
+def test_without_scikit_learn_the_error_says_what_to_type(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     run = CliRunner().invoke(colour_patches.main, [str(tmp_path / "patches")])
     assert run.exit_code == 2

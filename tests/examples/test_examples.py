@@ -1,4 +1,4 @@
-"""Each example does what its text says: the pair passes, each fault is found where it is."""
+"""Each example holds: its pair passes, and each of its faults is found at its module and phase."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from parity import Pair, Verdict, check
 from parity.pair_loading import load_pairs
 
-# As when `parity check` is started in that folder; here, because the tests' names come from there.
+# `parity check` finds the examples when it is started in their folder; the tests need the path.
 sys.path.append(str(Path(__file__).parents[2] / "examples" / "pairs"))
 
 EXAMPLES = {
-    # Jittor's normalisations take the variance in one pass.
+    # Jittor's normalisations compute the variance in one pass.
     "mixer": Verdict.NUMERICALLY_WEAKER,
     "dcgan": Verdict.NUMERICALLY_WEAKER,
     "lstm_lm": Verdict.WITHIN_NOISE,

@@ -1,28 +1,39 @@
+"""The plugin as other projects meet it: each test runs pytest in a folder of its own."""
+
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Callable
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["pytester"]
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "pairs"
+Run = Callable[..., pytest.RunResult]
 
 SUITE = """
-import numpy as np
 import pytest
-from torch import nn
+from numpy_framework import Chain, Layer, inputs
 from parity import Pair
 
-def pair(activation):
+def chain(tanh=True):
+    return Chain(Layer(3, 5, tanh=tanh), Layer(5, 2, tanh=False))
+
+def pair(name, candidate):
     return Pair(
-        name=activation.__name__,
-        reference=lambda: nn.Sequential(nn.Linear(3, 3), nn.Tanh()),
-        candidate=lambda: nn.Sequential(nn.Linear(3, 3), activation()),
-        inputs=lambda rng: {"input": rng.standard_normal((4, 3), np.float32)},
-        stress_inputs=("plain",),
+        name=name, reference=chain, candidate=candidate, inputs=inputs, stress_inputs=("plain",)
     )
 
-same, other = pair(nn.Tanh), pair(nn.Sigmoid)
+same, again = pair("Tanh", chain), pair("Tanh", chain)
+other = pair("Linear", lambda: chain(tanh=False))
+
+def build():
+    return [same]
 
 @pytest.mark.parity
 def test_same(parity):
@@ -37,52 +48,201 @@ def test_own():
 """
 
 
-def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+SUMMARY = [
+    "*= parity =*",
+    "Tanh: agree (IDENTICAL: bitwise equal) in * s",
+    "Linear: DISAGREE (SEMANTIC_DIFFERENCE: not the same function) in * s",
+    "    at 0, forward: output: SEMANTIC_DIFFERENCE, error *, noise *",
+]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run(*arguments)`: pytest in a project that is not this one."""
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{EXAMPLES}")
     installed = any(entry.name == "parity" for entry in entry_points(group="pytest11"))
     plugin = () if installed else ("-p", "parity.plugin")
-    return pytester.runpytest_subprocess(*plugin, "-p", "no:cacheprovider", *arguments)
+
+    def run_pytest(*arguments: str) -> pytest.RunResult:
+        return pytester.runpytest_subprocess(*plugin, "-p", "no:cacheprovider", *arguments)
+
+    return run_pytest
 
 
-def test_a_suite_compares_summarises_and_saves(pytester: pytest.Pytester) -> None:
+def test_a_suite_compares_summarises_and_saves(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(test_it=SUITE)
-    result = run(pytester, "--parity-json", "reports", "--strict-markers")
+    result = run("--parity-json", "reports", "--strict-markers")
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "*= parity =*",
-            "Tanh: agree (IDENTICAL: bitwise equal) in * s",
-            "Sigmoid: DISAGREE (SEMANTIC_DIFFERENCE: not the same function) in * s",
-            "    at 1, forward: output: SEMANTIC_DIFFERENCE, error *, noise *",
-        ]
-    )
-    saved = json.loads((pytester.path / "reports" / "Sigmoid.json").read_text())
-    assert saved["first_divergence"]["path"] == "1"
+    result.stdout.fnmatch_lines(SUMMARY)
+    saved = json.loads((pytester.path / "reports" / "Linear.json").read_text())
+    assert saved["first_divergence"]["path"] == "0"
     assert json.loads((pytester.path / "reports" / "Tanh.json").read_text())["passed"] is True
 
 
-def test_a_pair_named_by_hand_leaves_the_projects_own_tests_out(
-    pytester: pytest.Pytester,
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        (["--pair", "test_it:same"], 1),
+        (["--pair=test_it:same"], 1),
+        (["--parity-pair", "test_it:same"], 1),
+        (["--pair", "test_it:same", "--pair", "test_it:again"], 2),
+        (["--pair", "test_it:build"], 1),
+        (["parity", "--pair", "test_it:same"], 1),
+        (["test_it.py", "parity", "-k", "same or Tanh or own", "--pair", "test_it:same"], 2),
+    ],
+)
+def test_a_pair_named_by_hand_is_collected_anywhere(
+    arguments: list[str], passed: int, pytester: pytest.Pytester, run: Run
 ) -> None:
     pytester.makepyfile(test_it=SUITE)
-    result = run(pytester, "--pair", "test_it:same", "-k", "same or own")
-    result.assert_outcomes(passed=1, deselected=2)
+    result = run(*arguments)
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] == passed
+    result.stdout.fnmatch_lines(["Tanh: agree (IDENTICAL: bitwise equal) in * s"])
 
 
-def test_a_suite_that_compares_nothing_is_left_alone(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile("def test_nothing(): pass")
-    result = run(pytester)
+def test_the_suite_is_found_in_an_environment_inside_the_project(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pytest itself passes over the folders of virtual environments."""
+    environment = pytester.mkdir(".venv")
+    (environment / "pyvenv.cfg").touch()
+    packages = environment / "lib" / "site-packages"
+    for name in ("parity", "safe_files"):
+        shutil.copytree(ROOT / name, packages / name)
+    monkeypatch.setenv("PYTHONPATH", f"{packages}{os.pathsep}{EXAMPLES}")
+    pytester.makepyfile(test_it=SUITE)
+    result = run("--pair", "test_it:same")
     result.assert_outcomes(passed=1)
-    assert (
-        "parity"
-        not in result.stdout.str()
-        .replace(str(pytester.path), "")
-        .replace("plugins", "")
-        .split("collected")[1]
-    )
 
 
-def test_the_options_explain_themselves(pytester: pytest.Pytester) -> None:
-    result = run(pytester, "--help")
-    result.stdout.fnmatch_lines(
-        ["*--pair=MODULE:ATTRIBUTE", "*--parity-strict*", "*--parity-json=DIR*"]
+def test_pairs_of_the_ini_file_run_besides_the_projects_own_tests(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makeini(
+        """
+        [pytest]
+        python_functions = check_*
+        markers = slow: takes long
+        parity_pairs = my_pairs:same
+            my_pairs:again@slow
+        """
     )
+    pytester.makepyfile(my_pairs=SUITE, test_own="def check_own(): pass")
+    run().assert_outcomes(passed=3)
+    run("-m", "not slow").assert_outcomes(passed=2, deselected=1)
+    run("parity").assert_outcomes(passed=2)
+    run("test_own.py").assert_outcomes(passed=1)
+    run("--pair", "my_pairs:other").assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["parity"], "no pair is named: write --pair MODULE:ATTRIBUTE, or parity_pairs in the *"),
+        (["--pair", "absent:x"], "absent cannot be imported: ModuleNotFoundError: *"),
+        (["--pair", "test_it:x"], "test_it has no attribute 'x'; its pairs: same, again, other"),
+    ],
+)
+def test_a_pair_that_cannot_be_had_is_one_line(
+    arguments: list[str], line: str, pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(test_it=SUITE)
+    result = run(*arguments)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*ERROR collecting*", line, "*1 error in*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_conftest_keeps_its_own_option_of_the_short_name(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makeini("[pytest]\ntestpaths = tests")
+    tests = pytester.mkdir("tests")
+    (tests / "conftest.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--pair', default='none')"
+    )
+    (tests / "test_it.py").write_text(
+        f"{SUITE}\ndef test_option(pytestconfig): assert pytestconfig.getoption('pair') == 'mine'"
+    )
+    run("-k", "option", "--pair", "mine").assert_outcomes(passed=1, deselected=3)
+    run("-k", "option", "--pair=mine").assert_outcomes(passed=1, deselected=3)
+    pytester.syspathinsert(tests)
+    run("--parity-pair", "test_it:same").assert_outcomes(passed=1)
+    assert "the same as --parity-pair" not in run("--help").stdout.str()
+
+
+def test_conftests_below_testpaths_are_loaded_beside_the_short_option(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makeini("[pytest]\ntestpaths = tests")
+    tests = pytester.mkdir("tests")
+    (tests / "conftest.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--mine', action='store_true')"
+    )
+    pytester.makepyfile(my_pairs=SUITE)
+    run("--pair", "my_pairs:same", "--mine").assert_outcomes(passed=1)
+
+
+def test_each_comparison_has_a_file_of_its_own(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        SUITE
+        + """
+import dataclasses
+
+def test_all(parity):
+    for name in ("a b", "a-b", "a/b"):
+        parity(dataclasses.replace(same, name=name))
+    parity(same, seed=1)
+    parity(same, seed=2)
+    parity(same, seed=2)
+"""
+    )
+    run("--parity-json", "reports", "-k", "all").assert_outcomes(passed=1, deselected=3)
+    saved = {path.stem: json.loads(path.read_text()) for path in pytester.path.rglob("*.json")}
+    assert {name: report["pair"] for name, report in saved.items()} == {
+        "a%20b": "a b",
+        "a-b": "a-b",
+        "a%2Fb": "a/b",
+        "Tanh@seed1": "Tanh",
+        "Tanh@seed2": "Tanh",
+        "Tanh@seed2@2": "Tanh",
+    }
+
+
+def test_the_summary_is_complete_under_xdist(pytester: pytest.Pytester, run: Run) -> None:
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    pytester.makepyfile(test_it=SUITE)
+    result = run("-n", "2", "--parity-json", "reports")
+    result.assert_outcomes(passed=2, failed=1)
+    for line in SUMMARY:
+        result.stdout.fnmatch_lines([line])
+    assert (pytester.path / "reports" / "Linear.json").is_file()
+    run("-n", "2", "--pair", "test_it:same").assert_outcomes(passed=1)
+
+
+def test_a_suite_that_compares_nothing_is_left_alone(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_nothing():
+            loaded = {name.partition(".")[0] for name in sys.modules}
+            assert not loaded & {"jittor", "jittor_env", "numpy", "torch"}
+        """
+    )
+    result = run()
+    result.assert_outcomes(passed=1)
+    assert "= parity =" not in result.stdout.str()
+
+
+def test_the_options_explain_themselves(run: Run) -> None:
+    result = run("--help")
+    for line in (
+        "*--parity-pair=MODULE:ATTRIBUTE",
+        "*--parity-strict*",
+        "*--parity-json=DIR*",
+        "*--pair=MODULE:ATTRIBUTE",
+        "*parity_pairs (args):*",
+    ):
+        result.stdout.fnmatch_lines([line])

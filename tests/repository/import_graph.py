@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import functools
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -33,6 +34,12 @@ def modules(package: str, root: Path = ROOT) -> dict[str, Path]:
     return {module_name(path, root): path for path in sorted((root / package).rglob("*.py"))}
 
 
+@functools.cache
+def parse(source: str) -> ast.Module:
+    """Return a program's syntax tree; each program is parsed once."""
+    return ast.parse(source)
+
+
 def imports(
     path: Path,
     known: Collection[str] = (),
@@ -56,7 +63,7 @@ def imports(
     name = module_name(path, root)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     names: set[str] = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parse(path.read_text(encoding="utf-8"))
     for node in tree.body if on_load_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}

@@ -73,7 +73,7 @@ def test_a_hostile_tar_writes_nothing_and_links_are_passed_over(tmp_path, listin
 def test_a_truncated_tar_is_refused(tmp_path, refuses):
     tar = make_tar(tmp_path / "x.tar.gz", {"one.bin": bytes(range(256)) * 400})
     tar.write_bytes(tar.read_bytes()[:-40])
-    with refuses(tar, "fetch it again"):
+    with refuses(tar, "download it again"):
         archives.members(tar, ANY)
 
 

@@ -23,7 +23,7 @@ def make_set(count=6, channels=1, size=4):
 # prepare
 
 
-def test_mnist_is_the_carried_digits_normalised():
+def test_mnist_is_the_bundled_digits_normalised():
     got = image_set.prepare("mnist")
     assert got.images.shape == (5000, 1, 28, 28)
     assert got.images.dtype == np.float32
@@ -74,7 +74,7 @@ def test_a_folder_of_class_folders(tmp_path, capsys):
     ("options", "parts"),
     [
         ({"dataset": "minst"}, ("minst", "give mnist, cifar10 or a folder")),
-        ({"dataset": "cifar10"}, ("carried by no package", "--source", "--download")),
+        ({"dataset": "cifar10"}, ("in no package", "--source", "--download")),
         ({"dataset": "mnist", "size": 0}, ("size = 0", "at least 1")),
         ({"dataset": "mnist", "channels": 2}, ("channels = 2", "1 (grey) or 3 (RGB)")),
         ({"dataset": ".", "source": "x"}, ("--source and --download go with mnist or cifar10",)),
@@ -131,7 +131,7 @@ def test_a_file_without_classes_numbers_them(tmp_path):
     [
         (np.full(6, np.nan), "labels are float64"),
         (np.array(list("abcdef")), "labels are <U1"),
-        (np.full(6, 2**60), "labels lie outside the 100000 classes"),
+        (np.full(6, 2**60), "labels are outside the 100000 classes"),
     ],
 )
 def test_wild_labels_without_classes_are_refused(tmp_path, refuses, labels, message):
@@ -159,8 +159,8 @@ SPOILED = {
     "0 to 255": ({"images": spoiled(255)}, "255], not in [-1, 1]"),
     "labels float": ({"labels": GOOD.labels * 1.0}, "labels are float64, not int64"),
     "labels short": ({"labels": GOOD.labels[:-1]}, "(5,) labels for 6 images"),
-    "label unknown": ({"labels": GOOD.labels + 1}, "labels lie outside the 3 classes"),
-    "label negative": ({"labels": GOOD.labels - 1}, "labels lie outside the 3 classes"),
+    "label unknown": ({"labels": GOOD.labels + 1}, "labels are outside the 3 classes"),
+    "label negative": ({"labels": GOOD.labels - 1}, "labels are outside the 3 classes"),
 }
 
 
@@ -214,7 +214,7 @@ def test_a_missing_file_and_a_bare_array_are_refused(tmp_path, refuses):
     with refuses(tmp_path / "none.npz", "does not exist", "ddpm prepare"):
         image_set.ImageSet.load(tmp_path / "none.npz")
     np.save(tmp_path / "bare.npy", GOOD.images)
-    with refuses(tmp_path / "bare.npy", "one bare array"):
+    with refuses(tmp_path / "bare.npy", "a single array"):
         image_set.ImageSet.load(tmp_path / "bare.npy")
 
 

@@ -1,4 +1,4 @@
-"""MNIST's idx files, built here byte by byte, and the carried digits."""
+"""MNIST's idx files, built here byte by byte, and the bundled digits."""
 
 import gzip
 import struct
@@ -46,7 +46,7 @@ def test_one_named_file_finds_its_labels(tmp_path, packed):
     np.testing.assert_array_equal(mnist.read(images).images[:, 0], IMAGES)
 
 
-def test_the_carried_digits_are_five_hundred_of_each_class():
+def test_the_bundled_digits_are_five_hundred_of_each_class():
     got = mnist.bundled()
     assert got.images.shape == (5000, 1, 28, 28)
     assert got.images.dtype == np.uint8

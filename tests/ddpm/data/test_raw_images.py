@@ -11,7 +11,7 @@ RNG = np.random.default_rng(7)
 
 def make_set(channels=3, size=(6, 6)):
     shape = (4, channels, *size)
-    return raw_images.PixelSet(
+    return raw_images.RawImages(
         RNG.integers(0, 256, shape, dtype=np.uint8), np.arange(4), tuple("abcd")
     )
 
@@ -41,7 +41,7 @@ def test_pillow_round_trip_keeps_every_pixel_in_its_place(channels):
 def test_resizing_keeps_constant_images_constant_and_takes_the_central_square():
     image = np.zeros((1, 1, 10, 30), np.uint8)
     image[..., :10], image[..., 10:20], image[..., 20:] = 0, 100, 200
-    wide = raw_images.PixelSet(image, np.zeros(1, np.int64), ("a",))
+    wide = raw_images.RawImages(image, np.zeros(1, np.int64), ("a",))
     got = raw_images.resized(wide, 10).images
     assert got.shape == (1, 1, 10, 10)
     assert (got == 100).all()

@@ -44,7 +44,13 @@ def schedule_report(*, fault: bool = False) -> Report:
     if fault:
         error, verdict = 9e9, Verdict.SEMANTIC_DIFFERENCE
     table = Finding(
-        path="", phase="schedule", tensor="alpha_bar", verdict=verdict, error=error, noise=800.0
+        path="",
+        phase="schedule",
+        quantity="table",
+        label="alpha_bar",
+        verdict=verdict,
+        error=error,
+        noise=800.0,
     )
     return Report(pair="schedule", findings=(table,))
 

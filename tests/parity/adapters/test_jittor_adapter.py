@@ -11,7 +11,7 @@ from torch import nn
 
 from parity import Pair, Verdict, check
 from parity.adapters.protocol import adapt
-from parity.trace import convert
+from parity.base.numerics import Array
 
 jittor_env = pytest.importorskip("jittor_env")
 jt = jittor_env.load()
@@ -91,13 +91,19 @@ def test_a_planted_fault_is_found_in_its_place(fault: str, path: str, phase: str
     assert first.confirmed
 
 
+def weights_of(module: Any) -> dict[str, Array]:
+    adapter = adapt(module)
+    tensors = adapter.parameters() | adapter.buffers()
+    return {path: adapter.to_numpy(tensor).copy() for path, tensor in tensors.items()}
+
+
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_weights_go_over_and_back_bit_for_bit(precision: Any) -> None:
-    values = {path: v.astype(precision) for path, v in convert.to_numpy(Torch()).items()}
-    there, back = Jittor(), Torch()
-    convert.load(there, values)
-    convert.load(back, convert.to_numpy(there))
-    for path, array in convert.to_numpy(back).items():
+    values = {path: value.astype(precision) for path, value in weights_of(Torch()).items()}
+    jittor_module, torch_module = Jittor(), Torch()
+    adapt(jittor_module).assign(values)
+    adapt(torch_module).assign(weights_of(jittor_module))
+    for path, array in weights_of(torch_module).items():
         assert array.dtype == precision
         assert np.array_equal(array, values[path])
 

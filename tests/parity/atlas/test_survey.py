@@ -10,7 +10,7 @@ import pytest
 
 from parity.atlas.backends import jittor_backend, torch_backend
 from parity.atlas.finding import AtlasCause
-from parity.atlas.program import PREAMBLE, run_program
+from parity.atlas.output.program import PREAMBLE, run_program
 from parity.atlas.results import read
 from parity.atlas.survey import survey
 from parity.cli import main

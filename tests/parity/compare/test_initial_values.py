@@ -1,53 +1,32 @@
-"""Initial values: constants exactly, distributions by a test whose errors are counted."""
-
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
-from parity.compare.distributions import critical_value, kolmogorov_smirnov
-from parity.verdict import INIT_SIGNIFICANCE
+from parity.compare.initial_values import judge_initial
+from parity.verdict import Cause, Verdict
 
-
-@given(st.integers(0, 10**6), st.integers(1, 200), st.integers(1, 200))
-def test_the_statistic_is_scipys(seed: int, n: int, m: int) -> None:
-    rng = np.random.default_rng(seed)
-    a, b = rng.standard_normal(n), rng.uniform(-1, 1, m)
-    with np.errstate(all="ignore"):  # its p-value, which is not asked for
-        expected = stats.ks_2samp(a, b, method="asymp").statistic
-    assert kolmogorov_smirnov(a, b) == pytest.approx(expected, abs=1e-12)
+RNG = np.random.default_rng(0)
+NORMAL, OTHER_NORMAL = RNG.standard_normal((2, 2000))
 
 
-def test_ties_are_counted_once() -> None:
-    a = np.array([0.0, 0.0, 1.0, 1.0])
-    assert kolmogorov_smirnov(a, a) == 0
-    assert kolmogorov_smirnov(a, np.array([0.0, 1.0, 1.0, 1.0])) == 0.25
+@pytest.mark.parametrize(
+    ("candidate", "must_be_equal", "verdict", "cause"),
+    [
+        (NORMAL, True, Verdict.IDENTICAL, None),
+        (OTHER_NORMAL, False, Verdict.WITHIN_NOISE, None),
+        (OTHER_NORMAL, True, Verdict.SEMANTIC_DIFFERENCE, Cause.OTHER_DRAW),
+        (2 * OTHER_NORMAL, False, Verdict.SEMANTIC_DIFFERENCE, Cause.DISTRIBUTION),
+        (np.zeros(2000), False, Verdict.SEMANTIC_DIFFERENCE, Cause.CONSTANT),
+    ],
+)
+def test_initial_values_are_judged_by_equality_or_distribution(
+    candidate: np.ndarray, must_be_equal: bool, verdict: Verdict, cause: Cause | None
+) -> None:
+    judgement = judge_initial(NORMAL, candidate, must_be_equal=must_be_equal)
+    assert (judgement.verdict, judgement.cause) == (verdict, cause)
 
 
-@pytest.mark.parametrize("size", [200, 1000, 5000])
-def test_the_critical_value_is_the_asymptotic_one(size: int) -> None:
-    # Two samples of n: sqrt(n / 2) times the gap has Kolmogorov's distribution in the limit; the
-    # bound in use is its leading term.
-    level = stats.kstwobign.sf(critical_value(size) * np.sqrt(size / 2))
-    assert level == pytest.approx(INIT_SIGNIFICANCE, rel=0.01)
-
-
-def test_the_same_distribution_passes_and_another_one_does_not() -> None:
-    rng = np.random.default_rng(0)
-    limit = critical_value(2000)
-    same = [kolmogorov_smirnov(*rng.standard_normal((2, 2000))) for _ in range(200)]
-    assert max(same) < limit
-    wide = [
-        kolmogorov_smirnov(rng.standard_normal(2000), 2 * rng.standard_normal(2000))
-        for _ in range(50)
-    ]
-    assert min(wide) > limit
-    uniform = np.sqrt(3) * rng.uniform(-1, 1, 20000)
-    assert kolmogorov_smirnov(rng.standard_normal(20000), uniform) > critical_value(20000)
-
-
-def test_a_handful_of_numbers_cannot_be_told_apart() -> None:
-    assert critical_value(7) == 1.0
+def test_another_constant_is_a_difference() -> None:
+    judgement = judge_initial(np.ones(4), np.zeros(4), must_be_equal=False)
+    assert judgement.cause is Cause.CONSTANT

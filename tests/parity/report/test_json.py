@@ -81,6 +81,76 @@ def test_the_schema_has_every_field_and_word_of_the_code() -> None:
     assert schema["$defs"]["cause"]["enum"] == [*(cause.name for cause in Cause), None]
 
 
+def documented(section: str) -> dict[str, str]:
+    """Return the rows of one table of docs/parity-json.md: name -> meaning."""
+    text = (Path(__file__).parents[3] / "docs" / "parity-json.md").read_text(encoding="utf-8")
+    table = text.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    return {row[0].strip("`"): row[-1] for row in rows if row and row[0].startswith("`")}
+
+
+def test_the_document_has_every_field_and_cause_in_the_order_of_the_schema() -> None:
+    schema = json.loads(SCHEMA_FILE.read_text())
+    assert list(documented("The report")) == schema["required"]
+    assert list(documented("A finding")) == schema["$defs"]["finding"]["required"]
+    assert documented("Causes") == {cause.name: cause.value for cause in Cause}
+    properties = schema["$defs"]["finding"]["properties"]
+    for field in ("phase", "quantity", "scope", "precision"):
+        assert all(
+            f"`{word}`" in documented("A finding")[field] for word in properties[field]["enum"]
+        )
+    verdicts = documented("A finding")["verdict"]
+    assert all(f"`{verdict.name}`" in verdicts for verdict in Verdict)
+
+
+def test_a_file_of_schema_1_is_read() -> None:
+    old = Path(__file__).parent / "schema-1.json"
+    values = json.loads(old.read_text(encoding="utf-8"))
+    read = Report.load(old)
+    assert values["schema"] == "parity-report/1"
+    assert (read.pair, read.passed, read.verdict) == ("net", False, Verdict.ERROR)
+    assert (read.counts, read.seconds) == (values["counts"], values["seconds"])
+    for finding, expected in zip(read.findings, values["findings"], strict=True):
+        for field in ("path", "phase", "confirmed", "tensor", "reason", "hint", "allowed"):
+            assert getattr(finding, field) == expected[field], field
+        assert finding.verdict.name == expected["verdict"]
+        assert finding.stress_input == expected["probe"]
+    first = read.first_divergence
+    assert first is not None
+    assert (first.tensor, first.error) == ("input of last", 9.999999999994227e-05)
+    assert "in the code between output of norm and input of last" in str(read)
+
+
+def test_what_was_read_from_schema_1_is_written_in_schema_2(tmp_path: Path) -> None:
+    read = Report.load(Path(__file__).parent / "schema-1.json")
+    read.save(tmp_path / "parity.json")
+    assert valid(json.loads((tmp_path / "parity.json").read_text(encoding="utf-8")))
+    assert str(Report.load(tmp_path / "parity.json")) == str(read)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"gap": "norm and last"}, "ValueError: 'norm' is no boundary of a module"),
+        ({"verdict": "FINE"}, "KeyError: 'FINE'"),
+        ({"probe": None, "error": "much"}, "ValueError: could not convert"),
+    ],
+)
+def test_a_damaged_finding_of_schema_1_is_refused(
+    change: dict[str, object], complaint: str
+) -> None:
+    values = json.loads((Path(__file__).parent / "schema-1.json").read_text(encoding="utf-8"))
+    values["findings"][1] |= change
+    with pytest.raises(CannotCompare, match=complaint):
+        Report.from_dict(values)
+
+
+def test_a_field_that_a_later_version_adds_is_passed_over() -> None:
+    values = to_dict(report())
+    values["findings"][0]["added"] = 1
+    assert str(Report.from_dict({**values, "added": 2})) == str(report())
+
+
 def test_a_report_survives_the_file(tmp_path: Path) -> None:
     path = tmp_path / "parity.json"
     report().save(path)

@@ -12,7 +12,8 @@ from parity.base.numerics import distance
 from parity.compare.modules import PairRunner
 from parity.compare.side_runner import one_ulp
 from parity.prepare import prepare
-from parity.trace.recorder import list_calls, run_end_to_end, run_isolated
+from parity.trace.end_to_end import run_end_to_end
+from parity.trace.recorder import list_calls, run_isolated
 from parity.trace.values import tensor_sites
 
 
@@ -55,7 +56,7 @@ def test_the_leading_run_is_what_the_reference_leaves_when_it_follows_itself(
     teacher = run_isolated(
         sides.reference, sides.run_spec(sides.reference, "float64", stress_input="large magnitude")
     )
-    assert all(array.flags.c_contiguous for array in teacher.passed.values())
+    assert all(array.flags.c_contiguous for array in teacher.forced.values())
     follows = sides.rerun_reference(teacher)
     for site, array in tensor_sites(teacher).items():
         np.testing.assert_array_equal(array, tensor_sites(follows)[site], err_msg=str(site))
@@ -67,7 +68,7 @@ def test_backward_places_go_from_the_end_to_the_start(models: ModuleType) -> Non
         sides.reference, sides.run_spec(sides.reference, "float64", stress_input="plain")
     )
     backward = [p.tap for p in tensor_sites(teacher) if p.phase == "backward" and p.tap]
-    order = list(teacher.arrived)
+    order = list(teacher.recorded)
     assert backward == sorted(backward, key=order.index, reverse=True)
     assert len(backward) > 5
 
@@ -78,7 +79,7 @@ def test_a_roll_call_names_every_call_and_holds_no_tensor(models: ModuleType) ->
         sides.reference, sides.run_spec(sides.reference, "float64", stress_input="plain")
     )
     called = list_calls(sides.reference, sides.run_spec(sides.reference, "float32"))
-    assert list(called.caller) == [tap for tap in teacher.arrived if tap.port != "loss"]
-    assert called.caller == {tap: teacher.caller[tap] for tap in called.caller}
-    assert not called.arrived
+    assert list(called.callers) == [tap for tap in teacher.recorded if tap.port != "loss"]
+    assert called.callers == {tap: teacher.callers[tap] for tap in called.callers}
+    assert not called.recorded
     assert not called.gradients

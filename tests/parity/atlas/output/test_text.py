@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from parity.atlas.finding import OUTPUT, AtlasCause, ComparedTensor, Finding
-from parity.atlas.text import description, headline, other_findings
+from parity.atlas.output.text import description, headline, other_findings
 from parity.verdict import Verdict
 
 

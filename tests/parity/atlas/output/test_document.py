@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from parity.atlas import document
 from parity.atlas.catalogue import GROUPS
 from parity.atlas.finding import OUTPUT, AtlasCause, ComparedTensor, Finding
+from parity.atlas.output import document
 from parity.atlas.results import Atlas, EntryResult, Program, WorkaroundResult, read
 from parity.errors import CannotCompare
 from parity.verdict import Verdict
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[4] / "docs"
 PAGE, DATA = DOCS / "jittor-divergences.md", DOCS / "jittor-divergences.json"
 VERSIONS = {
     "jittor": "1.3", "torch": "2.0", "numpy": "1.26", "python": "3.11", "kernel flags": "-O3",

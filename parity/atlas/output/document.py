@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from parity.atlas.finding import AtlasCause
-from parity.atlas.program import PREAMBLE
+from parity.atlas.output.program import PREAMBLE
+from parity.atlas.output.text import headline, other_findings
 from parity.atlas.results import Atlas, EntryResult, WorkaroundResult
-from parity.atlas.text import headline, other_findings
 from parity.verdict import Verdict
 from safe_files import write_text
 

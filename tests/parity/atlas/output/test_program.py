@@ -6,8 +6,7 @@ from parity.atlas.backends import Backend
 from parity.atlas.cases import draw_inputs
 from parity.atlas.entry import Entry, real
 from parity.atlas.finding import OUTPUT, VALUE, ComparedTensor
-from parity.atlas.minimise import minimise_inputs
-from parity.atlas.program import PREAMBLE, build_program, run_program
+from parity.atlas.output.program import PREAMBLE, build_program, run_program
 
 GRADIENT = ComparedTensor("gradient", "x")
 RELU = Entry(name="relu", torch="F.relu(x)", jittor="jt.nn.relu(x)", inputs={"x": real(2, 3)})
@@ -39,25 +38,3 @@ def test_a_program_runs_alone() -> None:
     text = build_program(RELU, "torch", inputs=draw_inputs(RELU, "empty"), tensor=OUTPUT)
     names: dict[str, object] = {}
     exec(PREAMBLE.split("import jittor_env")[0] + text, names)
-
-
-def test_inputs_are_reduced_to_the_failing_element() -> None:
-    x = np.zeros((4, 6))
-    x[2, 3] = 9
-    trials = []
-
-    def reproduces(inputs: dict[str, np.ndarray]) -> bool:
-        trials.append(inputs)
-        return bool((inputs["x"] == 9).any())
-
-    assert minimise_inputs({"x": x, "y": np.zeros(6)}, reproduces)["x"].tolist() == [[9.0]]
-    assert len(trials) <= 40
-
-
-def test_arrays_that_share_a_length_are_cut_together() -> None:
-    def reproduces(inputs: dict[str, np.ndarray]) -> bool:
-        return inputs["x"].shape[0] == inputs["t"].shape[0]
-
-    small = minimise_inputs({"x": np.ones((5, 3)), "t": np.ones(5)}, reproduces)
-    assert small["x"].shape == (1, 1)
-    assert small["t"].shape == (1,)

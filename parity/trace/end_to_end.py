@@ -1,0 +1,81 @@
+"""Runs a model as its user does: nothing is recorded inside it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from parity.adapters.protocol import Tensor
+from parity.base.numerics import Array, is_float, rounded
+from parity.base.rng import cotangent, draw_cotangent, keyed
+from parity.trace.bound_model import BoundModel
+from parity.trace.containers import tensors
+from parity.trace.gradients import record_gradients
+from parity.trace.sites import Tap
+from parity.trace.trace import Run, Trace
+
+
+def run_end_to_end(model: BoundModel, run: Run, baseline: Trace | None = None) -> Trace:
+    """Run one side once, forward and backward, without taps inside.
+
+    Args:
+        model: the side.
+        run: its settings.
+        baseline: keep each tensor's distance from this trace's instead of the tensor.
+
+    Returns:
+        Outputs, loss, and gradients with respect to float inputs and parameters.
+
+    Raises:
+        CannotCompare: the module raised.
+    """
+    trace = Trace() if baseline is None else baseline.distance_trace()
+    calls = itertools.count()
+
+    def dropout_source(shape: tuple[int, ...]) -> Array:
+        return keyed(run.seed, "bare dropout", next(calls)).random(shape)
+
+    with model.running(run.precision, training=run.training):
+        model.load(run.weights, run.precision, run.prepare)
+        arguments, gradient_inputs = _inputs(model, run)
+        with model.adapter.dropout_from(dropout_source):
+            outputs = model.adapter.call(arguments)
+        del arguments
+        weighted_outputs = _record_outputs(model, run, outputs, trace)
+        record_gradients(model, weighted_outputs, gradient_inputs, trace, run.precision)
+    return trace
+
+
+def _inputs(model: BoundModel, run: Run) -> tuple[dict[str, Tensor], dict[Tap, Tensor]]:
+    """Return the inputs by keyword, and the sources of those that have a gradient."""
+    arguments: dict[str, Tensor] = {}
+    sources: dict[Tap, Tensor] = {}
+    for name, value in run.inputs.items():
+        array = run.prepare(rounded(value), f"input {name}")
+        if is_float(array):
+            tap = Tap("", 0, "input", name)
+            sources[tap], arguments[name] = model.adapter.variable(array)
+        else:
+            arguments[name] = model.adapter.constant(array)
+    return arguments, sources
+
+
+def _record_outputs(
+    model: BoundModel, run: Run, outputs: Any, trace: Trace
+) -> list[tuple[Tensor, Array]]:
+    """Record outputs and loss; return the tensors to differentiate and their cotangents."""
+    adapter = model.adapter
+    weighted_outputs: list[tuple[Tensor, Array]] = []
+    for label, tensor in tensors(outputs, adapter.is_tensor):
+        tap = Tap("", 0, "output", label)
+        trace.recorded[tap] = array = adapter.to_numpy(tensor)
+        if run.loss is None and is_float(array):
+            draw = draw_cotangent(array.shape, run.seed, "bare", label)
+            weighted_outputs.append((tensor, cotangent(draw)))
+    if run.loss is not None:
+        loss = run.loss(outputs)
+        trace.recorded[Tap("", 0, "loss", "")] = adapter.to_numpy(loss)
+        weighted_outputs.append((loss, np.ones(tuple(loss.shape), np.float32)))
+    return weighted_outputs

@@ -1,0 +1,90 @@
+"""Builds both sides of a pair and matches their modules, parameters and buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from parity.adapters.protocol import Adapter, adapt
+from parity.base.numerics import Array
+from parity.errors import CannotCompare, one_line
+from parity.pair import Pair
+from parity.trace.bound_model import BoundModel, Role
+from parity.trace.path_matching import Shapes, match_modules, match_parameters
+
+
+def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
+    """Return reference, candidate, and copies of the reference's weights as built, by path.
+
+    Raises:
+        CannotCompare: a builder raises or returns something else than a module, or a parameter has
+            no partner.
+    """
+    reference = _adapted(pair, "reference")
+    candidate = _adapted(pair, "candidate")
+    reference_shapes = _shapes(reference.parameters())
+    candidate_shapes = _shapes(candidate.parameters())
+    candidate_buffers = _shapes(candidate.buffers())
+    # A table that is a buffer in one framework may be a trainable tensor in the other.
+    trained_buffers = {
+        path: shape
+        for path, shape in _shapes(reference.buffers()).items()
+        if path in candidate_shapes
+    }
+    parameters = match_parameters(
+        reference_shapes | trained_buffers,
+        candidate_shapes,
+        pair.rename,
+        candidate_buffers=candidate_buffers,
+    )
+    modules = match_modules(
+        list(reference.modules()), list(candidate.modules()), pair.rename, parameters
+    )
+    buffers = _match_buffers(reference, candidate_buffers, modules)
+    buffers |= {path: parameters.pop(path) for path in trained_buffers}
+    weights = {
+        path: reference.to_numpy(tensor).copy()
+        for path, tensor in {**reference.parameters(), **reference.buffers()}.items()
+    }
+    return (
+        BoundModel("reference", reference, *map(_same_names, (modules, parameters, buffers))),
+        BoundModel(
+            "candidate",
+            candidate,
+            {partner: path for path, partner in modules.items()},
+            parameters,
+            buffers,
+        ),
+        weights,
+    )
+
+
+def _adapted(pair: Pair, role: Role) -> Adapter:
+    try:
+        module: Any = getattr(pair, role)()
+    except Exception as error:
+        raise CannotCompare(
+            f"pair {pair.name!r}: the {role}'s builder raised {one_line(error)}"
+        ) from error
+    return adapt(module)
+
+
+def _shapes(tensors: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {path: tuple(tensor.shape) for path, tensor in tensors.items()}
+
+
+def _same_names(paths: Mapping[str, str]) -> dict[str, str]:
+    return {path: path for path in paths}
+
+
+def _match_buffers(
+    reference: Adapter, candidate_buffers: Shapes, modules: Mapping[str, str]
+) -> dict[str, str]:
+    """Match buffers by name and shape; a buffer that only one side has is not compared."""
+    matched = {}
+    for path, shape in _shapes(reference.buffers()).items():
+        owner, _, name = path.rpartition(".")
+        partner = ".".join(p for p in (modules.get(owner, owner), name) if p)
+        if candidate_buffers.get(partner) == shape:
+            matched[path] = partner
+    return matched

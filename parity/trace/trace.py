@@ -1,0 +1,89 @@
+"""Runs of one side as data: the settings of a run, and the tensors that it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from parity.base.numerics import Array, Precision
+from parity.base.rng import Perturbation
+from parity.base.stress_inputs import StressInput
+from parity.trace.sites import Boundary, Tap
+from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Settings of one run of one side.
+
+    Attributes:
+        inputs: arrays by keyword.
+        weights: arrays by reference path; their floats are float32 values.
+        precision: dtype of the run's floats.
+        training: whether the module is in training mode, or else in evaluation mode.
+        loss: (outputs) -> scalar tensor; None differentiates a random projection of the outputs.
+        seed: of cotangents and dropout.
+        stress_input: changes the input of every leaf module. Used by the teacher's run only, whose
+            values the other runs are given.
+        perturbation: changes inputs, weights and forced values; None leaves them alone.
+    """
+
+    inputs: Mapping[str, Array]
+    weights: Mapping[str, Array]
+    precision: Precision
+    training: bool
+    loss: Callable[[Any], Any] | None
+    seed: int
+    stress_input: StressInput | None = None
+    perturbation: Perturbation | None = None
+
+    def prepare(self, array: Array, name: str) -> Array:
+        """Return a copy of an array for this run: floats in its precision, and perturbed.
+
+        Args:
+            array: of any dtype.
+            name: decides the random numbers of the perturbation.
+        """
+        if array.dtype.kind != "f":
+            return array.copy()
+        if self.perturbation is None:
+            return array.astype(self.precision)
+        return self.perturbation(array, name)
+
+
+@dataclass
+class Trace:
+    """Tensors that one run leaves.
+
+    Attributes:
+        recorded: value that reached each tap, in order of execution.
+        forced: value that was passed on in its place, floats as float32; only the teacher's trace
+            has them.
+        cotangent_draws: int8 draws of each tap's cotangent, see `parity.base.rng.cotangent`; only
+            the teacher's trace has them.
+        gradients: with respect to each tap's forced value, of the segments that read it; zeros
+            where none flows.
+        parameter_gradients: by reference path; zeros where none flows.
+        buffers: value of each buffer after the run, by reference path.
+        callers: path of the module that called each tap's module, `""` for the model itself.
+        before: boundary that was met last before each tap.
+    """
+
+    recorded: TensorSink[Tap] = field(default_factory=TensorStore)
+    forced: TensorStore[Tap] = field(default_factory=TensorStore)
+    cotangent_draws: TensorStore[Tap] = field(default_factory=TensorStore)
+    gradients: TensorSink[Tap] = field(default_factory=TensorStore)
+    parameter_gradients: TensorSink[str] = field(default_factory=TensorStore)
+    buffers: TensorSink[str] = field(default_factory=TensorStore)
+    callers: dict[Tap, str] = field(default_factory=dict)
+    before: dict[Tap, Boundary] = field(default_factory=dict)
+
+    def distance_trace(self) -> Trace:
+        """Return an empty trace that keeps each tensor's distance from the one in this trace."""
+        return Trace(
+            recorded=DistanceStore(self.recorded),
+            gradients=DistanceStore(self.gradients),
+            parameter_gradients=DistanceStore(self.parameter_gradients),
+            buffers=DistanceStore(self.buffers),
+        )

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+from parity.atlas.entry import evaluate, split_source
+
+
+def test_a_source_may_have_statements_on_a_line() -> None:
+    assert split_source("a = 1\nb = a\na + b") == ("a = 1\nb = a", "a + b")
+    assert evaluate("a = 2; b = 3\n(a +\n b)", {}) == 5
+
+
+@pytest.mark.parametrize("source", ["", "a = 1", "if True:\n    pass"])
+def test_a_source_without_an_expression_at_its_end_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="must end in an expression"):
+        split_source(source)
