@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from audit.journal import SCHEMA, run
+from audit.results.journal import SCHEMA, run
 from audit.sets import SETS
 from ddpm.errors import InputError
 from safe_files import CannotWrite, write_text
@@ -17,7 +17,9 @@ from safe_files import CannotWrite, write_text
 
 def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[str]) -> Any:
     """Return audit.json as values."""
-    from audit import baselines, corrupted_checks, scores
+    from audit import baselines
+    from audit.corruption import corrupted_checks
+    from audit.results import scores
 
     mutants = scores.of_set(records, "mutant")
     return {
@@ -52,7 +54,7 @@ def main(out: Path, quick: bool, only: tuple[str, ...], fresh: bool) -> None:
     """
     # The cases import PyTorch, which the help text does not need.
     from audit.jobs import jobs
-    from audit.markdown import describe
+    from audit.results.markdown import describe
 
     try:
         records = run(list(jobs(only, quick)), out.with_suffix(".jsonl"), fresh=fresh)

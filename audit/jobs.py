@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from audit import baselines, corrupted_checks, double_faults, sensitivity
+from audit import baselines, double_faults, sensitivity
 from audit import mutants as _mutants  # noqa: F401  fills the list
 from audit import rewrites as _rewrites  # noqa: F401
 from audit.case import MUTANTS, REWRITES
+from audit.corruption import corrupted_checks
 from audit.evaluate import record
-from audit.journal import Job
+from audit.results.journal import Job
 from audit.sets import FORMER_NAMES, SETS
 from ddpm.errors import InputError
 

@@ -16,10 +16,10 @@ from ddpm.checkpoint import Checkpoint, path_for
 from ddpm.config import RunConfig
 from ddpm.data.image_set import steps_per_epoch
 from ddpm.interruption import interruptible
-from ddpm.loss_curve import path_for as loss_curve_path
-from ddpm.loss_curve import save_loss_curve
+from ddpm.logs.loss_curve import path_for as loss_curve_path
+from ddpm.logs.loss_curve import save_loss_curve
+from ddpm.logs.run_log import RunLog, read_losses
 from ddpm.memory import peak_memory
-from ddpm.runlog import RunLog, read_losses
 from ddpm.shards import shard
 
 Images = np.ndarray
@@ -120,20 +120,24 @@ def train(
                 bar.set_postfix(epoch=f"{epoch + 1}/{options.epochs}", loss=f"{loss:.4f}")
                 bar.update()
                 if interrupted():
-                    path = _interrupted_path(folder, dataset)
-                    trainer.checkpoint(dataset=dataset, epoch=epoch).save(path)
-                    return TrainingOutcome(path, interrupted=True)
+                    return _interrupt(trainer, epoch, dataset, folder)
             log.epoch(
                 epoch=epoch + 1,
                 seconds=time.perf_counter() - started,
                 images=(per_epoch - start) * options.batch_size,
                 peak_memory=peak_memory(),
             )
-            path = path_for(folder / "checkpoints", dataset, epoch + 1)
             if (epoch + 1) % save_every == 0 or epoch + 1 == options.epochs:
+                path = path_for(folder / "checkpoints", dataset, epoch + 1)
                 trainer.checkpoint(dataset=dataset, epoch=epoch + 1).save(path)
     save_loss_curve({label: read_losses(log.train_path)}, loss_curve_path(dataset, folder / "logs"))
     return TrainingOutcome(path_for(folder / "checkpoints", dataset, options.epochs), False)
+
+
+def _interrupt(trainer: Trainer, epoch: int, dataset: str, folder: Path) -> TrainingOutcome:
+    path = _interrupted_path(folder, dataset)
+    trainer.checkpoint(dataset=dataset, epoch=epoch).save(path)
+    return TrainingOutcome(path, interrupted=True)
 
 
 def _follow(

@@ -44,7 +44,7 @@ def command(
     features of the real images are cached in ~/.cache.
     """
     from ddpm_study.metrics import choose, features, score
-    from ddpm_study.metrics.cache import cached_features
+    from ddpm_study.metrics.features.cache import cached_features
     from ddpm_study.metrics.image_loading import read_images
     from ddpm_study.metrics.score import require_enough
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpm.errors import InputError
-from ddpm_study.metrics.feature_extraction import Extractor, Features
+from ddpm_study.metrics.features.feature_extraction import Extractor, Features
 from ddpm_study.metrics.fid import Gaussian, frechet_distance
 from ddpm_study.metrics.inception_score import inception_score
 from ddpm_study.metrics.intervals import RESAMPLES, extrapolated, interval

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ddpm.loss_curve import smoothed
+from ddpm.logs.loss_curve import smoothed
 from ddpm_study.page.figure_style import AMBER, COLOURS, GREEN, GREY, RED
 from implementations import TITLES
 from parity.report.finding import Finding

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ddpm.errors import InputError
-from ddpm.runlog import read_losses
+from ddpm.logs.run_log import read_losses
 from ddpm.sampling import SamplingOutcome
 from ddpm_study.run.records import Record, RunFolder, RunManifest
 from parity.errors import CannotCompare

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ddpm.runlog import read_losses
+from ddpm.logs.run_log import read_losses
 from ddpm_study.run.parallel import run_in_parallel
 from ddpm_study.run.stage import Context
 from implementations import FRAMEWORKS, TITLES, trainer

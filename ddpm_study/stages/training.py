@@ -9,7 +9,7 @@ import click
 
 from ddpm import training
 from ddpm.checkpoint import Checkpoint, path_for
-from ddpm.runlog import read_epochs, read_losses
+from ddpm.logs.run_log import read_epochs, read_losses
 from ddpm_study.run.stage import Context
 from implementations import TITLES, trainer
 

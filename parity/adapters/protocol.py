@@ -126,7 +126,7 @@ class Adapter(Protocol):
     def optimizer(
         self, make_optimizer: Callable[[Any], Any]
     ) -> Callable[[Mapping[str, Array]], None]:
-        """Return a function that takes one optimizer step, given gradients by path.
+        """Return a function that takes one optimizer step, given a gradient for each path.
 
         Needed only for pairs with an optimizer.
 

@@ -121,7 +121,7 @@ def _alpha_dropout(
     training: bool = False,
     inplace: bool = False,
 ) -> torch.Tensor:
-    if not _drops(p, training):
+    if not _is_active(p, training):
         return input
     if p == 1:
         return input.mul_(0) if inplace else input * 0
@@ -169,14 +169,14 @@ def _scaled(
     inplace: bool,
 ) -> torch.Tensor:
     """Set dropped elements to 0 and divide the others by 1 - p."""
-    if not _drops(p, training):
+    if not _is_active(p, training):
         return x
     kept = _kept(source, x, shape, p)
     rest = 1 - p or 1  # at p = 1 nothing is kept
     return x.mul_(kept).div_(rest) if inplace else x * kept / rest
 
 
-def _drops(p: float, training: bool) -> bool:
+def _is_active(p: float, training: bool) -> bool:
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     return training and p > 0

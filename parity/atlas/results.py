@@ -28,7 +28,7 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkaroundResult:
-    """How the workaround of an entry was judged.
+    """The result of an entry's workaround.
 
     Attributes:
         source: the Jittor source.

@@ -1,4 +1,4 @@
-"""What a run left behind, as one ordered mapping from site to array."""
+"""The tensors of a run, as one ordered mapping from site to array."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from parity.trajectories.trajectory import Stepper, Trajectory
 STEPS, FREE_STEPS = 3, 20
 WEIGHTS = "weights:"  # the group of a state's names
 
-# (gradients by own path) -> takes one step of an optimizer.
+# (path -> gradient) -> takes one step of an optimizer.
 OptimizerStep = Callable[[Mapping[str, Array]], None]
 
 
@@ -115,7 +115,7 @@ class _OptimizerStepper:
         return self.model.adapter.optimizer(make_optimizer)
 
     def apply(self, step: OptimizerStep, gradients: Mapping[str, Array]) -> None:
-        """Take one step with gradients by reference path, and read the weights."""
+        """Take one step, given a gradient for each reference path, and read the weights."""
         names = self.model.parameters
         step({names[path]: g.astype(self.precision) for path, g in gradients.items()})
         tensors = self.model.adapter.parameters() | self.model.adapter.buffers()

@@ -80,7 +80,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a method returned: the arrays, of the first process only, and all arrays' digests."""
+    """The result of a method: the first process's arrays, and all processes' digests."""
 
     values: State | None
     digests: Mapping[str, str]

@@ -10,7 +10,7 @@ from ddpm import training
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import preset
 from ddpm.errors import InputError
-from ddpm.runlog import read_losses
+from ddpm.logs.run_log import read_losses
 
 IMAGES = np.zeros((10, 1, 28, 28), np.float32)
 CONFIG = preset("tiny").with_(train={"epochs": 3, "batch_size": 4})  # two steps an epoch

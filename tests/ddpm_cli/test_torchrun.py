@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from ddpm.checkpoint import Checkpoint
 from ddpm.data.image_set import ImageSet
-from ddpm.runlog import read_losses
+from ddpm.logs.run_log import read_losses
 from ddpm_cli import main
 
 DDPM = Path(sys.executable).with_name("ddpm")

@@ -1,4 +1,4 @@
-"""What a pair accepts, and what it says of what it does not."""
+"""A pair accepts its documented arguments and refuses others in one line."""
 
 from __future__ import annotations
 

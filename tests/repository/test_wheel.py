@@ -63,7 +63,9 @@ def test_the_programs_start_from_elsewhere(module: str, installed: Path, tmp_pat
 def test_what_is_no_python_is_there_too(installed: Path) -> None:
     assert (installed / "impl_jittor" / "kernels.h").is_file()
     assert (installed / "parity" / "report" / "report.schema.json").is_file()
-    assert (installed / "ddpm_study" / "metrics" / "digit_classifier.safetensors").is_file()
+    assert (
+        installed / "ddpm_study" / "metrics" / "features" / "digit_classifier.safetensors"
+    ).is_file()
     for name in ("page.html", "page.css", "page.js"):
         assert (installed / "ddpm_study" / "page" / "template" / name).is_file()
 

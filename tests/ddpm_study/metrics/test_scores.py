@@ -11,7 +11,7 @@ from torchmetrics.image.inception import InceptionScore
 
 from ddpm.errors import InputError
 from ddpm_study.metrics import Features, score
-from ddpm_study.metrics.feature_extraction import Extractor
+from ddpm_study.metrics.features.feature_extraction import Extractor
 from ddpm_study.metrics.fid import Gaussian, frechet_distance
 from ddpm_study.metrics.inception_score import inception_score
 from ddpm_study.metrics.intervals import LEAST, extrapolated, interval

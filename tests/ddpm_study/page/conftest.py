@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ddpm.config import preset
-from ddpm.runlog import RunLog
+from ddpm.logs.run_log import RunLog
 from ddpm.sampling import SamplingOutcome
 from ddpm_study.run.plan import NAMES
 from ddpm_study.run.records import Record, RunFolder, RunManifest
@@ -104,34 +104,9 @@ def timed(title: str, median: float) -> dict[str, Any]:
     }
 
 
-def make_run(
-    path: Path,
-    *,
-    fault: bool = False,
-    schedule_fault: bool = False,
-    no_gradient: int = 0,
-    skipped: tuple[str, ...] = (),
-    ratio: float = 2.0,
-) -> Path:
-    """Write a run.
-
-    Args:
-        path: of the folder.
-        fault: the harness and the comparison of precisions find one.
-        schedule_fault: the comparison of schedules finds one.
-        no_gradient: weights, of 144, that got no gradient.
-        skipped: stages.
-        ratio: of the times of a training step.
-    """
-    folder = RunFolder(path)
-    scale = asdict(SIZES["tiny"])
-    config = preset("tiny").to_dict()
-    folder.write_manifest(
-        RunManifest("tiny", "mnist", "abc", config, scale, list(NAMES), list(skipped))
-    )
-    harness_report(fault=fault).save(path / "parity.json")
-    schedule_report(fault=schedule_fault).save(path / "schedule.json")
-    results: dict[str, dict[str, Any]] = {
+def stage_results(*, fault: bool, no_gradient: int, ratio: float) -> dict[str, dict[str, Any]]:
+    """Return the results of the stages that write no files but reports; see `make_run`."""
+    return {
         "prepare": {"images": 100},
         "parity": {"report": "parity.json"},
         "schedule": {
@@ -177,6 +152,11 @@ def make_run(
         },
         "timing": {"benchmarks": [timed("training step", ratio), timed("sampling step", 1.0)]},
     }
+
+
+def write_trainings_and_samples(path: Path) -> dict[str, dict[str, Any]]:
+    """Write logs and samples of both sides; return the results of their stages."""
+    results: dict[str, dict[str, Any]] = {}
     random = np.random.default_rng(0)
     for side in SIDES:
         with RunLog(path / side / "logs") as log:
@@ -200,6 +180,38 @@ def make_run(
         frames = dict.fromkeys((100, 50, 0), drawn[:4])
         SamplingOutcome(drawn, frames).save(path / place / "samples.npz")
         results[stage] = {"samples": f"{place}/samples.npz"}
+    return results
+
+
+def make_run(
+    path: Path,
+    *,
+    fault: bool = False,
+    schedule_fault: bool = False,
+    no_gradient: int = 0,
+    skipped: tuple[str, ...] = (),
+    ratio: float = 2.0,
+) -> Path:
+    """Write a run.
+
+    Args:
+        path: of the folder.
+        fault: the harness and the comparison of precisions find one.
+        schedule_fault: the comparison of schedules finds one.
+        no_gradient: weights, of 144, that got no gradient.
+        skipped: stages.
+        ratio: of the times of a training step.
+    """
+    folder = RunFolder(path)
+    scale = asdict(SIZES["tiny"])
+    config = preset("tiny").to_dict()
+    folder.write_manifest(
+        RunManifest("tiny", "mnist", "abc", config, scale, list(NAMES), list(skipped))
+    )
+    harness_report(fault=fault).save(path / "parity.json")
+    schedule_report(fault=schedule_fault).save(path / "schedule.json")
+    results = stage_results(fault=fault, no_gradient=no_gradient, ratio=ratio)
+    results |= write_trainings_and_samples(path)
     for stage, result in results.items():
         if stage not in skipped:
             now = "2026-01-01T00:00:00+00:00"

@@ -30,9 +30,7 @@ def test_a_third_framework_is_one_file(example: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 6, 15, 16, 17])
-def test_what_a_saturated_function_leaves_of_a_gradient_accuses_nobody(
-    seed: int, example: ModuleType
-) -> None:
+def test_a_gradient_behind_a_saturated_function_is_no_fault(seed: int, example: ModuleType) -> None:
     # The port has its tanh inside the layer, so the two are judged as one, and far out on tanh the
     # gradient is rounding of 1 - tanh^2; these seeds were once called SEMANTIC_DIFFERENCE.
     def reference() -> torch.nn.Module:

@@ -1,4 +1,4 @@
-"""What the engine does to a PyTorch module, and what it leaves as it was."""
+"""The adapter changes a PyTorch module while it runs, and restores it."""
 
 from __future__ import annotations
 

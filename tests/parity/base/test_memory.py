@@ -1,4 +1,4 @@
-"""What a comparison does to memory ends with it."""
+"""Changes to memory management end with the comparison."""
 
 from __future__ import annotations
 

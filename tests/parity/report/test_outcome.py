@@ -1,4 +1,4 @@
-"""What follows from findings: the verdict, the gate, the first divergence, the counts."""
+"""Properties that follow from findings: the verdict, the gate, the first divergence, the counts."""
 
 from __future__ import annotations
 

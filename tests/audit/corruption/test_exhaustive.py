@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import jittor_env
-from audit import exhaustive
-from audit.corrupted_checks import exhaustive_record, of_pair, record
+from audit.corruption import exhaustive
+from audit.corruption.corrupted_checks import exhaustive_record, of_pair, record
 from parity import Pair, Verdict
 from parity.compare.comparison import judge_comparison
 from parity.trace.sites import TensorSite

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddpm.runlog import RunLog, read_epochs, read_losses
+from ddpm.logs.run_log import RunLog, read_epochs, read_losses
 
 
 def log_steps(log, losses, first=0, per_epoch=4):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ddpm import loss_curve
+from ddpm.logs import loss_curve
 
 STEPS = np.arange(400)
 BLUE, ORANGE = (31, 119, 180), (255, 127, 14)  # tab:blue, tab:orange

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.markdown import describe_record, table
+from audit.results.markdown import describe_record, table
 
 
 def test_a_table_has_a_line_for_each_row() -> None:

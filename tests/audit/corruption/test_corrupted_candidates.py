@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jittor_env
-from audit.corrupted_candidates import (
+from audit.corruption.corrupted_candidates import (
     Injection,
     initial_value,
     input_gradient,
@@ -18,7 +18,7 @@ from audit.corrupted_candidates import (
     parameter_gradient,
     table,
 )
-from audit.corruptions import zeroed
+from audit.corruption.corruptions import zeroed
 
 jt: Any = jittor_env.load()
 X = np.array([[1.0, 2.0]], np.float32)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audit.scores import (
+from audit.results.scores import (
     cannot_fail,
     caught_by_class,
     clopper_pearson,

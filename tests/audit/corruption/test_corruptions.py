@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audit.corruptions import CORRUPTIONS, changes
+from audit.corruption.corruptions import CORRUPTIONS, changes
 
 X = np.linspace(-3, 2, 6, dtype=np.float32).reshape(2, 3)
 

@@ -1,6 +1,6 @@
 """Training of the digit classifier behind FID-digits.
 
-Run it as `python -m ddpm_study.metrics.train_digit_classifier`.
+Run it as `python -m ddpm_study.metrics.features.train_digit_classifier`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ddpm import streams
 from ddpm.data import image_set
-from ddpm_study.metrics.digit_classifier import WEIGHTS, DigitClassifier
+from ddpm_study.metrics.features.digit_classifier import WEIGHTS, DigitClassifier
 from safe_files import replacing
 
 SEED, EPOCHS, BATCH, LR, WEIGHT_DECAY = 0, 30, 50, 1e-3, 1e-4

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from audit.corruptions import CORRUPTIONS, Corrupt, changes
+from audit.corruption.corruptions import CORRUPTIONS, Corrupt, changes
 from parity.base.numerics import Array, Precision
 from parity.base.rng import Perturbation, PerturbResult
 from parity.compare.comparison import Comparison, Judge, judge_comparison

@@ -1,7 +1,7 @@
 """A small classifier of handwritten digits, the extractor behind FID-digits.
 
-`python -m ddpm_study.metrics.train_digit_classifier` reproduces its weights bit for bit on the same
-machine.
+`python -m ddpm_study.metrics.features.train_digit_classifier` reproduces its weights bit for bit on
+the same machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from ddpm.errors import InputError
-from ddpm_study.metrics.feature_extraction import Extractor
+from ddpm_study.metrics.features.feature_extraction import Extractor
 
 WEIGHTS = Path(__file__).with_name("digit_classifier.safetensors")
 SIDE, CLASSES, FEATURES = 28, 10, 64

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from audit.case import Edit
-from audit.corruptions import Corrupt
+from audit.corruption.corruptions import Corrupt
 from audit.edits import like
 from audit.lazy_jittor import jt
 from parity.base.numerics import Array

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ddpm_study.metrics.feature_extraction import Extractor, Features, features
+from ddpm_study.metrics.features.feature_extraction import Extractor, Features, features
 from safe_files import CannotWrite, replacing
 
 FORMAT = 1

@@ -4,7 +4,7 @@ A check that passes on a corrupted candidate proves nothing. A check runs once f
 thing that it compares and every corruption. There pairs run with their first stress input, and
 trajectories their first step or the first step of a free run: findings only add up, so what fails
 there fails in the whole check. Then it runs once more, with every single tensor corrupted in turn
-(`audit.exhaustive`); of a training the first five steps.
+(`audit.corruption.exhaustive`); of a training the first five steps.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from audit import exhaustive
 from audit.case import Base
 from audit.correct_pairs import PairBase, ScheduleBase, TrajectoryBase
-from audit.corrupted_candidates import (
+from audit.corruption import exhaustive
+from audit.corruption.corrupted_candidates import (
     Injection,
     initial_value,
     input_gradient,
@@ -28,8 +28,8 @@ from audit.corrupted_candidates import (
     parameter_gradient,
     table,
 )
-from audit.corruptions import CORRUPTIONS
-from audit.journal import Job
+from audit.corruption.corruptions import CORRUPTIONS
+from audit.results.journal import Job
 from ddpm.config import DiffusionConfig
 from ddpm_study.exact_schedule import TABLES
 from ddpm_study.pairs import SCHEDULES, VARIANCES, pairs, trajectories

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audit.journal import read, run
+from audit.results.journal import read, run
 from ddpm.errors import InputError
 
 

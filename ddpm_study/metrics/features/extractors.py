@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ddpm.errors import InputError
-from ddpm_study.metrics import digit_classifier, inception_network
-from ddpm_study.metrics.feature_extraction import Extractor
+from ddpm_study.metrics.features import digit_classifier, inception_network
+from ddpm_study.metrics.features.feature_extraction import Extractor
 
 NAMES = ("digits", "inception")
 

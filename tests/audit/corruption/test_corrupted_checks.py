@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from audit import exhaustive
 from audit.correct_pairs import COSINE, SAMPLING, TRAINING, TrajectoryBase
-from audit.corrupted_candidates import table
-from audit.corrupted_checks import (
+from audit.corruption import exhaustive
+from audit.corruption.corrupted_candidates import table
+from audit.corruption.corrupted_checks import (
     EXPLAINED,
     Check,
     applies,
@@ -24,7 +24,7 @@ from audit.corrupted_checks import (
     record,
     unused_explanations,
 )
-from audit.corruptions import CORRUPTIONS
+from audit.corruption.corruptions import CORRUPTIONS
 from ddpm_study.exact_schedule import TABLES
 from ddpm_study.pairs import large_pairs, pairs, tables, trajectories
 from parity.trace.sites import TensorSite

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from ddpm.errors import InputError
-from ddpm_study.metrics import cache, choose, digit_classifier, features, train_digit_classifier
+from ddpm_study.metrics import choose, features
+from ddpm_study.metrics.features import cache, digit_classifier, train_digit_classifier
 
 
 @pytest.fixture(scope="module")

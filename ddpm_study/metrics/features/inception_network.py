@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddpm.errors import InputError
-from ddpm_study.metrics.feature_extraction import Extractor
+from ddpm_study.metrics.features.feature_extraction import Extractor
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SOURCE = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/" + FILE

@@ -1,0 +1,1 @@
+"""Results of an audit: kept while it runs, counted, and printed."""

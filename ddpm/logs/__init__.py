@@ -1,0 +1,1 @@
+"""Logs of a training: losses, times and the curve drawn from them."""
