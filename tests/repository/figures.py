@@ -107,7 +107,7 @@ def run_figures(folder: Path) -> Lines:
     }
     rows = {row["subfolder"]: row for row in result["scores"]["rows"]}
     seed = next(row for name, row in rows.items() if name.startswith("torch-seed-"))
-    same, own = result["pixels"]["same"], result["pixels"]["own"]
+    same, own = result["pixels"]["same_weights"], result["pixels"]["own_weights"]
     within = ["1", "255"] if same["within_one"] == 1 else [f"{100 * same['within_one']:.3f}", "255"]
     return [
         _line(manifest["config"]["train"]["epochs"], rows["torch"]["count"]),
