@@ -18,7 +18,7 @@ from PIL import Image
 from ddpm.errors import InputError
 from safe_files import CannotWrite, replacing
 
-SHRUNK = 2  # photographs are halved first, so that a patch shows more than one surface
+REDUCTION = 2  # photographs are halved first, so that a patch shows more than one surface
 
 
 def photographs() -> dict[str, Image.Image]:
@@ -43,7 +43,7 @@ def photographs() -> dict[str, Image.Image]:
 
 def patches(photograph: Image.Image, count: int, size: int, seed: int) -> list[Image.Image]:
     """Cut `count` squares of `size` pixels at random positions."""
-    photograph = photograph.reduce(SHRUNK)
+    photograph = photograph.reduce(REDUCTION)
     random = np.random.default_rng(seed)
     corners = zip(
         random.integers(0, photograph.width - size + 1, count).tolist(),

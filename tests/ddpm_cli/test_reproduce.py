@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from ddpm.config import preset
 from ddpm.data.image_set import ImageSet
 from ddpm_cli import main
+from ddpm_study.run.plan import manifest
 from ddpm_study.run.records import RunFolder
 from ddpm_study.run.sizes import SIZES
 from ddpm_study.run.stage import Context
@@ -82,10 +83,8 @@ def test_a_second_run_in_a_folder_is_refused(place, monkeypatch):
 def stored_run(folder):
     """Store the manifest of a tiny run, as a version without samplers wrote it."""
     images = ImageSet.load("set.npz")
-    manifest = Context(
-        RunFolder(folder), "tiny", "mnist", images, preset("tiny"), SIZES["tiny"]
-    ).manifest(())
-    RunFolder(folder).write_manifest(manifest)
+    run = Context(RunFolder(folder), "tiny", "mnist", images, preset("tiny"), SIZES["tiny"])
+    RunFolder(folder).write_manifest(manifest(run, ()))
     path = next(folder.glob("run.json"))
     values = json.loads(path.read_text())
     del values["config"]["sample"]["sampler"], values["config"]["sample"]["steps"]
