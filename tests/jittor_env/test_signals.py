@@ -77,6 +77,8 @@ def test_ctrl_c_leaves_the_compiling_processes_alone(run):
 
 def test_it_would_end_them_otherwise(run):
     fault = "signals.shield_workers = lambda utils: None"
-    # A worker that ended with the queue's lock lets the program hang at its end, so it has none.
-    deed = f"try:\n{textwrap.indent(PRESS_CTRL_C_IN_THE_GROUP, '    ')}\nfinally: os._exit(0)"
+    # A worker that ended with the queue's lock lets the program hang at its end, so all are killed.
+    kill = "os.killpg(0, signal.SIGKILL)"
+    deed = PRESS_CTRL_C_IN_THE_GROUP.replace("pool.terminate()", kill)
+    deed = f"try:\n{textwrap.indent(deed, '    ')}\nfinally: {kill}"
     assert "same" not in run(CODE.format(fault=fault, deed=deed)).stdout
