@@ -103,8 +103,8 @@ def test_scores_are_read_from_the_run(tmp_path: Path) -> None:
         for i, name in enumerate(names)
     ]
     pixels = {
-        "same": {"equal": 0.99996, "within_one": 1.0},
-        "own": {"equal": 0.321, "within_one": 0.5},
+        "same_weights": {"equal": 0.99996, "within_one": 1.0},
+        "own_weights": {"equal": 0.321, "within_one": 0.5},
     }
     (tmp_path / "records").mkdir()
     (tmp_path / "run.json").write_text(json.dumps({"config": {"train": {"epochs": 6}}}))
