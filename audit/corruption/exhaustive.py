@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from audit.corruption.corruptions import CORRUPTIONS, Corrupt, changes
 from parity.base.numerics import Array, Precision
-from parity.base.rng import Perturbation, PerturbResult
+from parity.base.perturbation import Perturbation, PerturbResult
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.side_runner import SideRunner
 from parity.pair import Pair

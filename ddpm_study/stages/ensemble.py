@@ -18,7 +18,7 @@ from ddpm.logs.run_log import read_losses
 from ddpm_study.run.parallel import run_in_parallel
 from ddpm_study.run.stage import Context
 from implementations import FRAMEWORKS, TITLES, trainer
-from parity.base.rng import perturb_one_ulp
+from parity.base.perturbation import perturb_one_ulp
 from parity.verdict import HORIZON
 
 

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook
 from parity.adapters.torch_dropout import DropoutFrom
 from parity.base.numerics import Array, Precision
-from parity.base.rng import PerturbResult
+from parity.base.perturbation import PerturbResult
 
 
 class TorchAdapter:

@@ -13,7 +13,7 @@ from parity.atlas.entry import Entry
 from parity.atlas.finding import OUTPUT, AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge_values import judge_exception
 from parity.base.numerics import Array, Precision, distance, magnitude
-from parity.base.rng import perturb_one_ulp
+from parity.base.perturbation import perturb_one_ulp
 from parity.compare.arrays import SideArrays, measure
 from parity.verdict import (
     FLOAT32_EPSILON,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from parity.base.numerics import Array, Precision
-from parity.base.rng import Perturbation, PerturbResult
+from parity.base.perturbation import Perturbation, PerturbResult
 from parity.base.stress_inputs import STRESS_INPUTS
 from parity.compare import cancellation_scale
 from parity.compare.comparison import Comparison, Judge, judge_comparison

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from parity.base.numerics import Array
-from parity.base.rng import PerturbResult, perturb_one_ulp
+from parity.base.perturbation import PerturbResult, perturb_one_ulp
 from parity.errors import CannotCompare
 from parity.trace.sites import TensorSite
 from parity.verdict import SHIFTS

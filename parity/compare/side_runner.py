@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from parity.base.numerics import Array, Precision, distance
-from parity.base.rng import Perturbation, PerturbResult, perturb_one_ulp
+from parity.base.perturbation import Perturbation, PerturbResult, perturb_one_ulp
 from parity.trace.sites import TensorSite
 
 Values = Mapping[TensorSite, Array]

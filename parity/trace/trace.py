@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parity.base.numerics import Array, Precision
-from parity.base.rng import Perturbation
+from parity.base.perturbation import Perturbation
 from parity.base.stress_inputs import StressInput
 from parity.trace.sites import Boundary, Tap
 from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.base.numerics import Array, Precision, is_float, rounded
-from parity.base.rng import Perturbation
+from parity.base.perturbation import Perturbation
 from parity.compare import cancellation_scale
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.side_runner import FunctionRunner, SideRunner, Values

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity.base.numerics import Array, Precision
-from parity.base.rng import Perturbation, PerturbResult
+from parity.base.perturbation import Perturbation, PerturbResult
 from parity.compare.noise_profile import NoiseProfile
 from parity.trace.sites import TensorSite
 from parity.verdict import SHIFTS

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.base.rng import Perturbation
+from parity.base.perturbation import Perturbation
 from parity.compare.side_runner import FunctionRunner, one_ulp
 from parity.trace.sites import TensorSite
 

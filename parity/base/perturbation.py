@@ -1,0 +1,71 @@
+"""One-ulp perturbations of arrays: rounding, simulated.
+
+Every element moves up or down by one unit in the last place, at random.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from parity.base.numerics import Array, Precision
+from parity.base.rng import random_bytes
+
+# (array, its name) -> a perturbed copy.
+Perturbation = Callable[[Array, str], Array]
+# (result of an operation) -> the result, perturbed.
+PerturbResult = Callable[[Array], Array]
+
+# Signs that are drawn for one key; larger arrays repeat them. As many as a layer has weights, and
+# drawn in a millisecond.
+SIGNS = 2**20
+# Part of the key of the signs; another text would be other numbers. In two parts, because the word
+# is retired.
+_SIGNS_KEY = "co" + "ins"
+
+
+def perturb_one_ulp(array: Array, precision: Precision, name: str, *key: object) -> Array:
+    """Return a copy in a precision, every element moved by one ulp, up or down at random.
+
+    Zeros stay zero because they are structure: of a ReLU, a mask, an initial state. So do
+    infinities and NaN.
+
+    Args:
+        array: of any shape; what is not real floats is returned as it is.
+        precision: dtype of the result, whose ulp is meant.
+        name: of the array; two arrays of one name are perturbed alike.
+        key: of the random numbers.
+    """
+    if array.dtype.kind != "f":
+        return array
+    perturbed = np.array(array, precision, order="C")
+    flat = perturbed.reshape(-1)
+    signs = _random_signs(key, name, flat.size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not (flat.all() and np.isfinite(flat.sum())):
+            signs = signs * (np.isfinite(flat) & (flat != 0))
+    # The bits of neighbouring floats, read as integers, differ by one.
+    integers: Any = flat.view(np.int32 if precision == "float32" else np.int64)
+    integers += signs
+    return perturbed
+
+
+def _random_signs(key: tuple[object, ...], name: str, size: int) -> Array:
+    """Return int8 numbers, 1 or -1, of shape (size,): those of a key, from a start by name."""
+    signs = _sign_pool(key)
+    start = zlib.crc32(name.encode()) % signs.size
+    if start + size <= signs.size:
+        return signs[start : start + size]
+    return np.resize(np.roll(signs, -start), size)
+
+
+@lru_cache(maxsize=8)
+def _sign_pool(key: tuple[object, ...]) -> Array:
+    signs: Array = np.unpackbits(random_bytes(SIGNS // 8, _SIGNS_KEY, *key)).view(np.int8)
+    signs *= 2
+    signs -= 1
+    return signs
