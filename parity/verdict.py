@@ -25,6 +25,12 @@ K = 32.0
 # One-ulp perturbations of each side whose spread is taken; three, because the spread of a scalar
 # can be 0 by chance.
 SHIFTS = 3
+# Float32 kernels may sum in blocks where float64's loop, and round by the root of a million less.
+OTHER_KERNEL = 2.0**10
+# Noise of float32, relative to the result, from which it says nothing about float64.
+SATURATED = 2.0**-4
+# Difference in float64, relative to the result, that is never called rounding.
+NEVER_ROUNDING = 2.0**-10
 # Ulps that one rounding may cost, where a table is compared with exact numbers.
 EXACT_ULPS = 1.0
 # Noise, relative to the result, above which a correct free run cannot be told from a wrong one.
@@ -98,6 +104,8 @@ class Measured:
         cancellation_scale: magnitude of the terms summed into a gradient. Where they cancel, or
             behind a saturated softmax, rounding is relative to them and not to the gradient.
             0: use the gradient's own size.
+        rough_difference: by how much |c64 - r64| is drawn anew when both sides' inputs change by
+            less than the model can notice; 0 where that was not tried. Rounding is, a fault is not.
         identical: bitwise equal in both precisions.
     """
 
@@ -110,6 +118,7 @@ class Measured:
     candidate_spread: float
     double_spread: float = 0.0
     cancellation_scale: float = 0.0
+    rough_difference: float = 0.0
     identical: bool = False
 
     @property
@@ -131,7 +140,20 @@ class Measured:
     @property
     def double_noise(self) -> float:
         """Rounding in float64, the larger of both sides."""
-        return max(self.noise * PRECISION_RATIO, self.double_spread)
+        return max(self.noise * PRECISION_RATIO, self.double_spread, self.rough_difference)
+
+    @property
+    def may_be_rounding(self) -> bool:
+        """Whether rounding can be as large as the difference in float64.
+
+        What rounds in float64 rounds 2^29 times as much in float32, and is seen there, unless
+        float32 uses another kernel or has lost every digit. A cast to float32 is no such rounding.
+        """
+        size = max(self.scale, self.cancellation_scale)
+        largest = K * OTHER_KERNEL * PRECISION_RATIO * self.noise
+        if self.noise >= SATURATED * size:
+            largest = max(largest, NEVER_ROUNDING * size)
+        return self.semantic <= largest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +168,8 @@ class Judgement:
         side: the side that the cause speaks of.
         precision: in which the difference shows.
         compared: what differs as text, reference first: two shapes or two dtypes.
+        may_be_rounding: whether a difference in float64 is small enough for more measurements to
+            explain it, see `Measured`.
     """
 
     verdict: Verdict
@@ -155,6 +179,7 @@ class Judgement:
     side: Role | None = None
     precision: Precision = "float64"
     compared: tuple[str, str] | None = None
+    may_be_rounding: bool = False
 
 
 def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
@@ -178,6 +203,7 @@ def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
             verdict=Verdict.SEMANTIC_DIFFERENCE,
             error=m.semantic / unit,
             noise=m.double_noise / unit,
+            may_be_rounding=m.may_be_rounding,
         )
     return _judge_float32(m, unit, is_plain_input)
 

@@ -55,7 +55,12 @@ class _Recorded:
         self.corrupt: Corrupt | None = None
 
     def values(self, precision: Precision) -> dict[TensorSite, Array]:
-        values = self._runner.values(precision)
+        return self._corrupted(self._runner.values(precision))
+
+    def perturbed(self, perturbation: Perturbation) -> dict[TensorSite, Array]:
+        return self._corrupted(self._runner.perturbed(perturbation))
+
+    def _corrupted(self, values: Mapping[TensorSite, Array]) -> dict[TensorSite, Array]:
         return {site: self.corrupt(x) if self.corrupt else x for site, x in values.items()}
 
     def distances(self, precision: Precision, perturbation: Perturbation | None) -> Distances:

@@ -50,6 +50,7 @@ def judge_arrays(
     *,
     is_plain_input: bool,
     cancellation_scale: float = 0.0,
+    rough_difference: float = 0.0,
     may_be_missing: bool = False,
 ) -> Judgement | None:
     """Judge one tensor.
@@ -60,6 +61,7 @@ def judge_arrays(
         is_plain_input: whether the input is one that models meet; if not, a reference that is not
             finite says nothing.
         cancellation_scale: magnitude of the terms summed into a gradient, see `Measured`.
+        rough_difference: by how much the sides' difference is drawn anew, see `Measured`.
         may_be_missing: whether a tensor that the candidate does not reach is judged elsewhere.
 
     Returns:
@@ -78,11 +80,17 @@ def judge_arrays(
     actual = actual.reshape(expected.shape)
     if not is_float(expected):
         return judge_exact(np.array_equal(expected, actual))
-    return _judge_floats(reference, candidate, is_plain_input, cancellation_scale)
+    return _judge_floats(
+        reference, candidate, is_plain_input, (cancellation_scale, rough_difference)
+    )
 
 
 def measure(
-    reference: SideArrays, candidate: SideArrays, *, cancellation_scale: float = 0.0
+    reference: SideArrays,
+    candidate: SideArrays,
+    *,
+    cancellation_scale: float = 0.0,
+    rough_difference: float = 0.0,
 ) -> Measured:
     """Measure the distances of one tensor, all four of whose arrays are finite floats of one size.
 
@@ -90,6 +98,7 @@ def measure(
         reference: the reference's results.
         candidate: the candidate's.
         cancellation_scale: magnitude of the terms summed into a gradient, see `Measured`.
+        rough_difference: by how much the sides' difference is drawn anew, see `Measured`.
     """
     expected = reference.float64
     others = (candidate.float64, reference.float32, candidate.float32)
@@ -107,6 +116,7 @@ def measure(
         candidate_spread=finite(candidate.spread32),
         double_spread=max(finite(reference.spread64), finite(candidate.spread64)),
         cancellation_scale=cancellation_scale,
+        rough_difference=rough_difference,
         identical=np.array_equal(actual, expected) and np.array_equal(candidate32, reference32),
     )
 
@@ -131,7 +141,7 @@ def _judge_floats(
     reference: SideArrays,
     candidate: SideArrays,
     is_plain_input: bool,
-    cancellation_scale: float,
+    scales: tuple[float, float],
 ) -> Judgement | None:
     reference32, candidate32 = reference.float32, candidate.float32
     assert reference32 is not None  # the reference reaches the same tensors in either precision
@@ -141,7 +151,13 @@ def _judge_floats(
         return error(Cause.NOT_FINITE, side="reference", precision="float32")
     if candidate32 is None or candidate32.size != reference32.size or not _all_finite(candidate32):
         return error(Cause.NOT_FINITE, side="candidate", precision="float32")
-    measured = measure(reference, candidate, cancellation_scale=cancellation_scale)
+    cancellation_scale, rough_difference = scales
+    measured = measure(
+        reference,
+        candidate,
+        cancellation_scale=cancellation_scale,
+        rough_difference=rough_difference,
+    )
     runs: tuple[tuple[Role, SideArrays], ...] = (
         ("reference", reference),
         ("candidate", candidate),

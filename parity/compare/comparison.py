@@ -9,6 +9,7 @@ from parity.base.memory import give_back
 from parity.compare.arrays import judge_arrays
 from parity.compare.cancellation_scale import CancellationScale
 from parity.compare.noise_profile import NoiseProfile
+from parity.compare.rough_difference import rough_differences
 from parity.compare.side_runner import SideRunner
 from parity.trace.sites import TensorSite
 from parity.verdict import Judgement
@@ -60,21 +61,26 @@ def judge_comparison(comparison: Comparison, *, seed: int) -> dict[TensorSite, J
     reference, candidate = profiles
     sites = list(reference.float64)
     sites += [s for s in candidate.float64 if s not in reference.float64 and _is_output(s)]
-    judged = {}
-    for site in sites:
-        judgement = judge_arrays(
+
+    def judged(site: TensorSite, rough_difference: float = 0.0) -> Judgement | None:
+        return judge_arrays(
             reference.at(site),
             candidate.at(site),
             is_plain_input=comparison.is_plain_input,
             cancellation_scale=comparison.cancellation_scale(site)
             if site in reference.float64
             else 0.0,
+            rough_difference=rough_difference,
             # What a module is given by other arguments is judged where it comes out.
             may_be_missing=site.tap is not None and site.tap.port == "input",
         )
-        if judgement is not None:
-            judged[site] = judgement
-    return judged
+
+    judgements = {site: judged(site) for site in sites}
+    suspects = [site for site, j in judgements.items() if j is not None and j.may_be_rounding]
+    if suspects:
+        found = rough_differences(comparison.reference, comparison.candidate, suspects, seed)
+        judgements |= {site: judged(site, rough) for site, rough in found.items()}
+    return {site: judgement for site, judgement in judgements.items() if judgement is not None}
 
 
 def _is_output(site: TensorSite) -> bool:

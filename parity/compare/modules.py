@@ -188,6 +188,9 @@ class _TracedRunner:
     ) -> Mapping[TensorSite, float]:
         return self._renamed(self._run(precision, perturbation, self._baseline(precision)))
 
+    def perturbed(self, perturbation: Perturbation) -> Values:
+        return self._renamed(self._run("float64", perturbation, None))
+
     def with_perturbed_operations(
         self, perturb: PerturbResult
     ) -> Mapping[TensorSite, float] | None:

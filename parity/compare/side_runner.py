@@ -23,6 +23,9 @@ class SideRunner(Protocol):
     ) -> Mapping[TensorSite, float]:
         """Run again and return the distances from `values`; NaN where either has one."""
 
+    def perturbed(self, perturbation: Perturbation) -> Values:
+        """Run again in float64 on perturbed inputs and weights; return the tensors."""
+
     def with_perturbed_operations(
         self, perturb: PerturbResult
     ) -> Mapping[TensorSite, float] | None:
@@ -64,6 +67,10 @@ class FunctionRunner:
             for site, array in self._run(precision, perturbation).items()
             if site in baseline and baseline[site].size == array.size
         }
+
+    def perturbed(self, perturbation: Perturbation) -> Values:
+        """See `SideRunner`."""
+        return self._run("float64", perturbation)
 
     def with_perturbed_operations(self, perturb: PerturbResult) -> None:
         """See `SideRunner`."""
