@@ -106,6 +106,8 @@ class Measured:
             0: use the gradient's own size.
         rough_difference: by how much |c64 - r64| is drawn anew when both sides' inputs change by
             less than the model can notice; 0 where that was not tried. Rounding is, a fault is not.
+        terms: largest number of terms that may have been summed into an element. Rounding of a sum
+            grows with its root, and one-ulp perturbations of the terms average out.
         identical: bitwise equal in both precisions.
     """
 
@@ -119,6 +121,7 @@ class Measured:
     double_spread: float = 0.0
     cancellation_scale: float = 0.0
     rough_difference: float = 0.0
+    terms: float = 1.0
     identical: bool = False
 
     @property
@@ -168,8 +171,10 @@ class Judgement:
         side: the side that the cause speaks of.
         precision: in which the difference shows.
         compared: what differs as text, reference first: two shapes or two dtypes.
-        may_be_rounding: whether a difference in float64 is small enough for more measurements to
-            explain it, see `Measured`.
+        may_be_rounding: whether a difference is small enough, in float64, for more measurements to
+            explain it, see `Measured`; or in float32 alone.
+        not_finite: number of elements that are the same infinity, or NaN, on both sides; they were
+            left out.
     """
 
     verdict: Verdict
@@ -180,6 +185,7 @@ class Judgement:
     precision: Precision = "float64"
     compared: tuple[str, str] | None = None
     may_be_rounding: bool = False
+    not_finite: int = 0
 
 
 def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
@@ -211,13 +217,15 @@ def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
 def _judge_float32(m: Measured, unit: float, is_plain_input: bool) -> Judgement:
     reference = max(m.floor, m.reference_error, m.reference_spread)
     candidate = max(m.floor, m.candidate_spread)
-    if is_plain_input and not m.candidate_error <= K * max(reference, candidate):
+    largest = max(reference, candidate, m.floor * m.terms**0.5)
+    if is_plain_input and not m.candidate_error <= K * largest:
         return Judgement(
             verdict=Verdict.SEMANTIC_DIFFERENCE,
             error=m.candidate_error / unit,
-            noise=max(reference, candidate) / unit,
+            noise=largest / unit,
             cause=Cause.FLOAT32_ONLY,
             precision="float32",
+            may_be_rounding=True,
         )
     weaker: Role
     if not m.candidate_error <= K * reference:

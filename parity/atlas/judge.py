@@ -14,7 +14,7 @@ from parity.atlas.finding import OUTPUT, AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge_values import judge_exception
 from parity.base.numerics import Array, Precision, distance, magnitude
 from parity.base.perturbation import perturb_one_ulp
-from parity.compare.arrays import SideArrays, measure
+from parity.compare.arrays import SideArrays, Sums, measure
 from parity.verdict import (
     FLOAT32_EPSILON,
     SHIFTS,
@@ -170,7 +170,7 @@ def _judge_floats(
     }  # fmt: skip
     # The cotangent is of order 1; a smaller gradient is rounded relative to it.
     scale = 1.0 if tensor.quantity == "gradient" else SMALLEST_SCALE
-    measured = measure(sides["reference"], sides["candidate"], cancellation_scale=scale)
+    measured = measure(sides["reference"], sides["candidate"], sums=Sums(scale))
     # Elements that are not finite in one precision alone decide as well.
     measured = replace(measured, identical=identical)
     # A single operator that is inaccurate in float32 alone loses digits, on any input.

@@ -29,7 +29,10 @@ def rounded(array: Array) -> Array:
 
 
 def distance(a: Array, b: Array) -> float:
-    """Return the largest absolute difference: 0 for empty arrays, NaN if either holds one.
+    """Return the largest absolute difference, 0 for empty arrays.
+
+    Elements that are the same infinity, or NaN, in both arrays do not differ. A NaN in one array
+    alone makes the result NaN.
 
     Raises:
         ValueError: the shapes differ; nothing is ever broadcast.
@@ -38,8 +41,27 @@ def distance(a: Array, b: Array) -> float:
         raise ValueError(f"shapes {a.shape} and {b.shape} differ")
     if a.size == 0:
         return 0.0
+    result = _largest_difference(a, b)
+    if np.isfinite(result):
+        return result
+    # The same infinities give NaN when they are subtracted.
+    alike = same_not_finite(a, b)
+    return _largest_difference(np.where(alike, 0, a), np.where(alike, 0, b))
+
+
+def same_not_finite(a: Array, b: Array) -> Array:
+    """Return where two arrays of one shape hold the same infinity, or both NaN, as booleans."""
+    if not (is_float(a) and is_float(b)):
+        return np.zeros(a.shape, bool)
+    with np.errstate(over="ignore"):
+        alike: Array = (np.isnan(a) & np.isnan(b)) | (np.isinf(a) & (a == b))
+    return alike
+
+
+def _largest_difference(a: Array, b: Array) -> float:
     if "c" in (a.dtype.kind, b.dtype.kind):
-        return float(np.max(np.abs(a.astype(np.complex128) - b)))
+        with np.errstate(invalid="ignore", over="ignore"):
+            return float(np.max(np.abs(a.astype(np.complex128) - b)))
     # Equal dtypes are subtracted as they are, at half the cost; the rounding does not matter here.
     dtype = None if a.dtype == b.dtype and a.dtype.kind == "f" else np.float64
     with np.errstate(invalid="ignore", over="ignore"):

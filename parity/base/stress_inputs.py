@@ -18,12 +18,26 @@ StressInput = Callable[[Array], Array]
 
 def _unit(x: Array) -> Array:
     """Scale to standard deviation 1, so that factors do not multiply from layer to layer."""
-    with np.errstate(invalid="ignore", over="ignore"):  # infinities and NaN are judged as such
+    with np.errstate(invalid="ignore", over="ignore"):
         deviation = float(x.std()) if x.size else 0.0
     return x / deviation if 0 < deviation < np.inf else x
 
 
-STRESS_INPUTS: dict[str, StressInput] = {
+def _keeping_infinities(change: StressInput) -> StressInput:
+    """Change the finite numbers of an array; infinities are structure, of a mask for example."""
+
+    def changed(x: Array) -> Array:
+        finite = np.isfinite(x)
+        if finite.all():
+            return change(x)
+        result = x.copy()
+        result[finite] = change(x[finite])
+        return result
+
+    return changed
+
+
+_CHANGES: dict[str, StressInput] = {
     "plain": lambda x: x,
     # Variance 1e-6: where the epsilon of a normalisation shows.
     "low variance": lambda x: _unit(x) / 1024,
@@ -35,4 +49,8 @@ STRESS_INPUTS: dict[str, StressInput] = {
     "beyond float16": lambda x: _unit(x) * 2**17,
     "constant": lambda x: np.full_like(x, _unit(x).flat[0] if x.size else 0),
     "zeros": np.zeros_like,
+}
+
+STRESS_INPUTS: dict[str, StressInput] = {
+    name: _keeping_infinities(change) for name, change in _CHANGES.items()
 }

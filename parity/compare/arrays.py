@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from parity.base.numerics import Array, distance, is_float, magnitude
+from parity.base.numerics import (
+    Array,
+    Precision,
+    distance,
+    is_float,
+    magnitude,
+    same_not_finite,
+)
 from parity.verdict import (
     Cause,
     Judgement,
@@ -20,6 +28,21 @@ from parity.verdict import (
     judge_exact,
     reruns_differ,
 )
+
+
+class Sums(NamedTuple):
+    """What is known of the sums behind one tensor, see `Measured`.
+
+    Attributes:
+        cancellation_scale: magnitude of the terms; 0 for the tensor's own.
+        terms: largest number of terms that may have been summed into an element.
+    """
+
+    cancellation_scale: float = 0.0
+    terms: float = 1.0
+
+
+NO_SUMS = Sums()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +72,7 @@ def judge_arrays(
     candidate: SideArrays,
     *,
     is_plain_input: bool,
-    cancellation_scale: float = 0.0,
+    sums: Sums = NO_SUMS,
     rough_difference: float = 0.0,
     may_be_missing: bool = False,
 ) -> Judgement | None:
@@ -60,7 +83,7 @@ def judge_arrays(
         candidate: the candidate's.
         is_plain_input: whether the input is one that models meet; if not, a reference that is not
             finite says nothing.
-        cancellation_scale: magnitude of the terms summed into a gradient, see `Measured`.
+        sums: what is known of the sums behind the tensor.
         rough_difference: by how much the sides' difference is drawn anew, see `Measured`.
         may_be_missing: whether a tensor that the candidate does not reach is judged elsewhere.
 
@@ -70,42 +93,50 @@ def judge_arrays(
     expected, actual = reference.float64, candidate.float64
     if expected is None:
         return cannot_judge(Cause.ONLY_IN_CANDIDATE)
-    if not _all_finite(expected):
-        return error(Cause.NOT_FINITE, side="reference") if is_plain_input else None
     if actual is None:
+        if not is_plain_input and not _all_finite(expected):
+            return None
         return None if may_be_missing else cannot_judge(Cause.MISSING_IN_CANDIDATE)
     mismatch = _mismatch(expected, actual)
     if mismatch is not None:
         return mismatch
-    actual = actual.reshape(expected.shape)
     if not is_float(expected):
-        return judge_exact(np.array_equal(expected, actual))
-    return _judge_floats(
-        reference, candidate, is_plain_input, (cancellation_scale, rough_difference)
+        return judge_exact(np.array_equal(expected, actual.reshape(expected.shape)))
+    pairs: tuple[tuple[Precision, Array, Array | None], ...] = (
+        ("float64", expected, actual),
+        ("float32", _given(reference.float32), candidate.float32),
     )
+    for precision, ours, theirs in pairs:
+        side = _side_not_finite(ours, theirs)
+        if side == "reference" and not is_plain_input:
+            return None
+        if side is not None:
+            return error(Cause.NOT_FINITE, side=side, precision=precision)
+    lower = _lower_precision(expected, actual)
+    if lower is not None:
+        return lower
+    judgement = _judge_floats(reference, candidate, is_plain_input, sums, rough_difference)
+    return replace(judgement, not_finite=_count_not_finite(reference))
 
 
 def measure(
     reference: SideArrays,
     candidate: SideArrays,
     *,
-    cancellation_scale: float = 0.0,
+    sums: Sums = NO_SUMS,
     rough_difference: float = 0.0,
 ) -> Measured:
-    """Measure the distances of one tensor, all four of whose arrays are finite floats of one size.
+    """Measure the distances of one tensor, all four of whose arrays are floats of one size.
+
+    Elements that are not finite on both sides are left out.
 
     Args:
         reference: the reference's results.
         candidate: the candidate's.
-        cancellation_scale: magnitude of the terms summed into a gradient, see `Measured`.
+        sums: what is known of the sums behind the tensor.
         rough_difference: by how much the sides' difference is drawn anew, see `Measured`.
     """
-    expected = reference.float64
-    others = (candidate.float64, reference.float32, candidate.float32)
-    assert expected is not None
-    actual, reference32, candidate32 = (
-        array.reshape(expected.shape) for array in others if array is not None
-    )
+    expected, actual, reference32, candidate32 = _finite_elements(reference, candidate)
     return Measured(
         scale=magnitude(expected),
         semantic=distance(actual, expected),
@@ -115,10 +146,38 @@ def measure(
         reference_spread=finite(reference.spread32),
         candidate_spread=finite(candidate.spread32),
         double_spread=max(finite(reference.spread64), finite(candidate.spread64)),
-        cancellation_scale=cancellation_scale,
+        cancellation_scale=sums.cancellation_scale,
+        terms=sums.terms,
         rough_difference=rough_difference,
         identical=np.array_equal(actual, expected) and np.array_equal(candidate32, reference32),
     )
+
+
+def _finite_elements(reference: SideArrays, candidate: SideArrays) -> list[Array]:
+    """Return float64 and float32 arrays of one shape, with 0 where one of them is not finite.
+
+    There both sides hold the same, see `_side_not_finite`.
+    """
+    expected = _given(reference.float64)
+    others = (candidate.float64, reference.float32, candidate.float32)
+    arrays = [expected, *(_given(array).reshape(expected.shape) for array in others)]
+    if all(map(_all_finite, arrays)):
+        return arrays
+    finite_everywhere = np.logical_and.reduce([np.isfinite(array) for array in arrays])
+    return [np.where(finite_everywhere, array, 0) for array in arrays]
+
+
+def _count_not_finite(reference: SideArrays) -> int:
+    arrays = _given(reference.float64), _given(reference.float32)
+    if all(map(_all_finite, arrays)):
+        return 0
+    wide, single = (np.isfinite(array) for array in arrays)
+    return int(np.count_nonzero(~(wide & single.reshape(wide.shape))))
+
+
+def _given(array: Array | None) -> Array:
+    assert array is not None
+    return array
 
 
 def _mismatch(expected: Array, actual: Array) -> Judgement | None:
@@ -127,8 +186,10 @@ def _mismatch(expected: Array, actual: Array) -> Judgement | None:
         return error(Cause.SHAPE, compared=(str(expected.shape), str(actual.shape)))
     if is_float(expected) != is_float(actual):
         return error(Cause.DTYPE, compared=(str(expected.dtype), str(actual.dtype)))
-    if not _all_finite(actual):
-        return error(Cause.NOT_FINITE, side="candidate")
+    return None
+
+
+def _lower_precision(expected: Array, actual: Array) -> Judgement | None:
     sides: tuple[tuple[Role, Array], ...] = (("reference", expected), ("candidate", actual))
     for side, array in sides:
         if is_float(array) and array.dtype.itemsize < 8:
@@ -137,27 +198,30 @@ def _mismatch(expected: Array, actual: Array) -> Judgement | None:
     return None
 
 
+def _side_not_finite(reference: Array, candidate: Array | None) -> Role | None:
+    """Return the side that is not finite where the other is, or is otherwise; None if neither.
+
+    The same infinities and NaN at the same places, of a mask for example, are agreement.
+    """
+    if candidate is None or candidate.size != reference.size:
+        return "candidate"
+    if _all_finite(reference) and _all_finite(candidate):
+        return None
+    candidate = candidate.reshape(reference.shape)
+    alike = same_not_finite(reference, candidate)
+    if not np.isfinite(reference[~alike]).all():
+        return "reference"
+    return None if np.isfinite(candidate[~alike]).all() else "candidate"
+
+
 def _judge_floats(
     reference: SideArrays,
     candidate: SideArrays,
     is_plain_input: bool,
-    scales: tuple[float, float],
-) -> Judgement | None:
-    reference32, candidate32 = reference.float32, candidate.float32
-    assert reference32 is not None  # the reference reaches the same tensors in either precision
-    if not _all_finite(reference32):
-        if not is_plain_input:
-            return None
-        return error(Cause.NOT_FINITE, side="reference", precision="float32")
-    if candidate32 is None or candidate32.size != reference32.size or not _all_finite(candidate32):
-        return error(Cause.NOT_FINITE, side="candidate", precision="float32")
-    cancellation_scale, rough_difference = scales
-    measured = measure(
-        reference,
-        candidate,
-        cancellation_scale=cancellation_scale,
-        rough_difference=rough_difference,
-    )
+    sums: Sums,
+    rough_difference: float,
+) -> Judgement:
+    measured = measure(reference, candidate, sums=sums, rough_difference=rough_difference)
     runs: tuple[tuple[Role, SideArrays], ...] = (
         ("reference", reference),
         ("candidate", candidate),

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parity.base.memory import give_back
-from parity.compare.arrays import judge_arrays
+from parity.compare import term_counts
+from parity.compare.arrays import Sums, judge_arrays
 from parity.compare.cancellation_scale import CancellationScale
 from parity.compare.noise_profile import NoiseProfile
 from parity.compare.rough_difference import rough_differences
 from parity.compare.side_runner import SideRunner
+from parity.compare.term_counts import TermCount
 from parity.trace.sites import TensorSite
 from parity.verdict import Judgement
 
@@ -27,6 +29,7 @@ class Comparison:
         cancellation_scale: (site) -> magnitude of the terms summed into a gradient. Where they
             cancel, rounding is relative to them and not to the gradient. 0: use the gradient's own
             size.
+        terms: (site) -> largest number of terms summed into an element of its tensor.
         cross_framework: whether the sides are of two frameworks, one of which could keep the
             other's memory.
     """
@@ -36,6 +39,7 @@ class Comparison:
     is_plain_input: bool
     check_determinism: bool
     cancellation_scale: CancellationScale
+    terms: TermCount = term_counts.one
     cross_framework: bool = False
 
 
@@ -62,24 +66,28 @@ def judge_comparison(comparison: Comparison, *, seed: int) -> dict[TensorSite, J
     sites = list(reference.float64)
     sites += [s for s in candidate.float64 if s not in reference.float64 and _is_output(s)]
 
-    def judged(site: TensorSite, rough_difference: float = 0.0) -> Judgement | None:
+    def judged(
+        site: TensorSite, terms: float = 1.0, rough_difference: float = 0.0
+    ) -> Judgement | None:
+        scale = comparison.cancellation_scale(site) if site in reference.float64 else 0.0
         return judge_arrays(
             reference.at(site),
             candidate.at(site),
             is_plain_input=comparison.is_plain_input,
-            cancellation_scale=comparison.cancellation_scale(site)
-            if site in reference.float64
-            else 0.0,
+            sums=Sums(scale, terms),
             rough_difference=rough_difference,
             # What a module is given by other arguments is judged where it comes out.
             may_be_missing=site.tap is not None and site.tap.port == "input",
         )
 
     judgements = {site: judged(site) for site in sites}
-    suspects = [site for site, j in judgements.items() if j is not None and j.may_be_rounding]
-    if suspects:
-        found = rough_differences(comparison.reference, comparison.candidate, suspects, seed)
-        judgements |= {site: judged(site, rough) for site, rough in found.items()}
+    suspects = {s: j for s, j in judgements.items() if j is not None and j.may_be_rounding}
+    in_float64 = [site for site, j in suspects.items() if j.precision == "float64"]
+    rough: dict[TensorSite, float] = {}
+    if in_float64:
+        rough = rough_differences(comparison.reference, comparison.candidate, in_float64, seed)
+    for site in suspects:
+        judgements[site] = judged(site, comparison.terms(site), rough.get(site, 0.0))
     return {site: judgement for site, judgement in judgements.items() if judgement is not None}
 
 

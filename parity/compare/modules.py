@@ -9,7 +9,7 @@ from typing import Any
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
 from parity.base.stress_inputs import STRESS_INPUTS
-from parity.compare import cancellation_scale
+from parity.compare import cancellation_scale, term_counts
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.side_runner import Values
 from parity.pair import Pair
@@ -83,6 +83,7 @@ class PairRunner:
             cancellation_scale=cancellation_scale.of_modules(
                 tensor_sites(teacher), 1.0, teacher.forced
             ),
+            terms=term_counts.of_modules(lambda: tensor_sites(teacher)),
             cross_framework=self._cross_framework(),
         )
         return self.judge(comparison, seed=self.seed)
@@ -100,6 +101,7 @@ class PairRunner:
             cancellation_scale=cancellation_scale.of_modules(
                 reference.values("float64"), cotangent, {}
             ),
+            terms=term_counts.of_modules(lambda: reference.values("float64")),
             cross_framework=self._cross_framework(),
         )
         return self.judge(comparison, seed=self.seed)

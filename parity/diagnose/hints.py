@@ -57,6 +57,8 @@ def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> 
     if not is_float(reference) or not is_float(candidate):
         return ""
     reference, candidate = reference.astype(np.float64), candidate.astype(np.float64)
+    if resembles(reference, candidate) or not np.isfinite(candidate).all():
+        return ""
     return (
         _explained(site, candidate, runner, teacher)
         or signature(reference, candidate, _nearby(site, teacher))

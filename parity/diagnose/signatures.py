@@ -16,6 +16,8 @@ import numpy as np
 from parity.base.numerics import Array, distance, magnitude
 from parity.verdict import RESEMBLANCE
 
+# Magnitude from which one element hides all others, or products overflow: nothing is tried.
+LARGEST = 1e30
 # Number of elements on which elementwise functions are tried.
 SAMPLE = 4096
 
@@ -33,7 +35,10 @@ def signature(reference: Array, candidate: Array, nearby: Mapping[str, Array]) -
         candidate: float64, of the same shape, different.
         nearby: the tensors computed just before, by name, the latest last; float64.
     """
-    if reference.size < 2 or not np.isfinite(candidate).all():
+    if reference.size < 2 or not magnitude(np.stack([reference, candidate])) < LARGEST:
+        return ""
+    # A guess has to come a hundred times closer than the reference itself.
+    if distance(reference, candidate) <= 100 * RESEMBLANCE * magnitude(candidate):
         return ""
     tries = (
         _constant(reference, candidate),
@@ -60,25 +65,38 @@ def _precision(r: Array, c: Array) -> Iterator[str]:
     with np.errstate(over="ignore"):
         single = c.astype(np.float32)
         if (single == c).all() and not (r.astype(np.float32) == r).all():
+            error = distance(r, c) / magnitude(r)
             if not (single.view(np.uint32) & 0xFFFF).any():
-                yield "its values are bfloat16's: a detour through bfloat16"
+                if error <= 2.0**-7:
+                    yield "its values are bfloat16's: a detour through bfloat16"
             elif (single.astype(np.float16) == single).all():
-                yield "its values are float16's: a detour through half precision"
-            else:
+                if error <= 2.0**-10:
+                    yield "its values are float16's: a detour through half precision"
+            elif error <= 2.0**-23:
                 yield "its values are float32's, although it runs in float64: a cast"
 
 
 def _scale_or_offset(r: Array, c: Array) -> Iterator[str]:
     factor = float(np.vdot(r, c) / np.vdot(r, r)) if r.any() else 0.0
     if resembles(factor * r, c):
-        yield f"it is the reference's times {factor:.7g}{_familiar(factor, r.shape)}"
+        yield f"it is the reference's times {_number(factor)}{_familiar(factor, r.shape)}"
     offset = float(np.mean(c - r))
     if resembles(r + offset, c):
         yield f"it is the reference's plus {offset:.7g}"
     # A mean over one more axis, a bias added twice, an output scaled and shifted.
     slope, intercept = np.polyfit(r.ravel(), c.ravel(), 1) if np.ptp(r) > 0 else (0.0, 0.0)
     if resembles(slope * r + intercept, c):
-        yield f"it is the reference's times {slope:.7g} plus {intercept:.7g}"
+        yield f"it is the reference's times {_number(slope)} plus {intercept:.7g}"
+
+
+def _number(factor: float) -> str:
+    """Return a factor with digits that tell it from 1."""
+    is_close_to_one = 0 < abs(factor - 1) < 1e-6
+    return (
+        f"1 {'-' if factor < 1 else '+'} {abs(factor - 1):.3g}"
+        if is_close_to_one
+        else (f"{factor:.7g}")
+    )
 
 
 def _familiar(factor: float, shape: tuple[int, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from parity.report.wording import cause_text, gain_text, tensor_name
+from parity.report.wording import cause_text, gain_text, not_finite_text, tensor_name
 from parity.trace.sites import Phase, Quantity, Scope, Segment, TensorSite
 from parity.verdict import Cause, Judgement, Precision, Role, Verdict
 
@@ -31,6 +31,7 @@ class Finding:
         hint: what the candidate's tensor resembles; a guess.
         gain: of a free run, the linear growth of a disturbance, 1 where not stated.
         allowance: the reason that the user gave for letting this tensor ABSTAIN.
+        not_finite: number of elements that are the same infinity, or NaN, on both sides.
         note: text that a file of an earlier schema holds instead of fields.
     """
 
@@ -56,6 +57,7 @@ class Finding:
     hint: str = ""
     gain: float = 1.0
     allowance: str | None = None
+    not_finite: int = 0
     note: str = ""
 
     @property
@@ -81,6 +83,8 @@ class Finding:
                     self.cause, side=self.side, precision=self.precision, compared=self.compared
                 )
             )
+        if self.not_finite:
+            parts.append(not_finite_text(self.not_finite))
         if self.gain > 1:
             parts.append(gain_text(self.error, self.gain))
         if self.note:
@@ -124,6 +128,7 @@ def finding_of(
         cause=judgement.cause,
         side=judgement.side,
         compared=judgement.compared,
+        not_finite=judgement.not_finite,
         stress_input=stress_input,
         gain=gain,
         allowance=(allow or {}).get(site.path) if abstains else None,

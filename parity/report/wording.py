@@ -80,6 +80,11 @@ def cause_text(
     }[cause]
 
 
+def not_finite_text(number: int) -> str:
+    """Return what is said of elements that are not finite, and alike on both sides."""
+    return f"{number} infinities or NaN, the same on both sides"
+
+
 def gain_text(error: float, gain: float) -> str:
     """Return a free run's error divided by the linear growth of a disturbance."""
     return f"error / gain {error / gain:.2e} (gain {gain:.4g})"

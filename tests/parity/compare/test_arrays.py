@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.compare.arrays import SideArrays, judge_arrays
+from parity.compare.arrays import SideArrays, Sums, judge_arrays
 from parity.verdict import Cause, Judgement, K, Verdict
 
 VALUES = np.array([1.0, -2.0, 0.5])
@@ -127,7 +127,7 @@ def test_the_limit_is_the_larger_noise_of_both_sides(
 def test_a_gradient_of_larger_terms_has_their_rounding() -> None:
     moved = side(VALUES + np.array([50 * LIMIT, 0, 0]))
     assert judged(side(), moved).verdict is Verdict.SEMANTIC_DIFFERENCE
-    assert judged(side(), moved, cancellation_scale=200.0).verdict is Verdict.WITHIN_NOISE
+    assert judged(side(), moved, sums=Sums(200.0)).verdict is Verdict.WITHIN_NOISE
 
 
 def test_operations_are_perturbed_only_where_that_may_change_the_verdict() -> None:

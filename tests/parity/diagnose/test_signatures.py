@@ -95,3 +95,32 @@ def test_an_unrelated_tensor_resembles_nothing(seed: int) -> None:
 def test_a_signature_with_a_disturbance_is_not_offered(seed: int, size: float) -> None:
     r, noise = drawn(3, 4, 4, seed=seed), drawn(3, 4, 4, seed=seed + 1000)
     assert signature(r, 1.5 * r + size * noise, {}) == ""
+
+
+@pytest.mark.parametrize("extreme", [np.inf, np.nan, 3.4e38, 1e200, -1e308])
+def test_numbers_past_what_products_hold_resemble_nothing(extreme: float) -> None:
+    ordinary = np.random.default_rng(0).standard_normal((3, 4))
+    wrong = ordinary.copy()
+    wrong[1, 2] = extreme
+    for reference, candidate in ((ordinary, wrong), (wrong, ordinary)):
+        assert signature(reference, candidate, {"x": ordinary}) == ""
+
+
+def test_rounding_resembles_nothing() -> None:
+    reference = np.random.default_rng(0).standard_normal((3, 4))
+    assert signature(reference, reference * (1 + 1e-12), {}) == ""
+
+
+def test_a_factor_next_to_one_keeps_its_digits() -> None:
+    reference = np.random.default_rng(0).standard_normal((3, 4))
+    text = signature(reference, reference * (1 + 3e-7), {})
+    assert text == "it is the reference's times 1 + 3e-07"
+    assert "1 - 3e-07" in signature(reference, reference * (1 - 3e-7), {})
+
+
+def test_values_that_happen_to_be_float32s_are_no_cast() -> None:
+    """A missing dropout passes on what it was given, float32 values."""
+    x = np.random.default_rng(0).standard_normal((30, 40)).astype(np.float32).astype(np.float64)
+    dropped = np.where(np.random.default_rng(1).random(x.shape) < 0.5, 0, x / 0.3)
+    assert "cast" not in signature(dropped, x, {})
+    assert "cast" in signature(x / 3, (x / 3).astype(np.float32).astype(np.float64), {})

@@ -32,7 +32,8 @@ def test_a_finding_has_the_fields_of_its_site_and_of_its_judgement() -> None:
     finding = finding_of(SITE, JUDGEMENT, stress_input="zeros")
     assert finding.site == SITE._replace(tap=None)
     for field, value in vars(JUDGEMENT).items():
-        assert getattr(finding, field) == value
+        # Says what is left to measure while a tensor is judged.
+        assert field == "may_be_rounding" or getattr(finding, field) == value
     assert finding.stress_input == "zeros"
     assert finding.tensor == "gradient of output x (call 3) of a.b"
     assert finding.reason == "the candidate loses digits"
