@@ -11,6 +11,7 @@ import numpy as np
 from parity.base.numerics import Array
 from parity.base.stress_inputs import STRESS_INPUTS
 from parity.errors import CannotCompare
+from parity.report.known_divergences import DIVERGENCES
 
 # (outputs) -> scalar tensor of the framework.
 Loss = Callable[[Any], Any]
@@ -39,6 +40,9 @@ class Pair:
             False only notes differences: the comparison itself uses the reference's weights.
         allow: module path -> reason, of modules whose tensors may ABSTAIN. An entry that matches
             nothing is refused.
+        accept: known divergence of the frameworks -> reason, of those that may stay; their names
+            are in `parity.report.known_divergences.DIVERGENCES`. An entry that explains nothing is
+            refused.
         stress_inputs: names in `parity.base.stress_inputs.STRESS_INPUTS`; determinism is checked
             under the first.
         probes: the name of `stress_inputs` in version 0.1, accepted as a keyword.
@@ -57,6 +61,7 @@ class Pair:
     optimizer: Mapping[str, MakeOptimizer] | None = None
     init: bool | Literal["exact"] = False
     allow: Mapping[str, str] = field(default_factory=dict)
+    accept: Mapping[str, str] = field(default_factory=dict)
     stress_inputs: Sequence[str] = tuple(STRESS_INPUTS)
     probes: InitVar[Sequence[str] | None] = None
 
@@ -69,6 +74,12 @@ class Pair:
                 f"pair {self.name!r}: stress_inputs = {tuple(self.stress_inputs)!r} must be one or "
                 f"more of {', '.join(STRESS_INPUTS)}"
             )
+        for name in self.accept:
+            if name not in DIVERGENCES:
+                raise CannotCompare(
+                    f"pair {self.name!r}: accept names {name!r}, which is no known divergence; "
+                    f"there are {', '.join(DIVERGENCES)}"
+                )
         if self.init not in (True, False, "exact"):
             raise CannotCompare(
                 f"pair {self.name!r}: init = {self.init!r} must be True, False or 'exact'"

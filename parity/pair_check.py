@@ -10,9 +10,11 @@ from parity.compare.allowlist import require_used_entries
 from parity.compare.modules import PairRunner
 from parity.compare.tables import Tables, check_tables
 from parity.diagnose.hints import hint
-from parity.diagnose.localise import confirm, first_fault, segment
+from parity.diagnose.known import accept, name_known_divergences
+from parity.diagnose.localise import confirm, segment
 from parity.pair import Pair
 from parity.prepare import prepare
+from parity.report.faults import independent_faults
 from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
 from parity.trace.sites import TensorSite
@@ -25,6 +27,8 @@ from parity.verdict import Judgement
 # In order of execution.
 PHASES = ("forward", "loss", "backward")
 Sited = list[tuple[TensorSite, Finding]]
+# Faults for which a hint is looked for; each costs some runs of the reference.
+HINTS = 3
 
 
 def check(pair: Pair, *, seed: int = 0) -> Report:
@@ -53,33 +57,53 @@ def _check(pair: Pair, seed: int) -> Report:
     judged, merged = _merge_moved_boundaries(runner, _worst(runner))
     if merged:
         notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
+    judged = accept(name_known_divergences(judged, runner), pair.accept)
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
+    findings = (*_explain(sited, runner), *_judge_training(runner))
     report = Report(
-        pair=pair.name,
-        findings=(*_explain_first(sited, runner), *_judge_training(runner)),
-        notes=notes,
-        environment=prepared.environment,
+        pair=pair.name, findings=findings, notes=notes, environment=prepared.environment
     )
-    matched = {finding.path for _, finding in judged if finding.allowed}
-    return require_used_entries(report, pair.allow, matched)
+    abstained = {f.path for f in findings if f.allowed and f.known is None}
+    report = require_used_entries(report, "allow", pair.allow, abstained)
+    explained = {f.known for f in findings if f.known is not None}
+    return require_used_entries(report, "accept", pair.accept, explained)
 
 
-def _explain_first(sited: Sited, runner: PairRunner) -> list[Finding]:
-    """Return the findings; the first fault is confirmed, or not, and has a segment and a hint."""
-    findings = [finding for _, finding in sited]
-    first = first_fault(sited)
-    if first is None:
-        return findings
-    site, finding = sited[first]
-    confirmed = confirm(sited, first, runner)
-    teacher, candidate = runner.rerun(finding.stress_input or "plain")
-    findings[first] = dataclasses.replace(
-        finding,
-        confirmed=confirmed,
-        segment=segment(site, teacher),
-        hint=hint(site, runner, teacher, candidate),
-    )
+def _explain(sited: Sited, runner: PairRunner) -> list[Finding]:
+    """Return the findings; those that stand for a fault have a segment and, the first, a hint.
+
+    Whether injecting the reference's tensors removes every difference is tried for the first.
+    """
+    segmented = _with_segments(sited, runner)
+    findings = [finding for _, finding in segmented]
+    faults = independent_faults(findings)
+    position = {id(finding): number for number, finding in enumerate(findings)}
+    for number, fault in enumerate(faults[:HINTS]):
+        at = position[id(fault.first)]
+        site, finding = segmented[at]
+        if finding.scope != "isolated" or not finding.is_fault or finding.known is not None:
+            continue
+        teacher, candidate = runner.rerun(finding.stress_input or "plain")
+        findings[at] = dataclasses.replace(
+            finding,
+            confirmed=confirm(segmented, at, runner) if number == 0 else None,
+            hint=hint(site, runner, teacher, candidate),
+        )
     return findings
+
+
+def _with_segments(sited: Sited, runner: PairRunner) -> Sited:
+    """Return the findings; the isolated ones that fail have the segment of code they lie in."""
+    failing = [f for _, f in sited if f.is_fault and f.scope == "isolated" and not f.passes()]
+    if not failing:
+        return sited
+    teacher, _ = runner.rerun(failing[0].stress_input or "plain")
+    return [
+        (site, dataclasses.replace(finding, segment=segment(site, teacher)))
+        if finding.is_fault and finding.scope == "isolated"
+        else (site, finding)
+        for site, finding in sited
+    ]
 
 
 def _judge_training(runner: PairRunner) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Every entry of an allow list must let something ABSTAIN."""
+"""Every exception that a user makes must be used: one that excuses nothing is refused."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ AnyOutcome = TypeVar("AnyOutcome", bound=Outcome)
 
 
 def require_used_entries(
-    report: AnyOutcome, allow: Mapping[str, str] | None, matched: Collection[str]
+    report: AnyOutcome, name: str, entries: Mapping[str, str] | None, used: Collection[str]
 ) -> AnyOutcome:
-    """Return the report; refuse an entry of `allow` that excused nothing.
+    """Return the report; refuse an entry that excused nothing.
 
     Where something disagrees, that comes first, and the entry is only noted.
+
+    Args:
+        report: of the comparison.
+        name: of the user's list, `allow` or `accept`.
+        entries: what may be excused -> reason.
+        used: what was.
 
     Raises:
         CannotCompare: all agrees, and an entry matched nothing.
     """
-    unused = [repr(name) for name in allow or () if name not in matched]
+    unused = [repr(entry) for entry in entries or () if entry not in used]
     if not unused:
         return report
-    text = f"allow names {', '.join(unused)}, where nothing abstained: remove the entry"
+    text = f"{name} names {', '.join(unused)}, which excused nothing: remove the entry"
     if report.passed:
         raise CannotCompare(f"pair {report.pair!r}: {text}")
     return replace(report, notes=[*report.notes, text])

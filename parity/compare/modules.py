@@ -8,7 +8,7 @@ from typing import Any
 
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
-from parity.base.stress_inputs import STRESS_INPUTS
+from parity.base.stress_inputs import STRESS_INPUTS, StressInput
 from parity.compare import cancellation_scale, term_counts
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.side_runner import Values
@@ -48,7 +48,7 @@ class PairRunner:
         model: BoundModel,
         precision: Precision,
         *,
-        stress_input: str | None = None,
+        stress_input: str | StressInput | None = None,
         shift: Perturbation | None = None,
         seed: int | None = None,
     ) -> Run:
@@ -60,7 +60,9 @@ class PairRunner:
             training=self.pair.training,
             loss=self.pair.loss_for(model.adapter.framework),
             seed=self.seed if seed is None else seed,
-            stress_input=None if stress_input is None else STRESS_INPUTS[stress_input],
+            stress_input=STRESS_INPUTS[stress_input]
+            if isinstance(stress_input, str)
+            else stress_input,
             perturbation=shift,
         )
 
@@ -147,7 +149,11 @@ class PairRunner:
         )
 
     def rerun(
-        self, stress_input: str, *, precision: Precision = "float64", seed: int | None = None
+        self,
+        stress_input: str | StressInput,
+        *,
+        precision: Precision = "float64",
+        seed: int | None = None,
     ) -> tuple[Trace, Trace]:
         """Run the reference in float64 and the candidate in a precision, isolated, once each."""
         teacher = run_isolated(

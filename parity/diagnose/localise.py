@@ -13,17 +13,6 @@ from parity.trace.values import tensor_sites
 from parity.verdict import FLOAT32_EPSILON, K, is_rounding
 
 
-def first_fault(findings: Sequence[tuple[TensorSite, Finding]]) -> int | None:
-    """Return the position of the first fault, None where there is none to be localised.
-
-    A fault that only end-to-end runs show, or initial values, has no module of its own.
-    """
-    position = next((i for i, (_, f) in enumerate(findings) if f.is_fault), None)
-    if position is None or findings[position][0].scope != "isolated":
-        return None
-    return position
-
-
 def confirm(
     findings: Sequence[tuple[TensorSite, Finding]], position: int, runner: PairRunner
 ) -> bool:

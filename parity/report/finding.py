@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from parity.report.wording import cause_text, gain_text, not_finite_text, tensor_name
+from parity.report.wording import cause_text, gain_text, known_text, not_finite_text, tensor_name
 from parity.trace.sites import Phase, Quantity, Scope, Segment, TensorSite
 from parity.verdict import Cause, Judgement, Precision, Role, Verdict
 
@@ -30,7 +30,10 @@ class Finding:
             module.
         hint: what the candidate's tensor resembles; a guess.
         gain: of a free run, the linear growth of a disturbance, 1 where not stated.
-        allowance: the reason that the user gave for letting this tensor ABSTAIN.
+        allowance: the reason that the user gave for letting this tensor ABSTAIN, or for accepting
+            the known divergence.
+        known: name of the known divergence of the frameworks that explains it, see
+            `parity.diagnose.known_divergences`.
         not_finite: number of elements that are the same infinity, or NaN, on both sides.
         note: text that a file of an earlier schema holds instead of fields.
     """
@@ -57,6 +60,7 @@ class Finding:
     hint: str = ""
     gain: float = 1.0
     allowance: str | None = None
+    known: str | None = None
     not_finite: int = 0
     note: str = ""
 
@@ -83,6 +87,8 @@ class Finding:
                     self.cause, side=self.side, precision=self.precision, compared=self.compared
                 )
             )
+        if self.known is not None:
+            parts.append(known_text(self.known))
         if self.not_finite:
             parts.append(not_finite_text(self.not_finite))
         if self.gain > 1:
@@ -95,7 +101,7 @@ class Finding:
 
     @property
     def allowed(self) -> bool:
-        """Whether the user lets this tensor ABSTAIN."""
+        """Whether the user gave a reason for letting this tensor through."""
         return self.allowance is not None
 
     @property
@@ -105,7 +111,7 @@ class Finding:
 
     def passes(self, *, strict: bool = False) -> bool:
         """Tell whether the gate lets this finding through."""
-        excused = self.allowed and self.verdict is Verdict.ABSTAIN
+        excused = self.allowed and (self.verdict is Verdict.ABSTAIN or self.known is not None)
         return excused or self.verdict.passes(strict=strict)
 
 

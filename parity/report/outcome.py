@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from parity.report.faults import Fault, independent_faults
 from parity.report.finding import Finding
 from parity.verdict import Verdict
 
@@ -45,13 +46,13 @@ class Outcome:
 
     @property
     def first_divergence(self) -> Finding | None:
-        """The first finding that does not pass, in order of execution, or None.
+        """The finding that stands for the first fault, or None."""
+        return next((fault.first for fault in self.faults), None)
 
-        A proven fault comes before a tensor that could not be judged, often its consequence.
-        """
-        failing = [finding for finding in self.findings if not finding.passes()]
-        proven = [f for f in failing if f.verdict is not Verdict.ABSTAIN]
-        return next(iter(proven or failing), None)
+    @property
+    def faults(self) -> list[Fault]:
+        """What has to be mended, in the order in which to mend it."""
+        return independent_faults(self.findings)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from parity.report.faults import Fault
 from parity.report.finding import Finding
+from parity.report.known_divergences import DIVERGENCES
 from parity.report.outcome import Outcome
 from parity.report.wording import segment_name
 from parity.verdict import Verdict
@@ -17,15 +19,21 @@ ADVICE = {
     Verdict.NUMERICALLY_WEAKER: "use a more accurate form on the weaker side, or accept the loss",
 }
 NEIGHBOURS = 2
+# Further faults that are listed.
+LISTED = 10
+# Relative error from which digits say nothing.
+HUGE = 1e12
 
 
 def describe(report: Outcome) -> str:
     """Return the complete text: verdict, notes, first location, its neighbours, what to do."""
     lines = [headline(report), *(f"  note: {note}" for note in report.notes)]
-    first = report.first_divergence or _weakest(report)
+    faults = report.faults
+    first = faults[0].first if faults else _weakest(report)
     if first is not None:
-        lines += _location(first) + _surroundings(report, first)
-        lines.append(f"  what to do: {ADVICE[first.verdict]}")
+        lines += _location(first, len(faults) - 1) + _surroundings(report, first)
+        lines.append(f"  what to do: {_advice(first)}")
+        lines += _others(faults[1:])
     lines.append("  compared: " + _counts(report))
     return "\n".join(lines)
 
@@ -64,8 +72,13 @@ def amount(finding: Finding) -> str:
     """Return error and noise in the same unit, the reference's largest value there."""
     if math.isnan(finding.error) or math.isinf(finding.error):
         return finding.reason
-    text = f"error {finding.error:.2e}, noise {finding.noise:.2e}"
+    text = f"error {_short(finding.error)}, noise {_short(finding.noise)}"
     return f"{text}; {finding.reason}" if finding.reason else text
+
+
+def _short(number: float) -> str:
+    """Return a relative error; what is larger than any is said so."""
+    return f"{number:.2e}" if number < HUGE else f"more than {HUGE:.0e} times the value"
 
 
 def _weakest(report: Outcome) -> Finding | None:
@@ -73,7 +86,42 @@ def _weakest(report: Outcome) -> Finding | None:
     return weak[0] if weak else None
 
 
-def _location(finding: Finding) -> list[str]:
+def _advice(finding: Finding) -> str:
+    known = DIVERGENCES.get(finding.known or "")
+    return ADVICE[finding.verdict] if known is None else known.workaround
+
+
+def _others(faults: Sequence[Fault]) -> list[str]:
+    """Return a line for each further fault."""
+    if not faults:
+        return []
+    lines = [f"  {_number(len(faults), 'more independent fault')}:"]
+    for fault in faults[:LISTED]:
+        tensors = f" ({_number(len(fault.findings), 'tensor')})" if len(fault.findings) > 1 else ""
+        lines.append(
+            f"     {where(fault.first)}{tensors}: {fault.first.verdict.name}, {amount(fault.first)}"
+        )
+        if fault.first.hint:
+            lines.append(f"        hint, a guess: {fault.first.hint}")
+    hidden = len(faults) - LISTED
+    return [*lines, f"     and {hidden} more"] if hidden > 0 else lines
+
+
+def _number(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("s" if number != 1 else "")
+
+
+def _confirmed(finding: Finding, others: int) -> str:
+    if not finding.confirmed:
+        return "not confirmed: something else disagrees as well"
+    if finding.phase != "forward":
+        return "confirmed: it fails again with other output gradients"
+    injected = "tensor" if not others else "tensors"
+    after = "it" if not others else f"it and after the other {_number(others, 'fault')}"
+    return f"confirmed: with the reference's {injected} injected after {after}, everything agrees"
+
+
+def _location(finding: Finding, others: int) -> list[str]:
     amounts = f"     {amount(finding)}"
     if finding.stress_input is not None:
         amounts += f"; stress input: {finding.stress_input}"
@@ -83,13 +131,7 @@ def _location(finding: Finding) -> list[str]:
     if finding.segment is not None:
         lines.append(f"     in the code between {segment_name(finding.segment)}")
     if finding.confirmed is not None:
-        lines.append(
-            "     confirmed: with the reference's tensor injected after it, everything later agrees"
-            if finding.confirmed and finding.phase == "forward"
-            else "     confirmed: it fails again with other output gradients"
-            if finding.confirmed
-            else "     not confirmed: something else disagrees as well"
-        )
+        lines.append(f"     {_confirmed(finding, others)}")
     if finding.hint:
         lines.append(f"     hint, a guess: {finding.hint}")
     return lines
@@ -104,8 +146,7 @@ def _surroundings(report: Outcome, finding: Finding) -> list[str]:
         f"   {'>' if f is finding else ' '} {where(f):<{width}}  {f.verdict.name:<19}  {amount(f)}"
         for f in shown
     ]
-    others = sum(not f.passes() for f in report.findings) - (not finding.passes())
-    return ["  around it:", *lines, *([f"  and {others} more that do not pass"] if others else [])]
+    return ["  around it:", *lines]
 
 
 def _counts(report: Outcome) -> str:

@@ -80,6 +80,11 @@ def cause_text(
     }[cause]
 
 
+def known_text(name: str) -> str:
+    """Return what is said of a difference that a known divergence of the frameworks explains."""
+    return f"known divergence: {name}"
+
+
 def not_finite_text(number: int) -> str:
     """Return what is said of elements that are not finite, and alike on both sides."""
     return f"{number} infinities or NaN, the same on both sides"

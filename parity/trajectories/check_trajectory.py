@@ -21,7 +21,7 @@ def check_trajectory(trajectory: Trajectory, *, seed: int = 0) -> Report:
     report = Report(**vars(judge_trajectory(trajectory, seed=seed)))
     allowed = [finding for finding in report.findings if finding.allowed]
     matched = {HORIZON if f.scope == "free_run" else f.path for f in allowed}
-    return require_used_entries(report, trajectory.allow, matched)
+    return require_used_entries(report, "allow", trajectory.allow, matched)
 
 
 check_course = check_trajectory  # its name in version 0.1

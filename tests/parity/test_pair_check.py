@@ -160,14 +160,14 @@ def test_an_entry_that_excuses_nothing_is_refused(models: ModuleType) -> None:
     with pytest.raises(CannotCompare) as raised:
         check(models.block_pair(allow={"conv": "it is slow"}))
     assert str(raised.value) == (
-        "pair 'block': allow names 'conv', where nothing abstained: remove the entry"
+        "pair 'block': allow names 'conv', which excused nothing: remove the entry"
     )
 
 
 def test_beside_a_fault_an_unused_entry_is_only_noted(models: ModuleType) -> None:
     report = check(models.block_pair(lambda: models.Block(fault="glue"), allow={"conv": "slow"}))
     assert report.verdict is Verdict.SEMANTIC_DIFFERENCE
-    assert "allow names 'conv', where nothing abstained: remove the entry" in report.notes
+    assert "allow names 'conv', which excused nothing: remove the entry" in report.notes
 
 
 def test_nan_never_passes(models: ModuleType) -> None:

@@ -16,18 +16,20 @@ def report(verdict: Verdict) -> Report:
 @pytest.mark.parametrize("allow", [None, {}, {"a": "it is random"}])
 def test_entries_that_are_used_change_nothing(allow: dict[str, str] | None) -> None:
     unchanged = report(Verdict.IDENTICAL)
-    assert require_used_entries(unchanged, allow, {"a"}) is unchanged
+    assert require_used_entries(unchanged, "allow", allow, {"a"}) is unchanged
 
 
 def test_an_unused_entry_is_refused_by_name() -> None:
     with pytest.raises(CannotCompare) as raised:
-        require_used_entries(report(Verdict.WITHIN_NOISE), {"a": "x", "b": "y", "c": "z"}, {"a"})
+        require_used_entries(
+            report(Verdict.WITHIN_NOISE), "allow", {"a": "x", "b": "y", "c": "z"}, {"a"}
+        )
     assert str(raised.value) == (
-        "pair 'p': allow names 'b', 'c', where nothing abstained: remove the entry"
+        "pair 'p': allow names 'b', 'c', which excused nothing: remove the entry"
     )
 
 
 def test_beside_a_fault_it_is_only_noted() -> None:
-    failed = require_used_entries(report(Verdict.ERROR), {"b": "y"}, set())
+    failed = require_used_entries(report(Verdict.ERROR), "allow", {"b": "y"}, set())
     assert type(failed) is Report
-    assert failed.notes == ["n", "allow names 'b', where nothing abstained: remove the entry"]
+    assert failed.notes == ["n", "allow names 'b', which excused nothing: remove the entry"]

@@ -9,35 +9,18 @@ import pytest
 import torch
 from torch import nn
 
-from parity import Finding, Verdict
+from parity import Finding
 from parity.compare.modules import PairRunner
-from parity.diagnose.localise import confirm, first_fault, segment
+from parity.diagnose.localise import confirm, segment
 from parity.prepare import prepare
 from parity.report.finding import finding_of
-from parity.trace.sites import Boundary, Scope, Segment, TensorSite
+from parity.trace.sites import Boundary, Segment, TensorSite
 
 Sited = list[tuple[TensorSite, Finding]]
 
 
-def sited(verdict: Verdict, scope: Scope = "isolated") -> tuple[TensorSite, Finding]:
-    finding = Finding(path="a", phase="forward", verdict=verdict, error=1, noise=0, scope=scope)
-    return finding.site, finding
-
-
-@pytest.mark.parametrize(
-    ("findings", "position"),
-    [
-        ([], None),
-        ([sited(Verdict.IDENTICAL), sited(Verdict.ABSTAIN)], None),
-        ([sited(Verdict.ABSTAIN), sited(Verdict.ERROR), sited(Verdict.SEMANTIC_DIFFERENCE)], 1),
-        ([sited(Verdict.SEMANTIC_DIFFERENCE, "end_to_end")], None),
-        ([sited(Verdict.ERROR, "built"), sited(Verdict.ERROR)], None),
-    ],
-)
-def test_the_first_fault_of_an_isolated_run_is_localised(
-    findings: Sited, position: int | None
-) -> None:
-    assert first_fault(findings) == position
+def first_fault(findings: Sited) -> int | None:
+    return next((number for number, (_, f) in enumerate(findings) if f.is_fault), None)
 
 
 def judged(pair: Any) -> tuple[Sited, PairRunner]:

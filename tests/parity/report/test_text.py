@@ -47,13 +47,14 @@ def test_a_disagreement_shows_the_place_its_neighbours_and_what_to_do() -> None:
     assert "error 5.00e-01, noise 1.00e-16\n" in text
     assert "in the code between output of x and input of y" in text
     assert (
-        "confirmed: with the reference's tensor injected after it, everything later agrees" in text
+        "confirmed: with the reference's tensors injected after it and after the other 1 fault, "
+        "everything agrees" in text
     )
     assert "hint, a guess: it is halved" in text
     around = text.partition("around it:\n")[2].splitlines()[:5]
     assert [line.split(",")[0].strip(" >") for line in around] == list("abcde")
     assert around[2].startswith("   > c")
-    assert "and 1 more that do not pass" in text
+    assert "  1 more independent fault:\n     f, forward: output: SEMANTIC_DIFFERENCE" in text
     assert ADVICE[Verdict.SEMANTIC_DIFFERENCE] in text
 
 

@@ -182,7 +182,7 @@ def test_past_the_horizon_there_is_no_verdict() -> None:
 
 
 def test_a_course_that_stays_within_its_horizon_may_not_be_excused() -> None:
-    with pytest.raises(CannotCompare, match="allow names 'horizon', where nothing abstained"):
+    with pytest.raises(CannotCompare, match="allow names 'horizon', which excused nothing"):
         check_trajectory(trajectory(free=5, allow={"horizon": "it is chaotic"}))
 
 

@@ -1,0 +1,104 @@
+"""Independent faults: findings that do not pass, grouped by what has to be mended.
+
+Every module is judged on the reference's own input, so two modules that fail are two faults. What
+the same module does forward and backward is one, and what runs end to end show is a consequence of
+any other. What a human should mend first comes first.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from parity.report.finding import Finding
+from parity.verdict import Cause, Verdict
+
+
+class FaultKind(enum.Enum):
+    """What a fault is about, in the order in which faults are listed."""
+
+    STRUCTURE = "another structure"
+    FUNCTION = "another function"
+    KNOWN = "a known divergence of the frameworks"
+    EXTREME = "only far beyond what models meet"
+    UNJUDGED = "cannot be judged"
+
+
+_STRUCTURAL = {Cause.SHAPE, Cause.DTYPE, Cause.TABLE_SHAPE}
+# The stress input whose values no model meets; it shows clamps.
+BEYOND = "beyond float16"
+ORDINARY = "plain"
+# Kinds of run in which a fault of any part shows.
+CONSEQUENCES = ("end_to_end", "free_run")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing to mend.
+
+    Attributes:
+        kind: what it is about.
+        findings: those that it explains, in order of execution; the first stands for it.
+    """
+
+    kind: FaultKind
+    findings: tuple[Finding, ...]
+
+    @property
+    def first(self) -> Finding:
+        """The finding that stands for the fault."""
+        return self.findings[0]
+
+
+def independent_faults(findings: Sequence[Finding]) -> list[Fault]:
+    """Group the findings that do not pass.
+
+    Args:
+        findings: of one comparison, in order of execution.
+    """
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    forward: dict[str, tuple[object, ...]] = {}
+    for finding in findings:
+        if finding.passes():
+            continue
+        kind = kind_of(finding)
+        key = _key(finding, kind)
+        if finding.scope == "isolated" and kind in (FaultKind.STRUCTURE, FaultKind.FUNCTION):
+            # What a module does backward is wrong where it is wrong forward.
+            key = forward.setdefault(finding.path, key) if finding.phase == "backward" else key
+            forward.setdefault(finding.path, key)
+        groups.setdefault(key, []).append(finding)
+    faults = [Fault(kind_of(group[0]), tuple(group)) for group in groups.values()]
+    if any(map(_shows_on_ordinary_inputs, faults)):
+        faults = [fault for fault in faults if fault.first.scope not in CONSEQUENCES]
+    return sorted(faults, key=lambda fault: list(FaultKind).index(fault.kind))
+
+
+def kind_of(finding: Finding) -> FaultKind:
+    """Return what a finding that does not pass is about."""
+    if finding.known is not None:
+        return FaultKind.KNOWN
+    if finding.verdict is Verdict.ABSTAIN:
+        return FaultKind.UNJUDGED
+    if finding.cause in _STRUCTURAL:
+        return FaultKind.STRUCTURE
+    return FaultKind.EXTREME if finding.stress_input == BEYOND else FaultKind.FUNCTION
+
+
+def _shows_on_ordinary_inputs(fault: Fault) -> bool:
+    return fault.kind is not FaultKind.UNJUDGED and any(
+        f.scope not in CONSEQUENCES and f.stress_input in (None, ORDINARY) for f in fault.findings
+    )
+
+
+def _key(finding: Finding, kind: FaultKind) -> tuple[object, ...]:
+    if kind is FaultKind.KNOWN:
+        return kind, finding.known
+    if finding.scope in ("end_to_end", "free_run"):
+        return kind is FaultKind.UNJUDGED, finding.scope
+    if finding.scope == "step":
+        return kind, finding.scope, finding.phase, finding.group
+    # Code between modules may hold several faults, each in a segment of its own.
+    before = None if finding.segment is None else finding.segment.before
+    return kind, finding.scope, finding.path, before
