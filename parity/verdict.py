@@ -146,6 +146,11 @@ class Measured:
         return max(self.noise * PRECISION_RATIO, self.double_spread, self.rough_difference)
 
     @property
+    def varies(self) -> bool:
+        """Whether the tensor changes with inputs and weights, on either side."""
+        return max(self.reference_spread, self.candidate_spread, self.double_spread) > 0
+
+    @property
     def may_be_rounding(self) -> bool:
         """Whether rounding can be as large as the difference in float64.
 
@@ -175,6 +180,8 @@ class Judgement:
             explain it, see `Measured`; or in float32 alone.
         not_finite: number of elements that are the same infinity, or NaN, on both sides; they were
             left out.
+        scale: largest absolute value of the reference in float64; None where none was measured.
+        varies: whether the tensor changes when inputs and weights do.
     """
 
     verdict: Verdict
@@ -186,6 +193,8 @@ class Judgement:
     compared: tuple[str, str] | None = None
     may_be_rounding: bool = False
     not_finite: int = 0
+    scale: float | None = None
+    varies: bool = True
 
 
 def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:

@@ -237,7 +237,7 @@ def _judge_floats(
             judgement = judge(
                 replace(measured, double_spread=spread), is_plain_input=is_plain_input
             )
-    return judgement
+    return replace(judgement, scale=measured.scale, varies=measured.varies)
 
 
 def _all_finite(array: Array) -> bool:

@@ -35,6 +35,8 @@ class Finding:
         known: name of the known divergence of the frameworks that explains it, see
             `parity.diagnose.known_divergences`.
         not_finite: number of elements that are the same infinity, or NaN, on both sides.
+        scale: largest absolute value of the reference in float64; None where none was measured.
+        varies: whether the tensor changes when inputs and weights do.
         note: text that a file of an earlier schema holds instead of fields.
     """
 
@@ -62,6 +64,8 @@ class Finding:
     allowance: str | None = None
     known: str | None = None
     not_finite: int = 0
+    scale: float | None = None
+    varies: bool = True
     note: str = ""
 
     @property
@@ -135,6 +139,8 @@ def finding_of(
         side=judgement.side,
         compared=judgement.compared,
         not_finite=judgement.not_finite,
+        scale=judgement.scale,
+        varies=judgement.varies,
         stress_input=stress_input,
         gain=gain,
         allowance=(allow or {}).get(site.path) if abstains else None,

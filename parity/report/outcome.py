@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from parity.report.coverage import Coverage, coverage_of
 from parity.report.faults import Fault, independent_faults
 from parity.report.finding import Finding
 from parity.verdict import Verdict
@@ -53,6 +54,11 @@ class Outcome:
     def faults(self) -> list[Fault]:
         """What has to be mended, in the order in which to mend it."""
         return independent_faults(self.findings)
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much of the pair was compared."""
+        return coverage_of(self.findings)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from parity.report.coverage import Coverage
 from parity.report.faults import Fault
 from parity.report.finding import Finding
 from parity.report.known_divergences import DIVERGENCES
@@ -34,6 +35,7 @@ def describe(report: Outcome) -> str:
         lines += _location(first, len(faults) - 1) + _surroundings(report, first)
         lines.append(f"  what to do: {_advice(first)}")
         lines += _others(faults[1:])
+    lines += [f"  coverage: {line}" for line in coverage_lines(report.coverage)]
     lines.append("  compared: " + _counts(report))
     return "\n".join(lines)
 
@@ -147,6 +149,37 @@ def _surroundings(report: Outcome, finding: Finding) -> list[str]:
         for f in shown
     ]
     return ["  around it:", *lines]
+
+
+def coverage_lines(coverage: Coverage) -> list[str]:
+    """Return what the comparison does not cover, a line for each kind; none if all is covered."""
+    lines = []
+    if coverage.outputs and not coverage.parameters:
+        lines.append("the pair has no parameters whose gradients could be compared")
+    missing = coverage.without_gradient
+    if missing:
+        lines.append(
+            f"{len(missing)} of {_number(coverage.parameters, 'parameter')} got no gradient: "
+            + _listed(missing)
+        )
+    if coverage.fixed_outputs:
+        named = [label or "the output" for label in coverage.fixed_outputs]
+        lines.append(
+            f"{len(named)} of {_number(coverage.outputs, 'output')} stayed the same whatever "
+            f"inputs and weights are: {_listed(named)}"
+        )
+    if coverage.fixed:
+        places = _listed([where(finding) for finding in coverage.fixed])
+        lines.append(
+            f"{len(coverage.fixed)} of {_number(coverage.tensors, 'tensor')} between modules "
+            f"stayed the same whatever inputs and weights are: {places}"
+        )
+    return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = "; ".join(names[: NEIGHBOURS + 1])
+    return shown + ("; …" if len(names) > NEIGHBOURS + 1 else "")
 
 
 def _counts(report: Outcome) -> str:

@@ -21,7 +21,7 @@ def report() -> Report:
         step=4, precision="float32", cause=Cause.LOSES_DIGITS, side="reference",
         compared=("one", "other"), confirmed=False, stress_input="zeros",
         segment=Segment(Boundary("start"), Boundary("input", "a")), hint="a guess", gain=2.0,
-        allowance="a reason", known="ties", not_finite=3, note="a remark",
+        allowance="a reason", known="ties", not_finite=3, scale=2.5, varies=False, note="a remark",
     )  # fmt: skip
     return Report(
         pair="p", findings=(fault,), notes=("n",), environment={"process": {"python": "3"}},
