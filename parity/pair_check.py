@@ -22,7 +22,7 @@ from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.optimizer_check import trajectories
 from parity.trajectories.trajectory import Trajectory
 from parity.trajectories.trajectory_runner import judge_trajectory
-from parity.verdict import Judgement
+from parity.verdict import Cause, Judgement
 
 # In order of execution.
 PHASES = ("forward", "loss", "backward")
@@ -59,6 +59,9 @@ def _check(pair: Pair, seed: int) -> Report:
         notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
     judged = accept(name_known_divergences(judged, runner), pair.accept)
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
+    if any(finding.cause is Cause.SHAPE for _, finding in judged):
+        # Where shapes differ in the end as well, what first had another one is to be mended.
+        sited = [*prepared.reshaped, *sited]
     findings = (*_explain(sited, runner), *_judge_training(runner))
     report = Report(
         pair=pair.name, findings=findings, notes=notes, environment=prepared.environment

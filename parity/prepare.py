@@ -10,9 +10,13 @@ from parity.compare.environment import environment
 from parity.compare.initial_values import compare_initial
 from parity.compare.modules import PairRunner
 from parity.pair import Pair
-from parity.report.finding import Finding
+from parity.report.finding import Finding, finding_of
 from parity.trace.bound_model import randomize_constant_parameters
 from parity.trace.model_building import build
+from parity.trace.sites import Tap, TensorSite
+from parity.trace.trace import Trace
+from parity.trace.values import forward_site
+from parity.verdict import Cause, error
 
 
 class Prepared(NamedTuple):
@@ -22,6 +26,8 @@ class Prepared(NamedTuple):
     initial: list[Finding]
     notes: list[str]
     environment: Mapping[str, Mapping[str, str]]
+    # Modules whose tensors have another shape in the candidate; not tapped.
+    reshaped: list[tuple[TensorSite, Finding]]
 
 
 def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
@@ -41,23 +47,50 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
         weights=randomize_constant_parameters(state, reference.parameters, seed),
         seed=seed,
     )
-    runner, uncalled = _ignore_unmatched_calls(runner)
+    runner, uncalled, reshaped = _match_calls(runner)
     if uncalled:
         notes.append(f"called on one side only, judged within their callers: {uncalled}")
-    return Prepared(runner, initial, [*settings.notes, *notes], settings.sides)
+    if reshaped:
+        paths = ", ".join(dict.fromkeys(site.owner for site, _ in reshaped))
+        notes.append(f"tensors of another shape, judged within their callers: {paths}")
+    return Prepared(runner, initial, [*settings.notes, *notes], settings.sides, reshaped)
 
 
-def _ignore_unmatched_calls(runner: PairRunner) -> tuple[PairRunner, str]:
-    """Tap no module that one side calls more often than the other.
+def _match_calls(
+    runner: PairRunner,
+) -> tuple[PairRunner, str, list[tuple[TensorSite, Finding]]]:
+    """Tap no module that one side calls more often, or with tensors of another shape.
 
-    A port may spell a layer out, or apply its weight by hand. What such a module computes is then
-    part of what its caller computes.
+    A port may spell a layer out, apply its weight by hand, or work in another layout. The
+    reference's tensors cannot be put in there. What such a module computes is then part of what its
+    caller computes.
 
     Returns:
-        The pair, and the paths of the modules left out.
+        The pair, the paths of the modules called on one side only, and for each module of another
+        shape a finding, which counts where shapes differ in the end as well.
     """
+    traces = runner.list_calls()
     reference, candidate = (
-        {tap for tap in trace.callers if tap.port == "output"} for trace in runner.list_calls()
+        {tap for tap in trace.callers if tap.port == "output"} for trace in traces
     )
     unmatched = {tap.path for tap in reference ^ candidate} - {""}
-    return runner.without(unmatched) if unmatched else runner, ", ".join(sorted(unmatched))
+    reshaped = [
+        _other_shape(traces[0], tap, shape, traces[1].shapes[tap])
+        for tap, shape in traces[0].shapes.items()
+        if tap.path not in unmatched | {""} and _is_other_shape(shape, traces[1].shapes.get(tap))
+    ]
+    left_out = unmatched | {site.owner for site, _ in reshaped}
+    runner = runner.without(left_out) if left_out else runner
+    return runner, ", ".join(sorted(unmatched)), reshaped
+
+
+def _is_other_shape(reference: tuple[int, ...], candidate: tuple[int, ...] | None) -> bool:
+    # A zero-dimensional tensor has shape (1,) in a framework without them.
+    return candidate not in (None, reference) and {reference, candidate} != {(), (1,)}
+
+
+def _other_shape(
+    trace: Trace, tap: Tap, reference: tuple[int, ...], candidate: tuple[int, ...]
+) -> tuple[TensorSite, Finding]:
+    site = forward_site(trace, tap)
+    return site, finding_of(site, error(Cause.SHAPE, compared=(str(reference), str(candidate))))

@@ -32,7 +32,7 @@ def confirm(
 def segment(site: TensorSite, teacher: Trace) -> Segment | None:
     """Return the code between two module boundaries where a fault lies that is in no module."""
     tap = site.tap
-    if tap is None:
+    if tap is None or tap not in teacher.before:
         return None
     if site.phase == "forward":
         before = teacher.before[tap]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parity.report.finding import Finding
+from parity.trace.sites import parent
 from parity.verdict import Cause, Verdict
 
 
@@ -59,6 +60,7 @@ def independent_faults(findings: Sequence[Finding]) -> list[Fault]:
     """
     groups: dict[tuple[object, ...], list[Finding]] = {}
     forward: dict[str, tuple[object, ...]] = {}
+    watched = {f.owner for f in findings if f.scope == "isolated" and f.quantity == "output"}
     for finding in findings:
         if finding.passes():
             continue
@@ -66,13 +68,21 @@ def independent_faults(findings: Sequence[Finding]) -> list[Fault]:
         key = _key(finding, kind)
         if finding.scope == "isolated" and kind in (FaultKind.STRUCTURE, FaultKind.FUNCTION):
             # What a module does backward is wrong where it is wrong forward.
-            key = forward.setdefault(finding.path, key) if finding.phase == "backward" else key
-            forward.setdefault(finding.path, key)
+            path = _watched(finding.path, watched)
+            key = forward.setdefault(path, key) if finding.phase == "backward" else key
+            forward.setdefault(path, key)
         groups.setdefault(key, []).append(finding)
     faults = [Fault(kind_of(group[0]), tuple(group)) for group in groups.values()]
     if any(map(_shows_on_ordinary_inputs, faults)):
         faults = [fault for fault in faults if fault.first.scope not in CONSEQUENCES]
     return sorted(faults, key=lambda fault: list(FaultKind).index(fault.kind))
+
+
+def _watched(path: str, watched: set[str]) -> str:
+    """Return the innermost module around a path whose results were compared."""
+    while path and path not in watched:
+        path = parent(path)
+    return path
 
 
 def kind_of(finding: Finding) -> FaultKind:

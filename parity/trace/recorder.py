@@ -179,7 +179,7 @@ class _Recorder(ABC):
             tap = Tap(path, call, port, label)
             array = self.adapter.to_numpy(tensor)
             self.trace.recorded[tap], self.trace.callers[tap] = array, caller
-            self.trace.before[tap] = self.last_boundary
+            self.trace.before[tap], self.trace.shapes[tap] = self.last_boundary, array.shape
             new.append(self.replacement(tap, tensor, array))
         self.last_boundary = Boundary(port, path)
         return iter(new)

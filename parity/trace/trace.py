@@ -68,6 +68,7 @@ class Trace:
         buffers: value of each buffer after the run, by reference path.
         callers: path of the module that called each tap's module, `""` for the model itself.
         before: boundary that was met last before each tap.
+        shapes: of the tensor that reached each tap.
     """
 
     recorded: TensorSink[Tap] = field(default_factory=TensorStore)
@@ -78,6 +79,7 @@ class Trace:
     buffers: TensorSink[str] = field(default_factory=TensorStore)
     callers: dict[Tap, str] = field(default_factory=dict)
     before: dict[Tap, Boundary] = field(default_factory=dict)
+    shapes: dict[Tap, tuple[int, ...]] = field(default_factory=dict)
 
     def distance_trace(self) -> Trace:
         """Return an empty trace that keeps each tensor's distance from the one in this trace."""

@@ -40,7 +40,7 @@ class Values(Mapping[TensorSite, Any]):
 def tensor_sites(trace: Trace) -> Values:
     """List a run's tensors in order of execution: forward, then backward from the end."""
     stored: dict[TensorSite, tuple[TensorSink[Any], Any]] = {
-        _forward(trace, tap): (trace.recorded, tap) for tap in trace.recorded
+        forward_site(trace, tap): (trace.recorded, tap) for tap in trace.recorded
     }
     for path in trace.buffers:
         stored[of_parameter("forward", path, "buffer")] = trace.buffers, path
@@ -63,7 +63,8 @@ def end_to_end(site: TensorSite) -> TensorSite:
     return site._replace(path="", scope="end_to_end")
 
 
-def _forward(trace: Trace, tap: Tap) -> TensorSite:
+def forward_site(trace: Trace, tap: Tap) -> TensorSite:
+    """Return the site of the tensor that a run has at a tap."""
     if tap.port == "loss":
         return TensorSite("loss", "", "loss", tap=tap)
     path = tap.path if tap.port == "output" or tap.path == "" else trace.callers[tap]

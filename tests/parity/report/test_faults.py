@@ -40,6 +40,13 @@ def test_a_module_that_is_wrong_backward_alone_is_one_fault() -> None:
     assert paths(failing("a", phase="backward"), failing("a", phase="backward")) == [["a", "a"]]
 
 
+def test_gradients_inside_a_module_that_is_not_watched_belong_to_the_one_around_it() -> None:
+    inner = failing("a.norm", phase="backward", quantity="parameter_gradient")
+    assert paths(failing("a", owner="a"), inner) == [["a", "a.norm"]]
+    watched = failing("a.norm", verdict=Verdict.IDENTICAL, owner="a.norm")
+    assert paths(failing("a", owner="a"), watched, inner) == [["a"], ["a.norm"]]
+
+
 def test_each_segment_between_modules_is_a_fault_of_its_own() -> None:
     def between(before: str, after: str) -> Finding:
         return failing("", segment=Segment(Boundary("output", before), Boundary("input", after)))
