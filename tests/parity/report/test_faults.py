@@ -13,7 +13,7 @@ from parity.verdict import Cause
 def failing(path: str, **fields: Any) -> Finding:
     values: dict[str, Any] = {
         "phase": "forward", "verdict": Verdict.SEMANTIC_DIFFERENCE, "error": 1.0, "noise": 0.0,
-        "stress_input": "plain", **fields,
+        "stress_input": "plain", "owner": path, **fields,
     }  # fmt: skip
     return Finding(path=path, **values)
 
