@@ -17,6 +17,7 @@ from parity.prepare import prepare
 from parity.report.faults import independent_faults
 from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
+from parity.report.wording import domain_notes
 from parity.trace.sites import TensorSite
 from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.optimizer_check import trajectories
@@ -57,6 +58,7 @@ def _check(pair: Pair, seed: int) -> Report:
     judged, merged = _merge_moved_boundaries(runner, _worst(runner))
     if merged:
         notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
+    notes += domain_notes(runner.domains.left)
     judged = accept(name_known_divergences(judged, runner), pair.accept)
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
     if any(finding.cause is Cause.SHAPE for _, finding in judged):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from parity.base.numerics import Array, Precision
@@ -11,6 +11,7 @@ from parity.base.perturbation import Perturbation, PerturbResult
 from parity.base.stress_inputs import STRESS_INPUTS, StressInput
 from parity.compare import cancellation_scale, term_counts
 from parity.compare.comparison import Comparison, Judge, judge_comparison
+from parity.compare.domains import Domains
 from parity.compare.side_runner import Values
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel
@@ -33,6 +34,7 @@ class PairRunner:
         weights: by reference path, float32 values.
         seed: of cotangents, dropout and perturbations.
         judge: judges two sides' runs.
+        domains: where stress inputs and perturbations leave the model's domain; filled by runs.
     """
 
     pair: Pair
@@ -42,6 +44,7 @@ class PairRunner:
     weights: Mapping[str, Array]
     seed: int
     judge: Judge = judge_comparison
+    domains: Domains = field(default_factory=Domains)
 
     def run_spec(
         self,
@@ -64,6 +67,10 @@ class PairRunner:
             if isinstance(stress_input, str)
             else stress_input,
             perturbation=shift,
+            unstressed=self.domains.modules(stress_input)
+            if isinstance(stress_input, str)
+            else frozenset(),
+            unperturbed=frozenset() if shift is None else self.domains.modules(None),
         )
 
     def judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
@@ -72,7 +79,18 @@ class PairRunner:
         Args:
             stress_input: a name in `STRESS_INPUTS`.
             first: whether it is the pair's first; then determinism is checked as well.
+
+        Raises:
+            SideRaised: a side raises under the first stress input.
         """
+        if first:
+            return self._judge_isolated(stress_input, first=True)
+        judged = self.domains.within(
+            stress_input, lambda: self._judge_isolated(stress_input, first=False)
+        )
+        return self.domains.finite(stress_input, judged or {})
+
+    def _judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
         teacher = run_isolated(
             self.reference, self.run_spec(self.reference, "float64", stress_input=stress_input)
         )
@@ -115,13 +133,13 @@ class PairRunner:
             spec = self.run_spec(model, precision, shift=shift)
             return run_isolated(model, spec, teacher, baseline)
 
-        return _TracedRunner(run, model, kept)
+        return _TracedRunner(run, model, self.domains, kept)
 
     def _end_to_end(self, model: BoundModel) -> _TracedRunner:
         def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
             return run_end_to_end(model, self.run_spec(model, precision, shift=shift), baseline)
 
-        return _TracedRunner(run, model, rename=end_to_end)
+        return _TracedRunner(run, model, self.domains, rename=end_to_end)
 
     def _cross_framework(self) -> bool:
         return self.reference.adapter.framework != self.candidate.adapter.framework
@@ -182,10 +200,11 @@ class _TracedRunner:
         self,
         run: Callable[[Precision, Perturbation | None, Trace | None], Trace],
         model: BoundModel,
+        domains: Domains,
         kept: Mapping[Precision, Trace] | None = None,
         rename: Callable[[TensorSite], TensorSite] | None = None,
     ) -> None:
-        self._run, self._model, self._rename = run, model, rename
+        self._run, self._model, self._domains, self._rename = run, model, domains, rename
         self._kept: dict[Precision, Trace] = dict(kept or {})
 
     def values(self, precision: Precision) -> Values:
@@ -194,7 +213,13 @@ class _TracedRunner:
     def distances(
         self, precision: Precision, perturbation: Perturbation | None
     ) -> Mapping[TensorSite, float]:
-        return self._renamed(self._run(precision, perturbation, self._baseline(precision)))
+        baseline = self._baseline(precision)
+
+        def distances() -> Trace:
+            return self._run(precision, perturbation, baseline)
+
+        trace = distances() if perturbation is None else self._domains.within(None, distances)
+        return {} if trace is None else self._renamed(trace)
 
     def perturbed(self, perturbation: Perturbation) -> Values:
         return self._renamed(self._run("float64", perturbation, None))

@@ -11,6 +11,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from parity.base.stress_inputs import EXTREME_INPUTS
 from parity.report.finding import Finding
 from parity.trace.sites import parent
 from parity.verdict import Cause, Verdict
@@ -27,8 +28,6 @@ class FaultKind(enum.Enum):
 
 
 _STRUCTURAL = {Cause.SHAPE, Cause.DTYPE, Cause.TABLE_SHAPE}
-# The stress input whose values no model meets; it shows clamps.
-BEYOND = "beyond float16"
 ORDINARY = "plain"
 # Kinds of run in which a fault of any part shows.
 CONSEQUENCES = ("end_to_end", "free_run")
@@ -93,7 +92,7 @@ def kind_of(finding: Finding) -> FaultKind:
         return FaultKind.UNJUDGED
     if finding.cause in _STRUCTURAL:
         return FaultKind.STRUCTURE
-    return FaultKind.EXTREME if finding.stress_input == BEYOND else FaultKind.FUNCTION
+    return FaultKind.EXTREME if finding.stress_input in EXTREME_INPUTS else FaultKind.FUNCTION
 
 
 def _shows_on_ordinary_inputs(fault: Fault) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from parity.adapters.protocol import Adapter
 from parity.base.numerics import Array, Precision, is_float
 from parity.base.rng import keyed
-from parity.errors import CannotCompare, one_line
+from parity.errors import CannotCompare, RaisedInModule, SideRaised
 
 Role = Literal["reference", "candidate"]
 
@@ -74,18 +74,21 @@ class BoundModel:
         """Prepare the module for a run in a precision and mode; undo it afterwards.
 
         Raises:
-            CannotCompare: the code inside the `with` block raised; the text names the side.
+            SideRaised: the code inside the `with` block raised.
         """
         try:
             with self.adapter.in_precision(precision, training=training):
                 yield
         except CannotCompare:
             raise
+        except RaisedInModule as error:
+            cause = error.__cause__ or error
+            raise self._raised(precision, error.module, cause) from cause
         except Exception as error:
-            raise CannotCompare(
-                f"the {self.role} ({self.adapter.framework}) raised in {precision}: "
-                f"{one_line(error)}"
-            ) from error
+            raise self._raised(precision, "", error) from error
+
+    def _raised(self, precision: Precision, module: str, cause: BaseException) -> SideRaised:
+        return SideRaised(self.role, self.adapter.framework, precision, module, cause)
 
 
 def randomize_constant_parameters(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,12 @@ import numpy as np
 from parity.adapters.protocol import Tensor
 from parity.base.numerics import Array, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
+from parity.errors import RaisedInModule
 from parity.trace.bound_model import BoundModel
 from parity.trace.containers import replaced, substituted, tensors
 from parity.trace.gradients import record_gradients
 from parity.trace.sites import Boundary, Port, Tap
-from parity.trace.trace import Run, Trace
+from parity.trace.trace import Run, Trace, is_beside
 
 
 def run_isolated(
@@ -102,7 +104,10 @@ def _call(model: BoundModel, run: Run, recorder: _Recorder) -> Any:
         adapter.dropout_from(recorder.dropout_source),
         adapter.hooked(recorder.before_module, recorder.after_module),
     ):
-        return adapter.call(inputs)
+        try:
+            return adapter.call(inputs)
+        except Exception as error:
+            raise RaisedInModule(recorder.caller()) from error
 
 
 class _Call(NamedTuple):
@@ -143,7 +148,7 @@ class _Recorder(ABC):
             return arguments
         number = self.calls[path]
         self.calls[path] += 1
-        new = self._record(arguments, path, number, "input", self._caller())
+        new = self._record(arguments, path, number, "input", self.caller())
         # A copy at the top alone: the dict of arguments is the adapter's, lists are the caller's.
         changed, restore = substituted(dict(arguments), self.adapter.is_tensor, new)
         self.stack.append(_Call(path, number, restore))
@@ -156,16 +161,17 @@ class _Recorder(ABC):
             return result
         call = self.stack.pop()
         call.restore_arguments()
-        new = self._record(result, path, call.number, "output", self._caller())
+        new = self._record(result, path, call.number, "output", self.caller())
         return replaced(result, self.adapter.is_tensor, new)
 
     def dropout_source(self, shape: tuple[int, ...]) -> Array:
         """Draw the numbers of one call of dropout, by the module that calls it and how often."""
-        path = self._caller()
+        path = self.caller()
         self.dropout_calls[path] += 1
         return keyed(self.run.seed, "dropout", path, self.dropout_calls[path]).random(shape)
 
-    def _caller(self) -> str:
+    def caller(self) -> str:
+        """Return the path of the module whose code runs, `""` for the model itself."""
         return self.stack[-1].path if self.stack else ""
 
     def _record(
@@ -267,11 +273,16 @@ class _IsolatingRecorder(_Recorder):
 
     def _forced_value(self, tap: Tap, array: Array) -> Array:
         if self.teacher is not None:
-            value = self.run.prepare(self.teacher.forced[tap], repr(tap))
+            value = self.teacher.forced[tap]
+            if is_beside(tap.path, self.run.unperturbed):
+                value = replace(self.run, perturbation=None).prepare(value, "")
+            else:
+                value = self.run.prepare(value, repr(tap))
             # Zero-dimensional tensors exist in one framework and not in the other.
             return value.reshape(array.shape if array.size == value.size == 1 else value.shape)
         is_leaf_input = tap.path in self.leaves and tap.port == "input"
-        if self.run.stress_input is not None and is_leaf_input and is_float(array):
+        is_stressed = is_leaf_input and not is_beside(tap.path, self.run.unstressed)
+        if self.run.stress_input is not None and is_stressed and is_float(array):
             array = self.run.stress_input(array)
         forced = rounded(array)
         # Half the size, and no digit is lost: its values are those of float32.

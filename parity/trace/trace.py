@@ -9,7 +9,7 @@ from typing import Any
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation
 from parity.base.stress_inputs import StressInput
-from parity.trace.sites import Boundary, Tap
+from parity.trace.sites import Boundary, Tap, parent
 from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
 
 
@@ -27,6 +27,8 @@ class Run:
         stress_input: changes the input of every leaf module. Used by the teacher's run only, whose
             values the other runs are given.
         perturbation: changes inputs, weights and forced values; None leaves them alone.
+        unstressed: paths of modules in which, and right below which, no input is stressed.
+        unperturbed: likewise, where no value is perturbed.
     """
 
     inputs: Mapping[str, Array]
@@ -37,6 +39,8 @@ class Run:
     seed: int
     stress_input: StressInput | None = None
     perturbation: Perturbation | None = None
+    unstressed: frozenset[str] = frozenset()
+    unperturbed: frozenset[str] = frozenset()
 
     def prepare(self, array: Array, name: str) -> Array:
         """Return a copy of an array for this run: floats in its precision, and perturbed.
@@ -50,6 +54,11 @@ class Run:
         if self.perturbation is None:
             return array.astype(self.precision)
         return self.perturbation(array, name)
+
+
+def is_beside(path: str, modules: frozenset[str]) -> bool:
+    """Tell whether a module, or the one around it, is among some."""
+    return bool(modules) and (path in modules or parent(path) in modules)
 
 
 @dataclass
