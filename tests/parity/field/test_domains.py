@@ -82,7 +82,7 @@ def test_what_raises_on_ordinary_inputs_cannot_be_compared_and_says_where() -> N
         compared(Guarded, lambda: Guarded(limit=1e-3))
     assert (raised.value.role, raised.value.module) == ("candidate", "guard")
     assert "the candidate (torch) raised in guard" in str(raised.value)
-    with pytest.raises(CannotCompare, match="the reference .* raised in guard"):
+    with pytest.raises(CannotCompare, match=r"the reference .* raised in guard"):
         compared(lambda: Guarded(limit=1e-3), Guarded)
 
 
