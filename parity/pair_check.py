@@ -11,6 +11,7 @@ from parity.compare.modules import PairRunner
 from parity.compare.tables import Tables, check_tables
 from parity.diagnose.hints import hint
 from parity.diagnose.known import accept, name_known_divergences
+from parity.diagnose.known_optimizers import name_adam_epsilon
 from parity.diagnose.localise import confirm, segment
 from parity.pair import Pair
 from parity.prepare import prepare
@@ -115,11 +116,12 @@ def _judge_training(runner: PairRunner) -> list[Finding]:
     """Judge the optimizer's steps and free training, where the pair names an optimizer."""
     if runner.pair.optimizer is None:
         return []
-    return [
+    findings = [
         finding
         for trajectory in trajectories(runner)
         for finding in judge_trajectory(trajectory, seed=runner.seed, judge=runner.judge).findings
     ]
+    return name_adam_epsilon(findings, runner)
 
 
 def compare(subject: Pair | Trajectory | Tables, *, seed: int = 0) -> Report:

@@ -1,0 +1,78 @@
+"""Tells whether Adam's epsilon, placed otherwise, explains what an optimizer's steps differ by."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from parity.base.numerics import distance, magnitude
+from parity.compare.modules import PairRunner
+from parity.errors import CannotCompare
+from parity.pair import MakeOptimizer
+from parity.report.finding import Finding
+from parity.trajectories.optimizer_check import trajectories
+from parity.trajectories.trajectory_runner import values_of_step
+from parity.verdict import K
+
+ADAM_EPSILON = "jittor.adam.eps"
+
+
+def name_adam_epsilon(findings: Sequence[Finding], runner: PairRunner) -> list[Finding]:
+    """Return the findings; those that Jittor's epsilon explains carry its name.
+
+    PyTorch's side is run again with its epsilon divided by sqrt(1 - beta2^step), which is what
+    adding it before the bias correction amounts to.
+    """
+    failing = [f for f in findings if f.is_fault and f.scope == "step" and f.known is None]
+    frameworks = {side.adapter.framework for side in (runner.reference, runner.candidate)}
+    if not failing or frameworks != {"torch", "jittor"}:
+        return list(findings)
+    explained = _explained(failing, runner)
+    return [
+        dataclasses.replace(f, known=ADAM_EPSILON, allowance=runner.pair.accept.get(ADAM_EPSILON))
+        if f in explained
+        else f
+        for f in findings
+    ]
+
+
+def _explained(failing: Sequence[Finding], runner: PairRunner) -> list[Finding]:
+    optimizer = dict(runner.pair.optimizer or {})
+    optimizer["torch"] = _epsilon_before_correction(optimizer["torch"])
+    pair = dataclasses.replace(runner.pair, optimizer=optimizer)
+    try:
+        steps = trajectories(dataclasses.replace(runner, pair=pair))[0]
+        explained = []
+        for step in sorted({f.step or 0 for f in failing}):
+            reference, candidate = values_of_step(steps, step, "float64")
+            for finding in failing:
+                site = finding.site._replace(step=None)
+                if (finding.step or 0) == step and site in reference and site in candidate:
+                    allowed = K * finding.noise * magnitude(reference[site])
+                    if distance(candidate[site], reference[site]) <= allowed:
+                        explained.append(finding)
+    except (CannotCompare, KeyError):
+        return []  # an optimizer without such an epsilon
+    return explained
+
+
+def _epsilon_before_correction(make_optimizer: MakeOptimizer) -> MakeOptimizer:
+    def build(parameters: Any) -> Any:
+        optimizer = make_optimizer(parameters)
+        epsilons = [group["eps"] for group in optimizer.param_groups]
+        step: Callable[..., Any] = optimizer.step
+        number = 0
+
+        def corrected(*args: Any, **kwargs: Any) -> Any:
+            nonlocal number
+            number += 1
+            for group, epsilon in zip(optimizer.param_groups, epsilons, strict=True):
+                group["eps"] = epsilon / math.sqrt(1 - group["betas"][1] ** number)
+            return step(*args, **kwargs)
+
+        optimizer.step = corrected
+        return optimizer
+
+    return build
