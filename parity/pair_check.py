@@ -15,10 +15,10 @@ from parity.diagnose.known_optimizers import name_adam_epsilon
 from parity.diagnose.localise import confirm, segment
 from parity.pair import Pair
 from parity.prepare import prepare
+from parity.report.domain_notes import domain_notes
 from parity.report.faults import independent_faults
 from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
-from parity.report.wording import domain_notes
 from parity.trace.sites import TensorSite
 from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.optimizer_check import trajectories
@@ -63,7 +63,7 @@ def _check(pair: Pair, seed: int) -> Report:
     judged = accept(name_known_divergences(judged, runner), pair.accept)
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
     if any(finding.cause is Cause.SHAPE for _, finding in judged):
-        # Where shapes differ in the end as well, what first had another one is to be mended.
+        # Where shapes differ in the end as well, the first tensor of another shape is to be fixed.
         sited = [*prepared.reshaped, *sited]
     findings = (*_explain(sited, runner), *_judge_training(runner))
     report = Report(

@@ -15,7 +15,7 @@ from audit.corruption.corruptions import CORRUPTIONS, Corrupt, changes
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
 from parity.compare.comparison import Comparison, Judge, judge_comparison
-from parity.compare.side_runner import SideRunner
+from parity.noise.side_runner import SideRunner
 from parity.pair import Pair
 from parity.pair_check import judge_pair
 from parity.prepare import prepare

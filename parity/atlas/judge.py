@@ -14,7 +14,8 @@ from parity.atlas.finding import OUTPUT, AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge_values import judge_exception
 from parity.base.numerics import Array, Precision, distance, magnitude
 from parity.base.perturbation import perturb_one_ulp
-from parity.compare.arrays import SideArrays, Sums, measure
+from parity.compare.arrays import measure
+from parity.noise.side_arrays import SideArrays, Sums
 from parity.verdict import (
     FLOAT32_EPSILON,
     SHIFTS,

@@ -76,3 +76,8 @@ def magnitude(a: Array) -> float:
     if a.dtype.kind == "c":
         return float(np.max(np.abs(a)))
     return float(max(np.maximum.reduce(a, None), -np.minimum.reduce(a, None)))
+
+
+def finite(value: float) -> float:
+    """Return a spread, or 0 where it is not finite: an overflow says nothing about rounding."""
+    return value if np.isfinite(value) else 0.0

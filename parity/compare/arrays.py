@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,10 +10,12 @@ from parity.base.numerics import (
     Array,
     Precision,
     distance,
+    finite,
     is_float,
     magnitude,
     same_not_finite,
 )
+from parity.noise.side_arrays import NO_SUMS, SideArrays, Sums
 from parity.verdict import (
     Cause,
     Judgement,
@@ -28,43 +28,6 @@ from parity.verdict import (
     judge_exact,
     reruns_differ,
 )
-
-
-class Sums(NamedTuple):
-    """What is known of the sums behind one tensor, see `Measured`.
-
-    Attributes:
-        cancellation_scale: magnitude of the terms; 0 for the tensor's own.
-        terms: largest number of terms that may have been summed into an element.
-    """
-
-    cancellation_scale: float = 0.0
-    terms: float = 1.0
-
-
-NO_SUMS = Sums()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SideArrays:
-    """One side's results for one tensor.
-
-    Attributes:
-        float64, float32: the tensor of a run in that precision; None where the side does not reach
-            it.
-        spread64, spread32: largest distance between a run with one-ulp perturbations and the run
-            without, in that precision.
-        rerun_difference: largest distance between two identical runs in float64.
-        operation_spread: () -> largest distance in float64 between a run whose every operation is
-            perturbed by one ulp and the run without; called only where it may change the verdict.
-    """
-
-    float64: Array | None
-    float32: Array | None
-    spread64: float = 0.0
-    spread32: float = 0.0
-    rerun_difference: float = 0.0
-    operation_spread: Callable[[], float] = lambda: 0.0
 
 
 def judge_arrays(
@@ -106,8 +69,8 @@ def judge_arrays(
         ("float64", expected, actual),
         ("float32", _given(reference.float32), candidate.float32),
     )
-    for precision, ours, theirs in pairs:
-        side = _side_not_finite(ours, theirs)
+    for precision, of_reference, of_candidate in pairs:
+        side = _side_not_finite(of_reference, of_candidate)
         if side == "reference" and not is_plain_input:
             return None
         if side is not None:
@@ -245,8 +208,3 @@ def _all_finite(array: Array) -> bool:
     if array.dtype.kind == "f":
         return bool(np.isfinite(magnitude(array)))
     return bool(np.isfinite(array).all())
-
-
-def finite(value: float) -> float:
-    """Return a spread, or 0 where it is not finite: an overflow says nothing about rounding."""
-    return value if np.isfinite(value) else 0.0

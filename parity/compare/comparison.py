@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parity.base.memory import give_back
-from parity.compare import term_counts
-from parity.compare.arrays import Sums, judge_arrays
-from parity.compare.cancellation_scale import CancellationScale
-from parity.compare.noise_profile import NoiseProfile
-from parity.compare.rough_difference import rough_differences
-from parity.compare.side_runner import SideRunner
-from parity.compare.term_counts import TermCount
+from parity.compare.arrays import judge_arrays
+from parity.noise import term_counts
+from parity.noise.cancellation_scale import CancellationScale
+from parity.noise.noise_profile import NoiseProfile
+from parity.noise.rough_difference import rough_differences
+from parity.noise.side_arrays import Sums
+from parity.noise.side_runner import SideRunner
+from parity.noise.term_counts import TermCount
 from parity.trace.sites import TensorSite
 from parity.verdict import Judgement
 

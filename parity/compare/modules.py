@@ -9,10 +9,10 @@ from typing import Any
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
 from parity.base.stress_inputs import STRESS_INPUTS, StressInput
-from parity.compare import cancellation_scale, term_counts
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.domains import Domains
-from parity.compare.side_runner import Values
+from parity.noise import cancellation_scale, term_counts
+from parity.noise.side_runner import Values
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end

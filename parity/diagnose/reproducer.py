@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from parity.base.numerics import Array, Precision
-from parity.compare.side_runner import Values
 from parity.errors import CannotCompare
+from parity.noise.side_runner import Values
 from parity.pair import Pair
 from parity.prepare import prepare
 from parity.report.finding import Finding

@@ -1,4 +1,4 @@
-"""How much of a pair was compared, from its findings."""
+"""The share of a pair that was compared, from its findings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from parity.report.finding import Finding
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """What a comparison covers. Agreement says nothing about the rest.
+    """The part that a comparison covers. Agreement says nothing about the rest.
 
     Attributes:
         outputs: number of the model's outputs that were compared, end to end.

@@ -1,8 +1,8 @@
-"""Independent faults: findings that do not pass, grouped by what has to be mended.
+"""Independent faults: findings that do not pass, grouped by what has to be fixed.
 
 Every module is judged on the reference's own input, so two modules that fail are two faults. What
 the same module does forward and backward is one, and what runs end to end show is a consequence of
-any other. What a human should mend first comes first.
+any other. What to fix first comes first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from parity.verdict import Cause, Verdict
 
 
 class FaultKind(enum.Enum):
-    """What a fault is about, in the order in which faults are listed."""
+    """Kinds of fault, in the order in which faults are listed."""
 
     STRUCTURE = "another structure"
     FUNCTION = "another function"
@@ -35,7 +35,7 @@ CONSEQUENCES = ("end_to_end", "free_run")
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing to mend.
+    """One thing to fix.
 
     Attributes:
         kind: what it is about.

@@ -52,12 +52,12 @@ class Outcome:
 
     @property
     def faults(self) -> list[Fault]:
-        """What has to be mended, in the order in which to mend it."""
+        """The independent faults, in the order in which to fix them."""
         return independent_faults(self.findings)
 
     @property
     def coverage(self) -> Coverage:
-        """How much of the pair was compared."""
+        """The share of the pair that was compared."""
         return coverage_of(self.findings)
 
     @property

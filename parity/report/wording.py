@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from parity.compare.domains import LeftDomain
 from parity.trace.sites import Boundary, Segment, TensorSite
 from parity.verdict import Cause, Precision, Role
 
@@ -81,24 +78,6 @@ def cause_text(
         Cause.INEXACT: f"the {side} is further from exact arithmetic than its operations explain",
         Cause.PAST_HORIZON: "past the horizon: rounding alone has grown to the size of the result",
     }[cause]
-
-
-def domain_notes(left: Iterable[LeftDomain]) -> list[str]:
-    """Return what is said of inputs that left a model's domain, a note for each input."""
-    by_input: dict[str, list[str]] = {}
-    for place in left:
-        name = (
-            "a one-ulp perturbation"
-            if place.stress_input is None
-            else f"stress input {place.stress_input!r}"
-        )
-        what = place.raised or f"not finite in {place.module or 'the model itself'}"
-        by_input.setdefault(name, []).append(what)
-    return [
-        f"{name} leaves the model's domain at {len(texts)} "
-        f"{'place' if len(texts) == 1 else 'places'}, not judged there: {texts[0]}"
-        for name, texts in by_input.items()
-    ]
 
 
 def known_text(name: str) -> str:

@@ -16,10 +16,10 @@ import numpy as np
 
 from parity.base.numerics import Array, Precision, is_float, rounded
 from parity.base.perturbation import Perturbation
-from parity.compare import cancellation_scale
 from parity.compare.comparison import Comparison, Judge, judge_comparison
-from parity.compare.side_runner import FunctionRunner, SideRunner, Values
 from parity.errors import CannotCompare, one_line
+from parity.noise import cancellation_scale
+from parity.noise.side_runner import FunctionRunner, SideRunner, Values
 from parity.report.finding import Finding, finding_of
 from parity.report.outcome import Outcome
 from parity.trace.bound_model import Role

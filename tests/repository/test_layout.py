@@ -65,6 +65,7 @@ LISTS_OF_ENTRIES = {"parity/atlas/catalogue", "audit/mutants"}
 # Modules of parity that have no test file of their own, and why.
 TESTED_ELSEWHERE = {
     "parity/atlas/catalogue/*": "lists of entries; tests/parity/atlas/test_catalogue.py runs all",
+    "parity/noise/side_arrays.py": "data; tests/parity/compare/test_arrays.py judges by it",
     "parity/errors.py": "exception classes without behaviour; each is raised in another test",
 }
 VAGUE_NAME = re.compile(r"_?([a-z0-9]+_)*(utils?|helpers?|common|misc)\.py")

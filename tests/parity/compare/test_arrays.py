@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.compare.arrays import SideArrays, Sums, judge_arrays
+from parity.compare.arrays import judge_arrays
+from parity.noise.side_arrays import SideArrays, Sums
 from parity.verdict import Cause, Judgement, K, Verdict
 
 VALUES = np.array([1.0, -2.0, 0.5])

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.compare import cancellation_scale, comparison
+from parity.compare import comparison
 from parity.compare.comparison import Comparison, judge_comparison
-from parity.compare.side_runner import FunctionRunner, Values
+from parity.noise import cancellation_scale
+from parity.noise.side_runner import FunctionRunner, Values
 from parity.trace.sites import Tap, TensorSite
 from parity.verdict import Cause, Verdict
 

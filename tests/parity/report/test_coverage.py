@@ -1,4 +1,4 @@
-"""What a comparison covers is said; agreement says nothing about the rest."""
+"""A report says what it covers; agreement says nothing about the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings that do not pass, grouped into the things that have to be mended."""
+"""Findings that do not pass, grouped into the things that have to be fixed."""
 
 from __future__ import annotations
 
@@ -55,19 +55,22 @@ def test_each_segment_between_modules_is_a_fault_of_its_own() -> None:
 
 
 def test_what_runs_end_to_end_show_is_a_consequence_of_any_other_fault() -> None:
-    whole, run = failing("", scope="end_to_end", stress_input=None), failing("", scope="free_run")
-    assert paths(failing("a"), whole, run) == [["a"]]
-    assert paths(failing("a", scope="built", stress_input=None), whole) == [["a"]]
-    assert len(independent_faults([whole])) == 1
+    end_to_end, run = (
+        failing("", scope="end_to_end", stress_input=None),
+        failing("", scope="free_run"),
+    )
+    assert paths(failing("a"), end_to_end, run) == [["a"]]
+    assert paths(failing("a", scope="built", stress_input=None), end_to_end) == [["a"]]
+    assert len(independent_faults([end_to_end])) == 1
 
 
 def test_a_fault_of_unusual_inputs_does_not_explain_ordinary_ones() -> None:
-    whole = failing("", scope="end_to_end", stress_input=None)
-    assert paths(failing("a", stress_input="zeros"), whole) == [["a"], [""]]
-    assert paths(failing("a", verdict=Verdict.ABSTAIN), whole) == [[""], ["a"]]
+    end_to_end = failing("", scope="end_to_end", stress_input=None)
+    assert paths(failing("a", stress_input="zeros"), end_to_end) == [["a"], [""]]
+    assert paths(failing("a", verdict=Verdict.ABSTAIN), end_to_end) == [[""], ["a"]]
 
 
-def test_faults_are_listed_in_the_order_in_which_to_mend_them() -> None:
+def test_faults_are_listed_in_the_order_in_which_to_fix_them() -> None:
     unjudged = failing("a", verdict=Verdict.ABSTAIN)
     extreme = failing("b", stress_input="beyond float16")
     known = failing("c", known="subgradient"), failing("d", known="subgradient")

@@ -13,8 +13,8 @@ from torch import nn
 from parity import Pair
 from parity.base.numerics import distance
 from parity.compare.modules import PairRunner
-from parity.compare.side_runner import one_ulp
 from parity.errors import CannotCompare
+from parity.noise.side_runner import one_ulp
 from parity.prepare import prepare
 from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Boundary, Tap

@@ -10,7 +10,7 @@ import pytest
 
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
-from parity.compare.noise_profile import NoiseProfile
+from parity.noise.noise_profile import NoiseProfile
 from parity.trace.sites import TensorSite
 from parity.verdict import SHIFTS
 

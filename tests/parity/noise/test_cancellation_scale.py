@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.compare import cancellation_scale
+from parity.noise import cancellation_scale
 from parity.trace.sites import Tap, TensorSite, of_parameter
 from parity.verdict import FLOAT32_EPSILON
 

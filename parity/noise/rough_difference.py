@@ -16,12 +16,11 @@ from statistics import median
 
 import numpy as np
 
-from parity.base.numerics import Array, distance, is_float
+from parity.base.numerics import Array, distance, finite, is_float
 from parity.base.perturbation import Perturbation
 from parity.base.rng import keyed
-from parity.compare.arrays import finite
-from parity.compare.side_runner import SideRunner, Values
 from parity.errors import CannotCompare
+from parity.noise.side_runner import SideRunner, Values
 from parity.trace.sites import TensorSite
 
 # Sums of up to 2^22 terms are rounded anew by it, and a fault's size changes by less than 2^-30

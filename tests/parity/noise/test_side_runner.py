@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity.base.perturbation import Perturbation
-from parity.compare.side_runner import FunctionRunner, one_ulp
+from parity.noise.side_runner import FunctionRunner, one_ulp
 from parity.trace.sites import TensorSite
 
 OUTPUT = TensorSite("forward", "", "output")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 
 from parity.base.numerics import Precision
-from parity.compare.arrays import SideArrays
-from parity.compare.operation_noise import operation_spread
-from parity.compare.side_runner import SideRunner, one_ulp
+from parity.noise.operation_noise import operation_spread
+from parity.noise.side_arrays import SideArrays
+from parity.noise.side_runner import SideRunner, one_ulp
 from parity.trace.sites import TensorSite
 from parity.verdict import SHIFTS
 

@@ -1,4 +1,4 @@
-"""How many terms may have been summed into an element of a tensor: an upper bound by module.
+"""An upper bound of the number of terms summed into an element of a tensor, by module.
 
 Float32's rounding of a sum grows with the root of their number (Higham, Accuracy and Stability of
 Numerical Algorithms, chapter 4), and one-ulp perturbations of the terms average out instead.

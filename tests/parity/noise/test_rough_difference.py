@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from parity.base.numerics import Array
-from parity.compare import cancellation_scale
 from parity.compare.comparison import Comparison, judge_comparison
-from parity.compare.rough_difference import DRAWS, rescaled, rough_differences
-from parity.compare.side_runner import FunctionRunner
 from parity.errors import CannotCompare
+from parity.noise import cancellation_scale
+from parity.noise.rough_difference import DRAWS, rescaled, rough_differences
+from parity.noise.side_runner import FunctionRunner
 from parity.trace.sites import TensorSite
 from parity.verdict import Cause, Judgement, Verdict
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from parity.base.numerics import Array, is_float, magnitude
-from parity.compare.arrays import finite
+from parity.base.numerics import Array, finite, is_float, magnitude
 from parity.trace.sites import Tap, TensorSite, parent
 from parity.verdict import FLOAT32_EPSILON
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity.base.numerics import Array
-from parity.compare import term_counts
+from parity.noise import term_counts
 from parity.trace.sites import TensorSite, of_parameter
 
 OUTPUT = TensorSite("forward", "a.mean", "output", owner="a.mean")

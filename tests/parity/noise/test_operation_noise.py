@@ -14,7 +14,7 @@ from torch import nn
 from parity import Pair, Verdict, check
 from parity.adapters.torch_adapter import TorchAdapter
 from parity.base.numerics import distance
-from parity.compare.operation_noise import WIDER, operation_spread, perturb_results
+from parity.noise.operation_noise import WIDER, operation_spread, perturb_results
 from parity.trace.sites import TensorSite
 
 PLACE = TensorSite("forward", "", "output")

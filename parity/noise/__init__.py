@@ -1,0 +1,1 @@
+"""The noise that rounding explains: a side's runs, perturbed, and the sums behind each tensor."""
