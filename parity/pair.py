@@ -39,12 +39,15 @@ class Pair:
             False only notes differences: the comparison itself uses the reference's weights.
         allow: module path -> reason, of modules whose tensors may ABSTAIN. An entry that matches
             nothing is refused.
+        random: what happens where the model draws random numbers of its own. None: tensors that
+            depend on them ABSTAIN. `"shared"`: both sides are given the same numbers, and are
+            judged as deterministic models. A draw on one side only is a difference either way.
         stress_inputs: names in `parity.base.stress_inputs.STRESS_INPUTS`; determinism is checked
             under the first.
         probes: the name of `stress_inputs` in version 0.1, accepted as a keyword.
 
     Raises:
-        CannotCompare: `stress_inputs` or `init` has an unknown value.
+        CannotCompare: `stress_inputs`, `init` or `random` has an unknown value.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Pair:
     optimizer: Mapping[str, MakeOptimizer] | None = None
     init: bool | Literal["exact"] = False
     allow: Mapping[str, str] = field(default_factory=dict)
+    random: Literal["shared"] | None = None
     stress_inputs: Sequence[str] = tuple(STRESS_INPUTS)
     probes: InitVar[Sequence[str] | None] = None
 
@@ -68,6 +72,10 @@ class Pair:
             raise CannotCompare(
                 f"pair {self.name!r}: stress_inputs = {tuple(self.stress_inputs)!r} must be one or "
                 f"more of {', '.join(STRESS_INPUTS)}"
+            )
+        if self.random not in (None, "shared"):
+            raise CannotCompare(
+                f"pair {self.name!r}: random = {self.random!r} must be None or 'shared'"
             )
         if self.init not in (True, False, "exact"):
             raise CannotCompare(

@@ -9,6 +9,7 @@ import numpy as np
 
 from parity.base.numerics import Array, distance, is_float, magnitude
 from parity.verdict import (
+    FLOAT32_EPSILON,
     Cause,
     Judgement,
     Measured,
@@ -34,6 +35,7 @@ class SideArrays:
         rerun_difference: largest distance between two identical runs in float64.
         operation_spread: () -> largest distance in float64 between a run whose every operation is
             perturbed by one ulp and the run without; called only where it may change the verdict.
+        epsilon: of the coarsest precision in which a float32 run computes it.
     """
 
     float64: Array | None
@@ -42,6 +44,7 @@ class SideArrays:
     spread32: float = 0.0
     rerun_difference: float = 0.0
     operation_spread: Callable[[], float] = lambda: 0.0
+    epsilon: float = FLOAT32_EPSILON
 
 
 def judge_arrays(
@@ -108,6 +111,8 @@ def measure(
         double_spread=max(finite(reference.spread64), finite(candidate.spread64)),
         cancellation_scale=cancellation_scale,
         identical=np.array_equal(actual, expected) and np.array_equal(candidate32, reference32),
+        epsilon=reference.epsilon,
+        candidate_epsilon=candidate.epsilon,
     )
 
 

@@ -76,6 +76,9 @@ def cause_text(
         Cause.DISTRIBUTION: "another distribution",
         Cause.OTHER_DRAW: "of the same distribution, but other numbers",
         Cause.INEXACT: f"the {side} is further from exact arithmetic than its operations explain",
+        Cause.RANDOM: "both sides draw random numbers of their own here",
+        Cause.RANDOM_ON_ONE_SIDE: f"the {side} alone draws random numbers here",
+        Cause.OTHER_DRAWS: "the sides draw other kinds or numbers of random values here",
         Cause.PAST_HORIZON: "past the horizon: rounding alone has grown to the size of the result",
     }[cause]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from parity.base.numerics import Array, Precision
+from parity.adapters.protocol import Family
+from parity.base.numerics import Array, LowPrecision, Precision
 from parity.base.perturbation import Perturbation
 from parity.base.stress_inputs import StressInput
 from parity.trace.sites import Boundary, Tap
@@ -27,6 +28,10 @@ class Run:
         stress_input: changes the input of every leaf module. Used by the teacher's run only, whose
             values the other runs are given.
         perturbation: changes inputs, weights and forced values; None leaves them alone.
+        low: name of an array, as `prepare` is given it -> the low precision that the side keeps it
+            in, in a float32 run.
+        shared_draws: whether the framework's random numbers come from the harness, the same for
+            both sides.
     """
 
     inputs: Mapping[str, Array]
@@ -37,19 +42,41 @@ class Run:
     seed: int
     stress_input: StressInput | None = None
     perturbation: Perturbation | None = None
+    low: Mapping[str, LowPrecision] = field(default_factory=dict)
+    shared_draws: bool = False
 
-    def prepare(self, array: Array, name: str) -> Array:
+    def prepare(self, array: Array, name: str, low: LowPrecision | None = None) -> Array:
         """Return a copy of an array for this run: floats in its precision, and perturbed.
 
         Args:
             array: of any dtype.
             name: decides the random numbers of the perturbation.
+            low: the tensor's own precision where `self.low` does not have it.
         """
         if array.dtype.kind != "f":
             return array.copy()
         if self.perturbation is None:
             return array.astype(self.precision)
-        return self.perturbation(array, name)
+        low = self.low.get(name, low)
+        if low is None or self.precision == "float64":
+            return self.perturbation(array, name)
+        return self.perturbation(array, name, low)
+
+
+# Kind of numbers, or the generator whose state has moved: the framework's, NumPy's or Python's.
+Source = Family | Literal["generator", "numpy", "python"]
+
+
+class Draw(NamedTuple):
+    """One call of a random function.
+
+    Attributes:
+        source: of the numbers.
+        size: how many; 0 where that is not known.
+    """
+
+    source: Source
+    size: int
 
 
 @dataclass
@@ -68,6 +95,9 @@ class Trace:
         buffers: value of each buffer after the run, by reference path.
         callers: path of the module that called each tap's module, `""` for the model itself.
         before: boundary that was met last before each tap.
+        draws: random draws of the framework, by the reference path of the module that draws.
+        epsilons: of the coarsest precision in which a module computes, by its path, where that is
+            coarser than the run's.
     """
 
     recorded: TensorSink[Tap] = field(default_factory=TensorStore)
@@ -78,6 +108,8 @@ class Trace:
     buffers: TensorSink[str] = field(default_factory=TensorStore)
     callers: dict[Tap, str] = field(default_factory=dict)
     before: dict[Tap, Boundary] = field(default_factory=dict)
+    draws: dict[str, list[Draw]] = field(default_factory=dict)
+    epsilons: dict[str, float] = field(default_factory=dict)
 
     def distance_trace(self) -> Trace:
         """Return an empty trace that keeps each tensor's distance from the one in this trace."""
