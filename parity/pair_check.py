@@ -20,7 +20,7 @@ from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.optimizer_check import trajectories
 from parity.trajectories.trajectory import Trajectory
 from parity.trajectories.trajectory_runner import judge_trajectory
-from parity.verdict import Judgement
+from parity.verdict import Cause, Judgement
 
 # In order of execution.
 PHASES = ("forward", "loss", "backward")
@@ -68,7 +68,8 @@ def _explain_first(sited: Sited, runner: PairRunner) -> list[Finding]:
     """Return the findings; the first fault is confirmed, or not, and has a segment and a hint."""
     findings = [finding for _, finding in sited]
     first = first_fault(sited)
-    if first is None:
+    # No experiment says more of a draw than that it is there.
+    if first is None or findings[first].cause in (Cause.RANDOM_ON_ONE_SIDE, Cause.OTHER_DRAWS):
         return findings
     site, finding = sited[first]
     confirmed = confirm(sited, first, runner)

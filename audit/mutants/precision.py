@@ -1,4 +1,7 @@
-"""Faults of precision: values that pass through a narrower type."""
+"""Faults of precision: values that pass through a narrower type, unseen by the framework.
+
+A framework's own cast follows the precision of a run, and is judged as a loss of digits.
+"""
 
 from __future__ import annotations
 
@@ -17,24 +20,27 @@ PHASE = "https://github.com/huggingface/diffusers/pull/182"
 TF32_DROPS, BFLOAT16_DROPS = 0x1FFF, 0xFFFF
 
 
-@mutant(RESIDUAL, "torch", "conv1", "forward", UNREPORTED)
-def by_way_of_float16(block: Any) -> None:
-    """A convolution's result kept in float16 for a moment."""
-    forward = block.conv1.forward
-    block.conv1.forward = lambda input: forward(input).half().to(input.dtype)
-
-
-@mutant(UNET, "torch", "conv_in", "forward", UNREPORTED)
-def by_way_of_bfloat16(unet: Any) -> None:
-    """A convolution's result kept in bfloat16 for a moment."""
-    forward = unet.conv_in.forward
-    unet.conv_in.forward = lambda input: forward(input).bfloat16().to(input.dtype)
-
-
 def _without_bits(x: Any, bits: int) -> Any:
     """Clear bits of a tensor's float32 values; the gradient passes as through the identity."""
     kept = x.detach().numpy().astype(np.float32).view(np.int32) & ~bits
     return x + (like(kept.view(np.float32), x) - x).detach()
+
+
+@mutant(RESIDUAL, "torch", "conv1", "forward", UNREPORTED)
+def by_way_of_float16(block: Any) -> None:
+    """A convolution's result kept in NumPy's float16 for a moment, in every precision."""
+
+    def kept(x: Any) -> Any:
+        narrow = x.detach().numpy().astype(np.float16).astype(np.float32)
+        return x + (like(narrow, x) - x).detach()
+
+    wrap_call(block.conv1, lambda call: lambda x: kept(call(x)))
+
+
+@mutant(UNET, "torch", "conv_in", "forward", UNREPORTED)
+def by_way_of_bfloat16(unet: Any) -> None:
+    """A convolution's result cut to bfloat16's eight bits for a moment, in every precision."""
+    wrap_call(unet.conv_in, lambda call: lambda x: _without_bits(call(x), BFLOAT16_DROPS))
 
 
 @mutant(RESIDUAL, BOTH, "conv2", "forward", TF32)

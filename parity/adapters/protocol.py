@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
 from parity.base.numerics import Array, LowPrecision, Precision
+from parity.base.random_streams import GlobalGenerator
 from parity.errors import CannotCompare
 
 # A tensor of the framework.
@@ -133,10 +134,10 @@ class Adapter(Protocol):
         Optional. The family "other" cannot be made from the source's numbers, and gets None.
         """
 
-    def generator_state(self) -> bytes:
-        """Return the state of the framework's default generators.
+    def generator(self) -> GlobalGenerator:
+        """Return the framework's default generator.
 
-        Optional. It tells of draws that `random_from` does not see.
+        Optional. Its state tells of draws that `random_from` does not see.
         """
 
     def low_precisions(self) -> Mapping[str, LowPrecision]:

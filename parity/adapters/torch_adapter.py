@@ -20,9 +20,10 @@ from parity.adapters.torch_precision import (
     attributes_in_float64,
     low_precision_of,
 )
-from parity.adapters.torch_random import RandomFrom, generator_state
+from parity.adapters.torch_random import RandomFrom, default_generator
 from parity.base.numerics import Array, LowPrecision, Precision
 from parity.base.perturbation import PerturbResult
+from parity.base.random_streams import GlobalGenerator
 
 
 class TorchAdapter:
@@ -141,9 +142,9 @@ class TorchAdapter:
         """Return a context in which PyTorch's random numbers come from `source`."""
         return nullcontext() if self._compiled else RandomFrom(source)
 
-    def generator_state(self) -> bytes:
-        """Return the state of PyTorch's default generators."""
-        return generator_state(self._device)
+    def generator(self) -> GlobalGenerator:
+        """Return PyTorch's default generators."""
+        return default_generator(self._device)
 
     @contextmanager
     def hooked(self, pre_hook: PreHook, post_hook: PostHook) -> Iterator[None]:

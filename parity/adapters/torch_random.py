@@ -4,7 +4,7 @@ A function mode sees each call, however it was imported. Draws are made from uni
 normal numbers: `bernoulli(p)` is u >= 1 - p, as in `floor(p + u)`; integers are floor(low + u n);
 a permutation sorts by u. What is drawn otherwise, `poisson` for example, is counted and left to
 PyTorch. Initialisers of `torch.nn.init` and random numbers inside kernels are not seen here; they
-move the generator's state, which `generator_state` returns.
+move the generator's state, which the harness compares.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 from parity.adapters.protocol import Family, RandomSource
+from parity.base.random_streams import GlobalGenerator
 
 # Smallest distance from 0 and 1 that a logarithm is taken of; half a step of the uniform numbers.
 _TINY = 2.0**-25
@@ -50,12 +51,24 @@ class RandomFrom(TorchFunctionMode):
             return draw(_Numbers(self._source), result, *args, **kwargs)
 
 
-def generator_state(device: torch.device) -> bytes:
-    """Return the state of the default generators of the CPU and of a device."""
-    states = [torch.get_rng_state()]
+def default_generator(device: torch.device) -> GlobalGenerator:
+    """Return the default generators of the CPU and of a device, as one."""
+    generators = [torch.default_generator]
     if device.type == "cuda":
-        states.append(torch.cuda.get_rng_state(device))
-    return b"".join(state.numpy().tobytes() for state in states)
+        generators.append(torch.cuda.default_generators[device.index or 0])
+
+    def state() -> tuple[bytes, ...]:
+        return tuple(generator.get_state().numpy().tobytes() for generator in generators)
+
+    def put_back(states: tuple[bytes, ...]) -> None:
+        for generator, value in zip(generators, states, strict=True):
+            generator.set_state(torch.frombuffer(bytearray(value), dtype=torch.uint8))
+
+    def start_from(number: int) -> None:
+        for generator in generators:
+            generator.manual_seed(number)
+
+    return GlobalGenerator(state, put_back, start_from)
 
 
 class _Numbers:
@@ -85,6 +98,12 @@ def _normal(numbers: _Numbers, result: Any, *args: Any, **kwargs: Any) -> Any:
 def _other(numbers: _Numbers, result: Any, *args: Any, **kwargs: Any) -> Any:
     numbers("other", result)
     return result
+
+
+def _rrelu(numbers: _Numbers, result: Any, *args: Any, **kwargs: Any) -> Any:
+    names, defaults = ("lower", "upper", "training"), (1 / 8, 1 / 3, False)
+    training = _arguments(names, defaults, args[1:], kwargs)[2]
+    return _other(numbers, result) if training else result
 
 
 def _filled(result: Any, values: Any) -> Any:
@@ -237,5 +256,5 @@ _DRAWS: dict[Any, Callable[..., Any]] = {
     torch._sample_dirichlet: _other,
     torch.Tensor.geometric_: _other,
     torch.Tensor.cauchy_: _other,
-    F.rrelu: _other,
+    F.rrelu: _rrelu,
 }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,27 +14,31 @@ from parity.base.rng import keyed
 from parity.errors import CannotCompare
 
 
-def global_states() -> dict[Literal["numpy", "python"], Any]:
-    """Return the states of NumPy's and Python's global generators, to be compared."""
-    kind, keys, *position = np.random.get_state(legacy=True)
+class GlobalGenerator(NamedTuple):
+    """A generator that a whole process shares.
+
+    Attributes:
+        state: () -> its state, to be compared.
+        put_back: (state) -> None.
+        start_from: (number below 2^32) -> None; seeds it.
+    """
+
+    state: Callable[[], Any]
+    put_back: Callable[[Any], None]
+    start_from: Callable[[int], None]
+
+
+def global_generators() -> dict[Literal["numpy", "python"], GlobalGenerator]:
+    """Return NumPy's and Python's."""
     return {
-        "numpy": (kind, np.asarray(keys).tobytes(), *position),
-        "python": random.getstate(),
+        "numpy": GlobalGenerator(_numpy_state, np.random.set_state, np.random.seed),
+        "python": GlobalGenerator(random.getstate, random.setstate, random.seed),
     }
 
 
-@contextmanager
-def seeded_globals(seed: int) -> Iterator[None]:
-    """Seed NumPy's and Python's global generators; put their states back at the end."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    number = int(keyed(seed, "globals").integers(2**32))
-    np.random.seed(number)
-    random.seed(number)
-    try:
-        yield
-    finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
+def _numpy_state() -> Any:
+    kind, keys, *position = np.random.get_state(legacy=True)
+    return kind, tuple(np.asarray(keys).tolist()), *position
 
 
 _STREAMS: ContextVar[tuple[int, dict[str, np.random.Generator]] | None] = ContextVar(

@@ -18,7 +18,7 @@ import numpy as np
 
 from parity.adapters.protocol import Adapter, Family, Tensor
 from parity.base.numerics import Array, LowPrecision
-from parity.base.random_streams import global_states, named_streams, seeded_globals
+from parity.base.random_streams import GlobalGenerator, global_generators, named_streams
 from parity.base.rng import keyed
 from parity.trace.bound_model import BoundModel
 from parity.trace.trace import Draw, Run, Source, Trace
@@ -37,7 +37,7 @@ class ObservedRun:
     def __init__(self, model: BoundModel, run: Run, trace: Trace, place: Callable[[], str]) -> None:
         self._adapter, self._run, self._trace, self._place = model.adapter, run, trace, place
         self._draws = _RandomDraws(
-            model.adapter, run.seed, shared=run.shared_draws, place=place, draws=trace.draws
+            model, run.seed, shared=run.shared_draws, place=place, draws=trace.draws
         )
         self.looking_before = self._draws.looking_before
 
@@ -73,7 +73,7 @@ class _RandomDraws:
     """The draws of one run.
 
     Args:
-        adapter: of the side that runs.
+        model: the side that runs.
         seed: of the run.
         shared: whether the numbers come from here.
         place: () -> reference path of the module that runs.
@@ -82,18 +82,25 @@ class _RandomDraws:
 
     def __init__(
         self,
-        adapter: Adapter,
+        model: BoundModel,
         seed: int,
         *,
         shared: bool,
         place: Callable[[], str],
         draws: dict[str, list[Draw]],
     ) -> None:
+        adapter = model.adapter
         self._adapter, self._seed, self._shared = adapter, seed, shared
+        self._role = model.role
         self._place, self._draws = place, draws
         self._counts: Counter[tuple[str, Family]] = Counter()
-        self._counted = False  # since the states were looked at
+        self._counted = False  # since the generators were looked at
+        self._generators: dict[Source, GlobalGenerator] = {}
+        self._generators.update(global_generators().items())
+        if hasattr(adapter, "generator"):
+            self._generators["generator"] = adapter.generator()
         self._states: dict[Source, Any] = {}
+        self._starts: Counter[Source] = Counter()
 
     def numbers(self, family: Family, shape: tuple[int, ...]) -> Array | None:
         """Count a draw; return its float32 numbers, or None if the framework is to draw."""
@@ -114,11 +121,11 @@ class _RandomDraws:
         random_from = getattr(self._adapter, "random_from", None)
         with ExitStack() as stack:
             stack.enter_context(named_streams(self._seed))
-            if self._shared:
-                stack.enter_context(seeded_globals(self._seed))
             if random_from is not None:
                 stack.enter_context(random_from(self.numbers))
-            self._states = self._read_states()
+            for source, generator in self._generators.items():
+                stack.callback(generator.put_back, generator.state())
+                self._restart(source)
             yield
             self.look()
 
@@ -133,22 +140,25 @@ class _RandomDraws:
 
     def look(self) -> None:
         """Note the generators whose state has moved without a draw that was asked for."""
-        states = self._read_states()
-        for source, state in states.items():
-            explained = source == "generator" and self._counted
-            if state != self._states[source] and not explained:
+        for source, generator in self._generators.items():
+            if generator.state() == self._states[source]:
+                continue
+            if source != "generator" or not self._counted:
                 self._note(self._place(), Draw(source, 0))
-        self._states, self._counted = states, False
+            self._restart(source)
+        self._counted = False
+
+    def _restart(self, source: Source) -> None:
+        """Start a generator anew: who seeds one in a model moves it to the same state each time."""
+        self._starts[source] += 1
+        # Each side has numbers of its own unless they are shared: equal ones are no agreement.
+        key = "shared" if self._shared else self._role
+        rng = keyed(self._seed, "generator", source, key, self._starts[source])
+        self._generators[source].start_from(int(rng.integers(2**32)))
+        self._states[source] = self._generators[source].state()
 
     def _note(self, place: str, draw: Draw) -> None:
         self._draws.setdefault(place, []).append(draw)
-
-    def _read_states(self) -> dict[Source, Any]:
-        states: dict[Source, Any] = {k: v for k, v in global_states().items()}
-        generator_state = getattr(self._adapter, "generator_state", None)
-        if generator_state is not None:
-            states["generator"] = generator_state()
-        return states
 
 
 class Places:

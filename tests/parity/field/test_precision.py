@@ -164,9 +164,7 @@ def test_half_precision_on_one_side_loses_digits(full: Forward, low: Forward, si
 @pytest.mark.parametrize("scale", [0.3 * 1.001, 0.3 * (1 + 1e-9)])
 @pytest.mark.parametrize("low", [half, CASTS["float"]])
 def test_a_wrong_scale_beside_a_cast_is_found(low: Forward, scale: float) -> None:
-    report = judged(
-        low, lambda net, h: low(net, h) * (scale / 0.3), stress_inputs=("plain",)
-    )
+    report = judged(low, lambda net, h: low(net, h) * (scale / 0.3), stress_inputs=("plain",))
     assert report.verdict is Verdict.SEMANTIC_DIFFERENCE, str(report)
 
 
