@@ -54,9 +54,12 @@ def _check(pair: Pair, seed: int) -> Report:
     if merged:
         notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
+    is_random = any(finding.cause is Cause.RANDOM for _, finding in judged)
+    if is_random and pair.optimizer is not None and pair.loss is not None:
+        notes.append("training was not run: the model draws random numbers; see Pair(random=…)")
     report = Report(
         pair=pair.name,
-        findings=(*_explain_first(sited, runner), *_judge_training(runner)),
+        findings=(*_explain_first(sited, runner), *_judge_training(runner, is_random)),
         notes=notes,
         environment=prepared.environment,
     )
@@ -83,13 +86,17 @@ def _explain_first(sited: Sited, runner: PairRunner) -> list[Finding]:
     return findings
 
 
-def _judge_training(runner: PairRunner) -> list[Finding]:
-    """Judge the optimizer's steps and free training, where the pair names an optimizer."""
+def _judge_training(runner: PairRunner, is_random: bool) -> list[Finding]:
+    """Judge the optimizer's steps and free training, where the pair names an optimizer.
+
+    A model that draws numbers of its own is not trained: its losses could not be compared.
+    """
     if runner.pair.optimizer is None:
         return []
     return [
         finding
         for trajectory in trajectories(runner)
+        if not (is_random and trajectory.free)
         for finding in judge_trajectory(trajectory, seed=runner.seed, judge=runner.judge).findings
     ]
 

@@ -199,7 +199,7 @@ def _multinomial(numbers: _Numbers, result: Any, x: Any, *args: Any, **kwargs: A
         cumulated = (x / x.sum(-1, keepdim=True)).cumsum(-1)
         drawn = torch.searchsorted(cumulated, u, right=True).clamp(max=x.shape[-1] - 1)
     else:
-        times = torch.where(x > 0, _exponential(u) / x, torch.inf)
+        times = torch.where(x > 0, -u.clamp(min=_TINY).log() / x, torch.inf)
         drawn = torch.argsort(times, dim=-1, stable=True)[..., : result.shape[-1]]
     return _filled(result, drawn)
 

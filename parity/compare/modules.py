@@ -130,7 +130,8 @@ class PairRunner:
         result = dict(judged)
         for site, judgement in judged.items():
             decided = worst if site.is_end_to_end else by_place.get(site.path)
-            if decided is not None and judgement.verdict is not Verdict.ERROR:
+            precedes = reference.precedes_draws(site) and candidate.precedes_draws(site)
+            if decided is not None and judgement.verdict is not Verdict.ERROR and not precedes:
                 result[site] = decided
         return result
 
@@ -227,6 +228,11 @@ class _TracedRunner:
                 if draw.size or not known:  # a moved generator says nothing of numbers
                     known.append(draw.size)
         return dict(sizes)
+
+    def precedes_draws(self, site: TensorSite) -> bool:
+        """Tell whether a tensor was there before the first draw of the module it belongs to."""
+        is_forward = site.phase == "forward" and site.tap is not None and not site.is_end_to_end
+        return is_forward and self._baseline("float64").precedes_draws(site.tap, site.path)  # type: ignore[arg-type]
 
     def epsilon(self, site: TensorSite) -> float:
         """Return that of the coarsest precision in which a float32 run computes a tensor."""

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from parity.adapters.protocol import Adapter, Family, Tensor
-from parity.base.numerics import Array, LowPrecision
+from parity.base.numerics import LOW_EPSILON, Array, LowPrecision
 from parity.base.random_streams import GlobalGenerator, global_generators, named_streams
 from parity.base.rng import keyed
 from parity.trace.bound_model import BoundModel
+from parity.trace.sites import parent
 from parity.trace.trace import Draw, Run, Source, Trace
 
 
@@ -36,8 +37,9 @@ class ObservedRun:
 
     def __init__(self, model: BoundModel, run: Run, trace: Trace, place: Callable[[], str]) -> None:
         self._adapter, self._run, self._trace, self._place = model.adapter, run, trace, place
+        self._low = model.low_precisions()
         self._draws = _RandomDraws(
-            model, run.seed, shared=run.shared_draws, place=place, draws=trace.draws
+            model, run.seed, shared=run.shared_draws, place=place, note=trace.note_draw
         )
         self.looking_before = self._draws.looking_before
 
@@ -47,6 +49,8 @@ class ObservedRun:
         observing = getattr(self._adapter, "observing_precision", None)
         with ExitStack() as stack:
             if observing is not None and self._run.precision == "float32":
+                for path, low in self._low.items():
+                    self.note_epsilon(LOW_EPSILON[low], parent(path))
                 stack.enter_context(observing(self._note_here))
             stack.enter_context(self._draws.during_run())
             yield
@@ -77,7 +81,7 @@ class _RandomDraws:
         seed: of the run.
         shared: whether the numbers come from here.
         place: () -> reference path of the module that runs.
-        draws: by place; filled.
+        note: called with the place of each draw, and the draw.
     """
 
     def __init__(
@@ -87,12 +91,12 @@ class _RandomDraws:
         *,
         shared: bool,
         place: Callable[[], str],
-        draws: dict[str, list[Draw]],
+        note: Callable[[str, Draw], None],
     ) -> None:
         adapter = model.adapter
         self._adapter, self._seed, self._shared = adapter, seed, shared
         self._role = model.role
-        self._place, self._draws = place, draws
+        self._place, self._note = place, note
         self._counts: Counter[tuple[str, Family]] = Counter()
         self._counted = False  # since the generators were looked at
         self._generators: dict[Source, GlobalGenerator] = {}
@@ -156,9 +160,6 @@ class _RandomDraws:
         rng = keyed(self._seed, "generator", source, key, self._starts[source])
         self._generators[source].start_from(int(rng.integers(2**32)))
         self._states[source] = self._generators[source].state()
-
-    def _note(self, place: str, draw: Draw) -> None:
-        self._draws.setdefault(place, []).append(draw)
 
 
 class Places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -96,6 +97,7 @@ class Trace:
         callers: path of the module that called each tap's module, `""` for the model itself.
         before: boundary that was met last before each tap.
         draws: random draws of the framework, by the reference path of the module that draws.
+        taps_before_draws: how many taps had been met before the first draw of such a module.
         epsilons: of the coarsest precision in which a module computes, by its path, where that is
             coarser than the run's.
     """
@@ -109,7 +111,18 @@ class Trace:
     callers: dict[Tap, str] = field(default_factory=dict)
     before: dict[Tap, Boundary] = field(default_factory=dict)
     draws: dict[str, list[Draw]] = field(default_factory=dict)
+    taps_before_draws: dict[str, int] = field(default_factory=dict)
     epsilons: dict[str, float] = field(default_factory=dict)
+
+    def note_draw(self, place: str, draw: Draw) -> None:
+        """Add a draw of the module at a reference path."""
+        self.taps_before_draws.setdefault(place, len(self.callers))
+        self.draws.setdefault(place, []).append(draw)
+
+    def precedes_draws(self, tap: Tap, place: str) -> bool:
+        """Tell whether a tap was met before a module first drew, so that it cannot depend on it."""
+        drawn_at = self.taps_before_draws.get(place)
+        return drawn_at is None or tap in itertools.islice(self.callers, drawn_at)
 
     def distance_trace(self) -> Trace:
         """Return an empty trace that keeps each tensor's distance from the one in this trace."""
