@@ -49,6 +49,8 @@ class DropoutFrom(TorchFunctionMode):
                 F.multi_head_attention_forward,
                 dropout=dropout,
                 scaled_dot_product_attention=attention,
+                # Another mode would be asked and call the function as it was.
+                has_torch_function=lambda tensors: False,
             ),
         }
 

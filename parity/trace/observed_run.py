@@ -178,7 +178,7 @@ class Places:
         return self._stack[-1] if self._stack else ""
 
     @contextmanager
-    def followed(self) -> Iterator[None]:
+    def followed(self, observed: ObservedRun) -> Iterator[None]:
         """Follow the calls of modules inside the block; their tensors stay as they are."""
 
         def enter(own_path: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -192,7 +192,8 @@ class Places:
                 self._stack.pop()
             return result
 
-        with self._model.adapter.hooked(enter, leave):
+        looking = observed.looking_before
+        with self._model.adapter.hooked(looking(enter), looking(leave)):
             yield
 
 
