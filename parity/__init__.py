@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parity.adapters.protocol import register_adapter
+    from parity.base.random_streams import random_stream
     from parity.compare.tables import Tables
     from parity.errors import CannotCompare
     from parity.pair import Pair
@@ -34,6 +35,7 @@ _MODULES = {
     "check": "pair_check",
     "check_course": "trajectories.check_trajectory",
     "check_trajectory": "trajectories.check_trajectory",
+    "random_stream": "base.random_streams",
     "register_adapter": "adapters.protocol",
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "check",
     "check_course",
     "check_trajectory",
+    "random_stream",
     "register_adapter",
 ]
 

@@ -43,12 +43,15 @@ class Pair:
         accept: known divergence of the frameworks -> reason, of those that may stay; their names
             are in `parity.report.known_divergences.DIVERGENCES`. An entry that explains nothing is
             refused.
+        random: what happens where the model draws random numbers of its own. None: tensors that
+            depend on them ABSTAIN. `"shared"`: both sides are given the same numbers, and are
+            judged as deterministic models. A draw on one side only is a difference either way.
         stress_inputs: names in `parity.base.stress_inputs.STRESS_INPUTS`; determinism is checked
             under the first.
         probes: the name of `stress_inputs` in version 0.1, accepted as a keyword.
 
     Raises:
-        CannotCompare: `stress_inputs` or `init` has an unknown value.
+        CannotCompare: `stress_inputs`, `init` or `random` has an unknown value.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Pair:
     init: bool | Literal["exact"] = False
     allow: Mapping[str, str] = field(default_factory=dict)
     accept: Mapping[str, str] = field(default_factory=dict)
+    random: Literal["shared"] | None = None
     stress_inputs: Sequence[str] = tuple(STRESS_INPUTS)
     probes: InitVar[Sequence[str] | None] = None
 
@@ -80,6 +84,10 @@ class Pair:
                     f"pair {self.name!r}: accept names {name!r}, which is no known divergence; "
                     f"there are {', '.join(DIVERGENCES)}"
                 )
+        if self.random not in (None, "shared"):
+            raise CannotCompare(
+                f"pair {self.name!r}: random = {self.random!r} must be None or 'shared'"
+            )
         if self.init not in (True, False, "exact"):
             raise CannotCompare(
                 f"pair {self.name!r}: init = {self.init!r} must be True, False or 'exact'"

@@ -31,6 +31,7 @@ PHASES = ("forward", "loss", "backward")
 Sited = list[tuple[TensorSite, Finding]]
 # Faults for which a hint is looked for; each costs some runs of the reference.
 HINTS = 3
+DRAWS = (Cause.RANDOM_ON_ONE_SIDE, Cause.OTHER_DRAWS)
 
 
 def check(pair: Pair, *, seed: int = 0) -> Report:
@@ -65,7 +66,10 @@ def _check(pair: Pair, seed: int) -> Report:
     if any(finding.cause is Cause.SHAPE for _, finding in judged):
         # Where shapes differ in the end as well, the first tensor of another shape is to be fixed.
         sited = [*prepared.reshaped, *sited]
-    findings = (*_explain(sited, runner), *_judge_training(runner))
+    is_random = any(finding.cause is Cause.RANDOM for _, finding in judged)
+    if is_random and pair.optimizer is not None and pair.loss is not None:
+        notes.append("training was not run: the model draws random numbers; see Pair(random=…)")
+    findings = (*_explain(sited, runner), *_judge_training(runner, is_random))
     report = Report(
         pair=pair.name, findings=findings, notes=notes, environment=prepared.environment
     )
@@ -87,7 +91,9 @@ def _explain(sited: Sited, runner: PairRunner) -> list[Finding]:
     for number, fault in enumerate(faults[:HINTS]):
         at = position[id(fault.first)]
         site, finding = segmented[at]
-        if finding.scope != "isolated" or not finding.is_fault or finding.known is not None:
+        # No experiment says more of a draw than that it is there.
+        is_explained = finding.known is not None or finding.cause in DRAWS
+        if finding.scope != "isolated" or not finding.is_fault or is_explained:
             continue
         teacher, candidate = runner.rerun(finding.stress_input or "plain")
         findings[at] = dataclasses.replace(
@@ -112,13 +118,17 @@ def _with_segments(sited: Sited, runner: PairRunner) -> Sited:
     ]
 
 
-def _judge_training(runner: PairRunner) -> list[Finding]:
-    """Judge the optimizer's steps and free training, where the pair names an optimizer."""
+def _judge_training(runner: PairRunner, is_random: bool) -> list[Finding]:
+    """Judge the optimizer's steps and free training, where the pair names an optimizer.
+
+    A model that draws numbers of its own is not trained: its losses could not be compared.
+    """
     if runner.pair.optimizer is None:
         return []
     findings = [
         finding
         for trajectory in trajectories(runner)
+        if not (is_random and trajectory.free)
         for finding in judge_trajectory(trajectory, seed=runner.seed, judge=runner.judge).findings
     ]
     return name_adam_epsilon(findings, runner)

@@ -44,7 +44,9 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
         reference=reference,
         candidate=candidate,
         inputs=pair.draw_inputs(keyed(seed, "inputs")),
-        weights=randomize_constant_parameters(state, reference.parameters, seed),
+        weights=randomize_constant_parameters(
+            state, reference.parameters, seed, reference.low_precisions()
+        ),
         seed=seed,
     )
     runner, uncalled, reshaped = _match_calls(runner)

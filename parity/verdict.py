@@ -8,6 +8,7 @@ here.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -80,11 +81,15 @@ class Cause(enum.Enum):
     LOWER_PRECISION = "a side computes in a lower precision than it is run in"
     RERUNS_DIFFER = "a side gives another result when run again"
     FLOAT32_ONLY = "float64 agrees, float32 does not"
+    COARSER = "the candidate computes in a lower precision than the reference"
     LOSES_DIGITS = "a side loses digits that the other keeps"
     CONSTANT = "initial values: a constant on one side only, or another constant"
     DISTRIBUTION = "initial values: another distribution"
     OTHER_DRAW = "initial values: the same distribution, other numbers"
     INEXACT = "a table is further from exact arithmetic than its operations explain"
+    RANDOM = "both sides draw random numbers of their own"
+    RANDOM_ON_ONE_SIDE = "one side draws random numbers, the other does not"
+    OTHER_DRAWS = "the sides draw other random numbers"
     PAST_HORIZON = "rounding alone has grown to the size of the result"
 
 
@@ -109,6 +114,8 @@ class Measured:
         terms: largest number of terms that may have been summed into an element. Rounding of a sum
             grows with its root, and one-ulp perturbations of the terms average out.
         identical: bitwise equal in both precisions.
+        epsilon, candidate_epsilon: of the coarsest precision in which the reference, and the
+            candidate, computes the tensor in a float32 run.
     """
 
     scale: float
@@ -123,11 +130,18 @@ class Measured:
     rough_difference: float = 0.0
     terms: float = 1.0
     identical: bool = False
+    epsilon: float = FLOAT32_EPSILON
+    candidate_epsilon: float = FLOAT32_EPSILON
 
     @property
     def floor(self) -> float:
-        """Half a float32 ulp of the scale, the least that rounding costs."""
-        return max(self.scale, self.cancellation_scale) * FLOAT32_EPSILON / 2
+        """Half an ulp of the scale in the reference's precision, the least that rounding costs."""
+        return max(self.scale, self.cancellation_scale) * self.epsilon / 2
+
+    @property
+    def candidate_floor(self) -> float:
+        """Half an ulp of the scale in the candidate's precision."""
+        return max(self.scale, self.cancellation_scale) * self.candidate_epsilon / 2
 
     @property
     def noise(self) -> float:
@@ -225,7 +239,7 @@ def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
 
 def _judge_float32(m: Measured, unit: float, is_plain_input: bool) -> Judgement:
     reference = max(m.floor, m.reference_error, m.reference_spread)
-    candidate = max(m.floor, m.candidate_spread)
+    candidate = max(m.candidate_floor, m.candidate_spread)
     largest = max(reference, candidate, m.floor * m.terms**0.5)
     if is_plain_input and not m.candidate_error <= K * largest:
         return Judgement(
@@ -248,11 +262,13 @@ def _judge_float32(m: Measured, unit: float, is_plain_input: bool) -> Judgement:
             noise=m.noise / unit,
             precision="float32",
         )
+    # A cast that only the port makes is a change of the program, whatever its size.
+    is_coarser = weaker == "candidate" and m.candidate_epsilon > m.epsilon
     return Judgement(
-        verdict=Verdict.NUMERICALLY_WEAKER,
+        verdict=Verdict.SEMANTIC_DIFFERENCE if is_coarser else Verdict.NUMERICALLY_WEAKER,
         error=error / unit,
         noise=noise / unit,
-        cause=Cause.LOSES_DIGITS,
+        cause=Cause.COARSER if is_coarser else Cause.LOSES_DIGITS,
         side=weaker,
         precision="float32",
     )
@@ -338,6 +354,38 @@ def cannot_judge(cause: Cause, side: Role | None = None) -> Judgement:
     """Return the judgement of a tensor of which nothing can be said."""
     nan = float("nan")
     return Judgement(verdict=Verdict.ABSTAIN, error=nan, noise=nan, cause=cause, side=side)
+
+
+# Size of each draw at one place, by the kind of numbers.
+Draws = Mapping[str, Sequence[int]]
+# Kinds of draws that the harness cannot give equal numbers to.
+NOT_SHARED = ("other", "generator")
+
+
+def judge_draws(reference: Draws, candidate: Draws, *, shared: bool) -> Judgement | None:
+    """Decide for a place where random numbers are drawn; None where its tensors are judged.
+
+    Args:
+        reference: the reference's draws at the place, in order.
+        candidate: the candidate's.
+        shared: whether both sides are given the same numbers.
+    """
+    if not reference and not candidate:
+        return None
+    nan = float("nan")
+    if not reference or not candidate:
+        side: Role = "reference" if reference else "candidate"
+        return Judgement(
+            verdict=Verdict.SEMANTIC_DIFFERENCE, error=nan, noise=nan,
+            cause=Cause.RANDOM_ON_ONE_SIDE, side=side,
+        )  # fmt: skip
+    if not shared or any(kind in draws for draws in (reference, candidate) for kind in NOT_SHARED):
+        return cannot_judge(Cause.RANDOM)
+    if dict(reference) != dict(candidate):
+        return Judgement(
+            verdict=Verdict.SEMANTIC_DIFFERENCE, error=nan, noise=nan, cause=Cause.OTHER_DRAWS
+        )
+    return None
 
 
 def error(

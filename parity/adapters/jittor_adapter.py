@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import jittor as jt
 import numpy as np
 
+from parity.adapters.jittor_casts import low_precision_of, observed_casts
 from parity.adapters.jittor_float64 import exact_var, lifted_scalars
-from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook
-from parity.base.numerics import Array, Precision
+from parity.adapters.jittor_random import random_from
+from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook, RandomSource
+from parity.base.numerics import Array, LowPrecision, Precision
 
 
 class _WeightedSum(jt.Function):
@@ -49,6 +51,17 @@ class JittorAdapter:
             _restart_gradients(submodule)
         # Buffers are separated from parameters here, because eval() stops the gradients of both.
         self._buffers = {n for n, var in module.state_dict().items() if _is_buffer(var)}
+        self._precision: Precision = "float32"
+        # Tensors that the builder made in a lower precision than float32, by identity.
+        self._low: dict[int, LowPrecision] = {
+            id(value): low_precision_of(value)
+            for submodule in self.modules().values()
+            for value in vars(submodule).values()
+            if low_precision_of(value) is not None
+        }
+        floats = [var for var in self.parameters().values() if var.dtype.is_float()]
+        # What the model's inputs are cast to in float32 runs.
+        self.input_precision = self._low.get(id(floats[0])) if floats else None
 
     def modules(self) -> dict[str, Any]:
         """Return every submodule by path, once."""
@@ -65,13 +78,37 @@ class JittorAdapter:
         """Return the other persistent tensors by path, once."""
         return {n: v for n, v in self.module.state_dict().items() if n in self._buffers}
 
+    def low_precisions(self) -> dict[str, LowPrecision]:
+        """Return the precision of the tensors that the builder made bfloat16 or float16, by path.
+
+        They have it in float32 runs as well. A model whose first parameter is one of them is given
+        its inputs in that precision.
+        """
+        state = self.module.state_dict()
+        return {path: self._low[id(var)] for path, var in state.items() if id(var) in self._low}
+
+    def low_precision_of(self, tensor: Any) -> LowPrecision | None:
+        """Return the precision of a tensor that is lower than float32, or None."""
+        low: LowPrecision | None = low_precision_of(tensor)
+        return low
+
+    def as_precise_as(self, tensor: Any, other: Any) -> Any:
+        """Return a tensor, cast to the precision of another one if that is a low one."""
+        low = low_precision_of(other)
+        return tensor if low is None else tensor.cast(low)
+
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Set parameters and buffers, which take over the dtypes of the arrays."""
+        """Set parameters and buffers, which take over the dtypes of the arrays.
+
+        Float32 arrays are cast for the tensors in `low_precisions`.
+        """
         state = self.module.state_dict()
         with jt.flag_scope(auto_convert_64_to_32=0):
             for name, array in values.items():
                 shape = tuple(state[name].shape)
-                state[name].assign(exact_var(array.reshape(shape)))
+                value, low = exact_var(array.reshape(shape)), self._low.get(id(state[name]))
+                is_low = low is not None and value.dtype == "float32"
+                state[name].assign(value.cast(low) if is_low else value)
                 if name in self._buffers:
                     state[name].stop_grad()
                 else:
@@ -84,7 +121,8 @@ class JittorAdapter:
         modes = [(m, m.__dict__["is_train"]) for m in modules if "is_train" in m.__dict__]
         with ExitStack() as stack:
             stack.enter_context(jt.flag_scope(no_grad=0))
-            _cast(modules, precision)
+            _cast(modules, precision, self._low if precision == "float32" else {})
+            self._precision = precision
             if precision == "float64":
                 # In float32 the flag stays as the user has it: without the conversion, int64 by
                 # float32 gives float64.
@@ -135,18 +173,31 @@ class JittorAdapter:
             for cls, function in before.items():
                 cls.execute = function
 
+    def random_from(self, source: RandomSource) -> AbstractContextManager[object]:
+        """Return a context in which Jittor's random numbers come from `source`."""
+        return random_from(source)
+
+    def observing_precision(
+        self, on_low: Callable[[float], None]
+    ) -> AbstractContextManager[object]:
+        """Return a context that tells of casts to a lower precision than float32."""
+        return observed_casts(on_low)
+
     def call(self, inputs: Mapping[str, Any]) -> Any:
         """Call the module with keyword arguments."""
-        return self.module(**inputs)
+        return self.module(**{name: self._as_input(value) for name, value in inputs.items()})
 
     def is_tensor(self, value: object) -> bool:
         """Tell whether a value is a `jittor.Var`."""
         return isinstance(value, jt.Var)
 
     def to_numpy(self, tensor: Any) -> Array:
-        """Return a copy; Jittor then computes whatever the tensor depends on."""
+        """Return a copy; Jittor then computes whatever the tensor depends on.
+
+        Bfloat16 and float16 are cast to float32, which holds their values.
+        """
         array: Array = tensor.numpy()
-        return array
+        return array.astype(np.float32) if array.dtype == np.float16 else array
 
     def constant(self, array: Array) -> Any:
         """Return a Var whose gradient is stopped."""
@@ -213,6 +264,12 @@ class JittorAdapter:
             "cc_flags": " ".join(f for f in flags.cc_flags.split() if f.startswith(("-O", "-f"))),
         }
 
+    def _as_input(self, value: Any) -> Any:
+        if self.input_precision is None or self._precision == "float64":
+            return value
+        is_float = isinstance(value, jt.Var) and value.dtype == "float32"
+        return value.cast(self.input_precision) if is_float else value
+
 
 def _restart_gradients(module: Any) -> None:
     """Start the gradients again that `eval()` stopped."""
@@ -226,12 +283,13 @@ def _is_buffer(var: Any) -> bool:
     return bool(var.is_stop_grad()) or not var.dtype.is_float()
 
 
-def _cast(modules: Sequence[Any], precision: Precision) -> None:
+def _cast(modules: Sequence[Any], precision: Precision, low: Mapping[int, LowPrecision]) -> None:
     for module in modules:
         for value in vars(module).values():
-            if isinstance(value, jt.Var) and value.dtype.is_float() and value.dtype != precision:
+            wanted = low.get(id(value), precision)
+            if isinstance(value, jt.Var) and value.dtype.is_float() and value.dtype != wanted:
                 has_no_gradient = value.is_stop_grad()
-                value.assign(value.cast(precision))
+                value.assign(value.cast(wanted))
                 if has_no_gradient:
                     value.stop_grad()
 

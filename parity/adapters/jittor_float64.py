@@ -19,21 +19,27 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
+from parity.adapters.jittor_casts import Replacement, casts_to_float64, raised, replaced
+
 _ARITHMETIC = ("add", "sub", "mul", "truediv", "pow", "mod")
 _METHODS = [f"__{kind}{name}__" for name in _ARITHMETIC for kind in ("", "r", "i")]
 _FUNCTIONS = ("add", "subtract", "multiply", "divide", "pow", "maximum", "minimum")
 _DIVISIONS = ("__truediv__", "__rtruediv__", "__itruediv__", "divide")
 _FUNCTIONS_OF_ONE = ("sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "abs")
-_CONSTANTS = ("zeros", "ones")
 
 
 @contextmanager
 def lifted_scalars() -> Iterator[None]:
-    """Replace Jittor's scalar arithmetic, means and float constants by float64 ones.
+    """Replace Jittor's casts, scalar arithmetic, means and float constants by float64 ones.
 
     The functions are attributes of `jittor` and `jittor.Var`, put back at the end of the block.
     """
-    changes: list[tuple[Any, str, Callable[..., Any]]] = []
+    with casts_to_float64(), replaced(_replacements()):
+        yield
+
+
+def _replacements() -> list[Replacement]:
+    changes: list[Replacement] = []
     for name in _METHODS:
         if hasattr(jt.Var, name):
             changes.append((jt.Var, name, _lifting(getattr(jt.Var, name), name in _DIVISIONS)))
@@ -50,18 +56,9 @@ def lifted_scalars() -> Iterator[None]:
     changes.append((jt, "array", _array(jt.array)))
     for name in _FUNCTIONS_OF_ONE:
         changes.append((jt, name, _of_scalar(getattr(jt, name))))
-    for name in _CONSTANTS:
-        changes.append((jt, name, _in_float64(getattr(jt, name))))
-    changes.append((jt, "full", _from_numpy(jt.full, np.full, 2)))
+    changes.append((jt, "full", _full(jt.full)))
     changes.append((jt, "linspace", _from_numpy(jt.linspace, np.linspace, 3)))
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
-    for owner, name, function in changes:
-        setattr(owner, name, function)
-    try:
-        yield
-    finally:
-        for owner, name, function in before:
-            setattr(owner, name, function)
+    return changes
 
 
 def exact_var(array: Any) -> Any:
@@ -150,9 +147,20 @@ def _ternary(ternary: Callable[..., Any]) -> Callable[..., Any]:
     return in_float64
 
 
+def _full(full: Callable[..., Any]) -> Callable[..., Any]:
+    def filled(shape: Any, value: Any, dtype: Any = "float32") -> Any:
+        if not _is_scalar(value) or raised(dtype) != "float64":
+            return full(shape, value, dtype)
+        sizes = (shape,) if isinstance(shape, int) else shape
+        return jt.Var(np.full(tuple(int(size) for size in sizes), value, np.float64)).stop_grad()
+
+    return filled
+
+
 def _full_like(full_like: Callable[..., Any]) -> Callable[..., Any]:
     def filled(x: Any, value: Any, dtype: Any = None) -> Any:
-        if dtype is None and _is_double(x) and _is_scalar(value):
+        wanted = x.dtype if dtype is None else raised(dtype)
+        if wanted == "float64" and _is_scalar(value):
             return _double(value).broadcast(x.shape)
         return full_like(x, value, dtype)
 
@@ -183,24 +191,14 @@ def _erfinv_slope(x: Any, y: Any) -> Any:
 
 def _array(array: Callable[..., Any]) -> Callable[..., Any]:
     def in_float64(data: Any, dtype: Any = None) -> Any:
-        if dtype is None and not isinstance(data, (jt.Var, np.ndarray)):
-            values = np.asarray(data)
-            data = values.astype(np.float64) if values.dtype.kind == "f" else data
-        return array(data, dtype)
+        if isinstance(data, jt.Var):
+            return array(data, None if dtype is None else raised(dtype))
+        values = np.asarray(data)
+        if values.dtype.kind == "f" and dtype is None:
+            data = values.astype(np.float64)
+        return array(data, None if dtype is None else raised(dtype))
 
     return in_float64
-
-
-def _in_float64(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make float64 the dtype of a tensor whose dtype the caller does not give."""
-
-    def created(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        if "dtype" not in kwargs and result.dtype == "float32":
-            return function(*args, **kwargs, dtype="float64")
-        return result
-
-    return created
 
 
 def _from_numpy(

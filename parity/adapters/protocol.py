@@ -11,9 +11,10 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from parity.base.numerics import Array, Precision
+from parity.base.numerics import Array, LowPrecision, Precision
+from parity.base.random_streams import GlobalGenerator
 from parity.errors import CannotCompare
 
 # A tensor of the framework.
@@ -26,6 +27,10 @@ PostHook = Callable[[str, Any], Any]
 OnGradient = Callable[[int, Array], None]
 # (shape) -> uniform numbers in [0, 1); an element is dropped where its number is below the rate.
 DropoutSource = Callable[[tuple[int, ...]], Array]
+# (family, shape) -> float32 numbers of that shape, uniform in [0, 1) or standard normal, from which
+# a draw is to be made; None: the framework draws by itself. Called once for each draw.
+Family = Literal["uniform", "normal", "other"]
+RandomSource = Callable[[Family, tuple[int, ...]], Array | None]
 
 
 class Adapter(Protocol):
@@ -122,6 +127,37 @@ class Adapter(Protocol):
 
         Optional. Without it, rounding in what is computed from integers alone is not measured.
         """
+
+    def random_from(self, source: RandomSource) -> AbstractContextManager[object]:
+        """Return a context in which the framework's random draws are asked of a source.
+
+        Optional. The family "other" cannot be made from the source's numbers, and gets None.
+        """
+
+    def generator(self) -> GlobalGenerator:
+        """Return the framework's default generator.
+
+        Optional. Its state tells of draws that `random_from` does not see.
+        """
+
+    def low_precisions(self) -> Mapping[str, LowPrecision]:
+        """Return the precision of tensors that the builder made lower than float32, by path.
+
+        Optional, like the next three methods: without them a model has no such tensors. They keep
+        this precision in a float32 run, `assign` casts float32 arrays to it, `to_numpy` returns
+        float32.
+        """
+
+    def low_precision_of(self, tensor: Tensor) -> LowPrecision | None:
+        """Return the precision of a tensor that is lower than float32, or None."""
+
+    def as_precise_as(self, tensor: Tensor, other: Tensor) -> Tensor:
+        """Return a tensor, cast to the precision of another one if that is a low one."""
+
+    def observing_precision(
+        self, on_low: Callable[[float], None]
+    ) -> AbstractContextManager[object]:
+        """Return a context that passes on the epsilon of results lower than float32."""
 
     def optimizer(
         self, make_optimizer: Callable[[Any], Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,10 +12,18 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook
+from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook, RandomSource
 from parity.adapters.torch_dropout import DropoutFrom
-from parity.base.numerics import Array, Precision
+from parity.adapters.torch_precision import (
+    CastsToFloat64,
+    ObservedPrecision,
+    attributes_in_float64,
+    low_precision_of,
+)
+from parity.adapters.torch_random import RandomFrom, default_generator
+from parity.base.numerics import Array, LowPrecision, Precision
 from parity.base.perturbation import PerturbResult
+from parity.base.random_streams import GlobalGenerator
 
 
 class TorchAdapter:
@@ -34,6 +42,17 @@ class TorchAdapter:
         self._persistent = set(self._uncompiled.state_dict())
         first = next(iter([*module.parameters(), *module.buffers()]), None)
         self._device = torch.device("cpu") if first is None else first.device
+        self._precision: Precision = "float32"
+        # Tensors that the builder made in a lower precision than float32, which they have in
+        # float32 runs too.
+        self._low: dict[str, torch.dtype] = {
+            name: tensor.dtype
+            for name, tensor in self._tensors().items()
+            if low_precision_of(tensor) is not None
+        }
+        floats = [n for n, p in self._parameters.items() if p.is_floating_point()]
+        # What the model's inputs are cast to in float32 runs.
+        self.input_precision = self.low_precisions().get(floats[0]) if floats else None
         self._anchor = torch.zeros((), device=self._device, requires_grad=True)
         # (identity of a `_Source`, gradient); set while a backward pass runs.
         self._receive: Callable[[int, torch.Tensor], None]
@@ -50,35 +69,82 @@ class TorchAdapter:
         """Return the persistent buffers by path, once."""
         return {name: b for name, b in self._uncompiled.named_buffers() if name in self._persistent}
 
+    def low_precisions(self) -> dict[str, LowPrecision]:
+        """Return the precision of the tensors that the builder made bfloat16 or float16, by path.
+
+        They have it in float32 runs as well. A model whose first parameter is one of them is given
+        its inputs in that precision.
+        """
+        names: dict[torch.dtype, LowPrecision] = {
+            torch.bfloat16: "bfloat16",
+            torch.float16: "float16",
+        }
+        return {path: names[dtype] for path, dtype in self._low.items()}
+
+    def low_precision_of(self, tensor: torch.Tensor) -> LowPrecision | None:
+        """Return the precision of a tensor that is lower than float32, or None."""
+        low: LowPrecision | None = low_precision_of(tensor)
+        return low
+
+    def as_precise_as(self, tensor: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Return a tensor, cast to the precision of another one if that is a low one."""
+        return tensor if low_precision_of(other) is None else tensor.to(other.dtype)
+
     def assign(self, values: Mapping[str, Array]) -> None:
         """Set the data of parameters and buffers, which take over the dtypes of the arrays.
 
-        Memory layouts such as channels last are kept, because they decide which kernel runs.
+        Float32 arrays are cast for the tensors in `low_precisions`. Memory layouts such as channels
+        last are kept, because they decide which kernel runs.
         """
         targets = self.parameters() | self.buffers()
         for name, array in values.items():
             target, tensor = targets[name], self._tensor(array)
+            if tensor.dtype == torch.float32:
+                tensor = tensor.to(self._low.get(name, tensor.dtype))
             if not target.is_contiguous():
                 tensor = torch.empty_like(target, dtype=tensor.dtype).copy_(tensor)
             target.data = tensor
 
     @contextmanager
     def in_precision(self, precision: Precision, *, training: bool) -> Iterator[None]:
-        """Cast tensors that are not cast yet; set mode and default dtype; enable gradients."""
+        """Cast tensors that are not cast yet; set mode and default dtype; enable gradients.
+
+        In float64 the model's own casts and plain tensor attributes are float64 as well.
+        """
         dtype, before = getattr(torch, precision), torch.get_default_dtype()
         modes = {module: module.training for module in self._uncompiled.modules()}
-        for tensor in (*self._parameters.values(), *self._uncompiled.buffers()):
-            if tensor.is_floating_point() and tensor.dtype != dtype:
-                tensor.data = tensor.data.to(dtype)
+        for name, tensor in self._tensors().items():
+            wanted = dtype if precision == "float64" else self._low.get(name, dtype)
+            if tensor.is_floating_point() and tensor.dtype != wanted:
+                tensor.data = tensor.data.to(wanted)
         self._uncompiled.train(training)
         torch.set_default_dtype(dtype)
+        self._precision = precision
         try:
-            with torch.enable_grad():
+            with ExitStack() as stack:
+                stack.enter_context(torch.enable_grad())
+                if precision == "float64" and not self._compiled:
+                    stack.enter_context(attributes_in_float64(modes))
+                    stack.enter_context(CastsToFloat64())
                 yield
         finally:
             torch.set_default_dtype(before)
             for module, mode in modes.items():
                 module.training = mode
+
+    def observing_precision(
+        self, on_low: Callable[[float], None]
+    ) -> AbstractContextManager[object]:
+        """Return a context that tells of results in a lower precision than float32."""
+        return nullcontext() if self._compiled else ObservedPrecision(on_low)
+
+    def random_from(self, source: RandomSource) -> AbstractContextManager[object]:
+        """Return a context in which PyTorch's random numbers come from `source`."""
+        return nullcontext() if self._compiled else RandomFrom(source)
+
+    def generator(self) -> GlobalGenerator:
+        """Return PyTorch's default generators."""
+        return default_generator(self._device)
 
     @contextmanager
     def hooked(self, pre_hook: PreHook, post_hook: PostHook) -> Iterator[None]:
@@ -114,15 +180,21 @@ class TorchAdapter:
 
     def call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
         """Call the module with keyword arguments."""
-        return self.module(**inputs)
+        return self.module(**{name: self._as_input(value) for name, value in inputs.items()})
 
     def is_tensor(self, value: object) -> bool:
         """Tell whether a value is a `torch.Tensor`."""
         return isinstance(value, torch.Tensor)
 
     def to_numpy(self, tensor: torch.Tensor) -> Array:
-        """Return an array that shares the tensor's memory, on a CPU; else a copy."""
-        array: Array = tensor.detach().cpu().numpy()
+        """Return an array that shares the tensor's memory, on a CPU; else a copy.
+
+        NumPy has no bfloat16; it and float16 are cast to float32, which holds their values.
+        """
+        tensor = tensor.detach()
+        if low_precision_of(tensor) is not None:
+            tensor = tensor.to(torch.float32)
+        array: Array = tensor.cpu().numpy()
         return array
 
     def constant(self, array: Array) -> torch.Tensor:
@@ -188,7 +260,7 @@ class TorchAdapter:
 
         def step(gradients: Mapping[str, Array]) -> None:
             for path, array in gradients.items():
-                parameters[path].grad = self._tensor(array)
+                parameters[path].grad = self._tensor(array).to(parameters[path].dtype)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
@@ -206,6 +278,15 @@ class TorchAdapter:
             "oneDNN": str(torch.backends.mkldnn.enabled),
             "compiled": str(self._compiled),
         }
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        return {**self._parameters, **dict(self._uncompiled.named_buffers())}
+
+    def _as_input(self, value: Any) -> Any:
+        if self.input_precision is None or self._precision == "float64":
+            return value
+        is_float = isinstance(value, torch.Tensor) and value.dtype == torch.float32
+        return value.to(getattr(torch, self.input_precision)) if is_float else value
 
     def _tensor(self, array: Array) -> torch.Tensor:
         return torch.from_numpy(array).to(self._device)

@@ -45,10 +45,12 @@ class DropoutFrom(TorchFunctionMode):
             F.alpha_dropout: partial(_alpha_dropout, source, _elements),
             F.feature_alpha_dropout: partial(_alpha_dropout, source, _channels),
             F.scaled_dot_product_attention: attention,
-            F.multi_head_attention_forward: _with_globals(
+            F.multi_head_attention_forward: with_globals(
                 F.multi_head_attention_forward,
                 dropout=dropout,
                 scaled_dot_product_attention=attention,
+                # Another mode would be asked and call the function as it was.
+                has_torch_function=lambda tensors: False,
             ),
         }
 
@@ -63,7 +65,7 @@ class DropoutFrom(TorchFunctionMode):
         return function(*args, **kwargs) if kwargs else function(*args)
 
 
-def _with_globals(function: Callable[..., Any], **names: Any) -> Callable[..., Any]:
+def with_globals(function: Callable[..., Any], **names: Any) -> Callable[..., Any]:
     """Copy a function of `torch.nn.functional` that finds other functions under some names.
 
     A mode is off while it handles a call, so what the function calls itself would not be seen.

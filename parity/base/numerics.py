@@ -8,6 +8,10 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Precision = Literal["float32", "float64"]
+# What a model's own tensors may have instead of float32 in the run that is named "float32".
+LowPrecision = Literal["bfloat16", "float16"]
+# Distance from 1 to the next larger number.
+LOW_EPSILON: dict[LowPrecision, float] = {"bfloat16": 2.0**-7, "float16": 2.0**-10}
 
 
 def is_float(array: Array) -> bool:
@@ -25,6 +29,30 @@ def rounded(array: Array) -> Array:
         return array
     with np.errstate(over="ignore"):  # an overflow becomes infinity, which is judged
         result: Array = array.astype(np.float32).astype(array.dtype, order="C")
+    return result
+
+
+def rounded_to(array: Array, low: LowPrecision) -> Array:
+    """Round real floats to the nearest values of a low precision, ties to even.
+
+    NumPy has no bfloat16, so its values are float32 numbers whose lower 16 bits are 0.
+
+    Args:
+        array: of any shape and dtype.
+        low: whose values are wanted.
+
+    Returns:
+        A float32 copy, C-contiguous; what is not real floats is returned as it is.
+    """
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):  # an overflow becomes infinity, which is judged
+        if low == "float16":
+            return np.array(array.astype(np.float16), np.float32, order="C")
+        result: Array = np.array(array, np.float32, order="C")
+    bits = result.reshape(-1).view(np.uint32)
+    bits += np.where(np.isnan(result.reshape(-1)), 0, 0x7FFF + ((bits >> 16) & 1)).astype(np.uint32)
+    bits &= np.uint32(0xFFFF0000)
     return result
 
 

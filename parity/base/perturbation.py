@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from parity.base.numerics import Array, Precision
+from parity.base.numerics import Array, LowPrecision, Precision, rounded_to
 from parity.base.rng import random_bytes
 
-# (array, its name) -> a perturbed copy.
-Perturbation = Callable[[Array, str], Array]
+# (array, its name) -> a perturbed copy. In float32 runs the low precision whose ulp is meant may
+# follow, for tensors that have one.
+Perturbation = Callable[..., Array]
 # (result of an operation) -> the result, perturbed.
 PerturbResult = Callable[[Array], Array]
 
@@ -28,7 +29,13 @@ SIGNS = 2**20
 _SIGNS_KEY = "co" + "ins"
 
 
-def perturb_one_ulp(array: Array, precision: Precision, name: str, *key: object) -> Array:
+def perturb_one_ulp(
+    array: Array,
+    precision: Precision,
+    name: str,
+    *key: object,
+    low: LowPrecision | None = None,
+) -> Array:
     """Return a copy in a precision, every element moved by one ulp, up or down at random.
 
     Zeros stay zero because they are structure: of a ReLU, a mask, an initial state. So do
@@ -39,19 +46,34 @@ def perturb_one_ulp(array: Array, precision: Precision, name: str, *key: object)
         precision: dtype of the result, whose ulp is meant.
         name: of the array; two arrays of one name are perturbed alike.
         key: of the random numbers.
+        low: the tensor's own precision in a float32 run, if it is lower: the array is rounded to
+            it and moved by its ulp, because a smaller change would be rounded away.
     """
     if array.dtype.kind != "f":
         return array
+    if low is not None and precision == "float32":
+        array = rounded_to(array, low)
     perturbed = np.array(array, precision, order="C")
     flat = perturbed.reshape(-1)
     signs = _random_signs(key, name, flat.size)
     with np.errstate(over="ignore", invalid="ignore"):
         if not (flat.all() and np.isfinite(flat.sum())):
             signs = signs * (np.isfinite(flat) & (flat != 0))
-    # The bits of neighbouring floats, read as integers, differ by one.
-    integers: Any = flat.view(np.int32 if precision == "float32" else np.int64)
-    integers += signs
+    if low == "float16" and precision == "float32":
+        # Of float16's own integers, because its smallest numbers are further apart.
+        flat[:] = _next(flat.astype(np.float16), np.int16, signs)
+    elif low == "bfloat16" and precision == "float32":
+        _next(flat, np.int32, signs.astype(np.int32) << 16)
+    else:
+        _next(flat, np.int32 if precision == "float32" else np.int64, signs)
     return perturbed
+
+
+def _next(flat: Array, integers: Any, steps: Array) -> Array:
+    """Move floats in place: the bits of neighbours, read as integers, differ by one."""
+    bits: Any = flat.view(integers)
+    bits += steps
+    return flat
 
 
 def _random_signs(key: tuple[object, ...], name: str, size: int) -> Array:

@@ -113,6 +113,8 @@ def measure(
         terms=sums.terms,
         rough_difference=rough_difference,
         identical=np.array_equal(actual, expected) and np.array_equal(candidate32, reference32),
+        epsilon=reference.epsilon,
+        candidate_epsilon=candidate.epsilon,
     )
 
 

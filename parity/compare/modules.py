@@ -17,10 +17,10 @@ from parity.pair import Pair
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.recorder import list_calls, run_isolated, run_with_injection
-from parity.trace.sites import Tap, TensorSite
+from parity.trace.sites import Tap, TensorSite, parent
 from parity.trace.trace import Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
-from parity.verdict import Judgement
+from parity.verdict import FLOAT32_EPSILON, Draws, Judgement, Verdict, judge_draws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,8 @@ class PairRunner:
             if isinstance(stress_input, str)
             else frozenset(),
             unperturbed=frozenset() if shift is None else self.domains.modules(None),
+            low=model.low_arrays(self.inputs),
+            shared_draws=self.pair.random == "shared",
         )
 
     def judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
@@ -94,10 +96,12 @@ class PairRunner:
         teacher = run_isolated(
             self.reference, self.run_spec(self.reference, "float64", stress_input=stress_input)
         )
+        # The teacher's trace is what the reference, fed by itself in float64, would leave.
+        reference = self._isolated(self.reference, teacher, {"float64": teacher})
+        candidate = self._isolated(self.candidate, teacher)
         comparison = Comparison(
-            # The teacher's trace is what the reference, fed by itself in float64, would leave.
-            reference=self._isolated(self.reference, teacher, {"float64": teacher}),
-            candidate=self._isolated(self.candidate, teacher),
+            reference=reference,
+            candidate=candidate,
             is_plain_input=first,
             check_determinism=first,
             cancellation_scale=cancellation_scale.of_modules(
@@ -106,16 +110,17 @@ class PairRunner:
             terms=term_counts.of_modules(lambda: tensor_sites(teacher)),
             cross_framework=self._cross_framework(),
         )
-        return self.judge(comparison, seed=self.seed)
+        return self._with_draws(self.judge(comparison, seed=self.seed), reference, candidate)
 
     def judge_end_to_end(self) -> dict[TensorSite, Judgement]:
         """Judge outputs, loss and gradients of both sides, run as their users run them."""
         reference = self._end_to_end(self.reference)
+        candidate = self._end_to_end(self.candidate)
         # Without a loss of the user's, the outputs' cotangents are standard normal numbers.
         cotangent = 1.0 if self.pair.loss is None else 0.0
         comparison = Comparison(
             reference=reference,
-            candidate=self._end_to_end(self.candidate),
+            candidate=candidate,
             is_plain_input=True,
             check_determinism=True,
             cancellation_scale=cancellation_scale.of_modules(
@@ -124,7 +129,33 @@ class PairRunner:
             terms=term_counts.of_modules(lambda: reference.values("float64")),
             cross_framework=self._cross_framework(),
         )
-        return self.judge(comparison, seed=self.seed)
+        return self._with_draws(self.judge(comparison, seed=self.seed), reference, candidate)
+
+    def _with_draws(
+        self,
+        judged: Mapping[TensorSite, Judgement],
+        reference: _TracedRunner,
+        candidate: _TracedRunner,
+    ) -> dict[TensorSite, Judgement]:
+        """Replace the judgements of tensors that depend on random numbers nobody can compare.
+
+        Those are the tensors for which a module that draws answers; end to end, all of them.
+        """
+        draws = reference.draws(), candidate.draws()
+        by_place = {}
+        for place in {**draws[0], **draws[1]}:
+            sides = (side.get(place, {}) for side in draws)
+            decided = judge_draws(*sides, shared=self.pair.random == "shared")
+            if decided is not None:
+                by_place[place] = decided
+        worst = max(by_place.values(), key=lambda j: j.verdict.rank, default=None)
+        result = dict(judged)
+        for site, judgement in judged.items():
+            decided = worst if site.is_end_to_end else by_place.get(site.path)
+            precedes = reference.precedes_draws(site) and candidate.precedes_draws(site)
+            if decided is not None and judgement.verdict is not Verdict.ERROR and not precedes:
+                result[site] = decided
+        return result
 
     def _isolated(
         self, model: BoundModel, teacher: Trace, kept: Mapping[Precision, Trace] | None = None
@@ -223,6 +254,31 @@ class _TracedRunner:
 
     def perturbed(self, perturbation: Perturbation) -> Values:
         return self._renamed(self._run("float64", perturbation, None))
+
+    def draws(self) -> dict[str, Draws]:
+        """Return the sizes of the random draws in float64, by place and kind."""
+        sizes: dict[str, dict[str, list[int]]] = {}
+        for place, draws in self._baseline("float64").draws.items():
+            for draw in draws:
+                known = sizes.setdefault(place, {}).setdefault(draw.source, [])
+                if draw.size or not known:  # a moved generator says nothing of numbers
+                    known.append(draw.size)
+        return dict(sizes)
+
+    def precedes_draws(self, site: TensorSite) -> bool:
+        """Tell whether a tensor was there before the first draw of the module it belongs to."""
+        is_forward = site.phase == "forward" and site.tap is not None and not site.is_end_to_end
+        return is_forward and self._baseline("float64").precedes_draws(site.tap, site.path)  # type: ignore[arg-type]
+
+    def epsilon(self, site: TensorSite) -> float:
+        """Return that of the coarsest precision in which a float32 run computes a tensor."""
+        epsilons = self._baseline("float32").epsilons
+        if site.is_end_to_end:
+            return max(epsilons.values(), default=FLOAT32_EPSILON)
+        places = [site.path]
+        while site.quantity == "parameter_gradient" and places[-1]:
+            places.append(parent(places[-1]))  # code around a module may use its parameters
+        return max(epsilons.get(place, FLOAT32_EPSILON) for place in places)
 
     def with_perturbed_operations(
         self, perturb: PerturbResult

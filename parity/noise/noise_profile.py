@@ -9,7 +9,7 @@ from parity.noise.operation_noise import operation_spread
 from parity.noise.side_arrays import SideArrays
 from parity.noise.side_runner import SideRunner, one_ulp
 from parity.trace.sites import TensorSite
-from parity.verdict import SHIFTS
+from parity.verdict import FLOAT32_EPSILON, SHIFTS
 
 Spread = dict[TensorSite, float]
 
@@ -28,6 +28,7 @@ class NoiseProfile:
         self._runner, self._seed = runner, seed
         self.float32 = runner.values("float32")
         self._spread32 = _spread(runner, "float32", seed, SHIFTS if check_determinism else 1)
+        self._epsilon = getattr(runner, "epsilon", lambda site: FLOAT32_EPSILON)
         self.float64 = runner.values("float64")
         self._spread64 = _spread(runner, "float64", seed, 1)
         self._rerun_difference = (
@@ -43,6 +44,7 @@ class NoiseProfile:
             spread32=self._spread32.get(site, 0.0),
             rerun_difference=self._rerun_difference.get(site, 0.0),
             operation_spread=lambda: self._operations.get(site, 0.0),
+            epsilon=self._epsilon(site),
         )
 
     @cached_property

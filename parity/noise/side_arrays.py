@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from parity.base.numerics import Array
+from parity.verdict import FLOAT32_EPSILON
 
 
 class Sums(NamedTuple):
@@ -36,6 +37,7 @@ class SideArrays:
         rerun_difference: largest distance between two identical runs in float64.
         operation_spread: () -> largest distance in float64 between a run whose every operation is
             perturbed by one ulp and the run without; called only where it may change the verdict.
+        epsilon: of the coarsest precision in which a float32 run computes it.
     """
 
     float64: Array | None
@@ -44,3 +46,4 @@ class SideArrays:
     spread32: float = 0.0
     rerun_difference: float = 0.0
     operation_spread: Callable[[], float] = lambda: 0.0
+    epsilon: float = FLOAT32_EPSILON

@@ -78,4 +78,6 @@ class FunctionRunner:
 
 def one_ulp(precision: Precision, seed: int, number: int) -> Perturbation:
     """Return the `number`-th random one-ulp perturbation of inputs and weights."""
-    return lambda array, name: perturb_one_ulp(array, precision, name, seed, "ulp", number)
+    return lambda array, name, low=None: perturb_one_ulp(
+        array, precision, name, seed, "ulp", number, low=low
+    )

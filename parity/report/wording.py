@@ -71,11 +71,15 @@ def cause_text(
         Cause.LOWER_PRECISION: f"the {side} computes this in {lower} even when run in float64",
         Cause.RERUNS_DIFFER: f"the {side} differs from itself when run again",
         Cause.FLOAT32_ONLY: "in float32 only; float64 agrees",
+        Cause.COARSER: "the candidate computes in a lower precision than the reference",
         Cause.LOSES_DIGITS: f"the {side} loses digits",
         Cause.CONSTANT: "a constant on one side only, or another one",
         Cause.DISTRIBUTION: "another distribution",
         Cause.OTHER_DRAW: "of the same distribution, but other numbers",
         Cause.INEXACT: f"the {side} is further from exact arithmetic than its operations explain",
+        Cause.RANDOM: "both sides draw random numbers of their own here",
+        Cause.RANDOM_ON_ONE_SIDE: f"the {side} alone draws random numbers here",
+        Cause.OTHER_DRAWS: "the sides draw other kinds or numbers of random values here",
         Cause.PAST_HORIZON: "past the horizon: rounding alone has grown to the size of the result",
     }[cause]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from parity.adapters.protocol import Adapter
-from parity.base.numerics import Array, Precision, is_float
+from parity.base.numerics import Array, LowPrecision, Precision, is_float, rounded_to
 from parity.base.rng import keyed
 from parity.errors import CannotCompare, RaisedInModule, SideRaised
 
@@ -63,6 +63,20 @@ class BoundModel:
             }
         )
 
+    def low_precisions(self) -> dict[str, LowPrecision]:
+        """Return the precision of tensors that are kept lower than float32, by reference path."""
+        of_adapter: Mapping[str, LowPrecision] = getattr(self.adapter, "low_precisions", dict)()
+        names = {**self.parameters, **self.buffers}
+        return {path: of_adapter[own] for path, own in names.items() if own in of_adapter}
+
+    def low_arrays(self, inputs: Iterable[str]) -> dict[str, LowPrecision]:
+        """Return the low precisions of weights and inputs, by the names that `Run.low` uses."""
+        low = {f"weight {path}": value for path, value in self.low_precisions().items()}
+        of_inputs = getattr(self.adapter, "input_precision", None)
+        if of_inputs is not None:
+            low |= {f"input {name}": of_inputs for name in inputs}
+        return low
+
     def leaves(self) -> set[str]:
         """Return the reference paths of the modules that contain no other module of `modules`."""
         paths = set(self.modules.values())
@@ -92,7 +106,10 @@ class BoundModel:
 
 
 def randomize_constant_parameters(
-    state: Mapping[str, Array], parameters: Mapping[str, str], seed: int
+    state: Mapping[str, Array],
+    parameters: Mapping[str, str],
+    seed: int,
+    low: Mapping[str, LowPrecision] | None = None,
 ) -> dict[str, Array]:
     """Return weights under which faults show: float32, and no parameter constant.
 
@@ -105,10 +122,12 @@ def randomize_constant_parameters(
         state: parameters and buffers by path; what is not float is returned as it is.
         parameters: contains the paths that are parameters.
         seed: of the random numbers, together with each path.
+        low: precisions lower than float32, by path, whose values the weights are to have.
     """
-    return {
+    weights = {
         path: _randomized(path, value, path in parameters, seed) for path, value in state.items()
     }
+    return weights | {path: rounded_to(weights[path], p) for path, p in (low or {}).items()}
 
 
 def _randomized(path: str, value: Array, is_parameter: bool, seed: int) -> Array:

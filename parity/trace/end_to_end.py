@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from parity.base.rng import cotangent, draw_cotangent, keyed
 from parity.trace.bound_model import BoundModel
 from parity.trace.containers import tensors
 from parity.trace.gradients import record_gradients
+from parity.trace.observed_run import ObservedRun, Places
 from parity.trace.sites import Tap
 from parity.trace.trace import Run, Trace
 
@@ -32,18 +34,28 @@ def run_end_to_end(model: BoundModel, run: Run, baseline: Trace | None = None) -
         CannotCompare: the module raised.
     """
     trace = Trace() if baseline is None else baseline.distance_trace()
+    places = Places(model)
+    observed = ObservedRun(model, run, trace, places.current)
     calls = itertools.count()
 
     def dropout_source(shape: tuple[int, ...]) -> Array:
+        drawn = observed.dropout_numbers(shape)
+        if drawn is not None:
+            return drawn
         return keyed(run.seed, "bare dropout", next(calls)).random(shape)
 
     with model.running(run.precision, training=run.training):
         model.load(run.weights, run.precision, run.prepare)
         arguments, gradient_inputs = _inputs(model, run)
-        with model.adapter.dropout_from(dropout_source):
-            outputs = model.adapter.call(arguments)
-        del arguments
-        weighted_outputs = _record_outputs(model, run, outputs, trace)
+        with observed.during_run():
+            # Shared draws are known by the module that makes them.
+            with (
+                model.adapter.dropout_from(dropout_source),
+                places.followed(observed) if run.shared_draws else nullcontext(),
+            ):
+                outputs = model.adapter.call(arguments)
+            del arguments
+            weighted_outputs = _record_outputs(model, run, outputs, trace)
         record_gradients(model, weighted_outputs, gradient_inputs, trace, run.precision)
     return trace
 

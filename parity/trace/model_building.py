@@ -7,6 +7,7 @@ from typing import Any
 
 from parity.adapters.protocol import Adapter, adapt
 from parity.base.numerics import Array
+from parity.base.random_streams import named_streams
 from parity.errors import CannotCompare, one_line
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel, Role
@@ -61,7 +62,8 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
 
 def _adapted(pair: Pair, role: Role) -> Adapter:
     try:
-        module: Any = getattr(pair, role)()
+        with named_streams(0):
+            module: Any = getattr(pair, role)()
     except Exception as error:
         raise CannotCompare(
             f"pair {pair.name!r}: the {role}'s builder raised {one_line(error)}"

@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.adapters.protocol import Tensor
-from parity.base.numerics import Array, is_float, rounded
+from parity.base.numerics import LOW_EPSILON, Array, LowPrecision, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
 from parity.errors import RaisedInModule
 from parity.trace.bound_model import BoundModel
 from parity.trace.containers import replaced, substituted, tensors
 from parity.trace.gradients import record_gradients
+from parity.trace.observed_run import ObservedRun, as_precise_as, low_precision_of
 from parity.trace.sites import Boundary, Port, Tap
 from parity.trace.trace import Run, Trace, is_beside
 
@@ -46,8 +47,9 @@ def run_isolated(
     trace = Trace() if baseline is None else baseline.distance_trace()
     recorder = _IsolatingRecorder(model, run, teacher, trace)
     with model.running(run.precision, training=run.training):
-        outputs = _call(model, run, recorder)
-        recorder.record_loss(outputs)
+        with recorder.observed.during_run():
+            outputs = _call(model, run, recorder)
+            recorder.record_loss(outputs)
         del outputs
         recorder.record_backward()
     return trace
@@ -87,8 +89,9 @@ def list_calls(model: BoundModel, run: Run, teacher: Trace | None = None) -> Tra
 def _observe(
     model: BoundModel, run: Run, teacher: Trace | None, inject: Mapping[Tap, Array], trace: Trace
 ) -> Trace:
-    with model.running(run.precision, training=run.training):
-        _call(model, run, _InjectingRecorder(model, run, teacher, trace, inject))
+    recorder = _InjectingRecorder(model, run, teacher, trace, inject)
+    with model.running(run.precision, training=run.training), recorder.observed.during_run():
+        _call(model, run, recorder)
     return trace
 
 
@@ -102,7 +105,10 @@ def _call(model: BoundModel, run: Run, recorder: _Recorder) -> Any:
     }
     with (
         adapter.dropout_from(recorder.dropout_source),
-        adapter.hooked(recorder.before_module, recorder.after_module),
+        adapter.hooked(
+            recorder.observed.looking_before(recorder.before_module),
+            recorder.observed.looking_before(recorder.after_module),
+        ),
     ):
         try:
             return adapter.call(inputs)
@@ -130,6 +136,7 @@ class _Recorder(ABC):
         self.dropout_calls: Counter[str] = Counter()
         self.last_boundary = Boundary("start")
         self.teacher_labels = _labels(teacher) if teacher else {}
+        self.observed = ObservedRun(model, run, trace, self.caller)
 
     @abstractmethod
     def replacement(self, tap: Tap, tensor: Tensor, array: Array) -> Tensor:
@@ -166,6 +173,9 @@ class _Recorder(ABC):
 
     def dropout_source(self, shape: tuple[int, ...]) -> Array:
         """Draw the numbers of one call of dropout, by the module that calls it and how often."""
+        drawn = self.observed.dropout_numbers(shape)
+        if drawn is not None:
+            return drawn
         path = self.caller()
         self.dropout_calls[path] += 1
         return keyed(self.run.seed, "dropout", path, self.dropout_calls[path]).random(shape)
@@ -213,7 +223,11 @@ class _InjectingRecorder(_Recorder):
 
     def replacement(self, tap: Tap, tensor: Tensor, array: Array) -> Tensor:
         value = self.inject.get(tap)
-        return tensor if value is None else self.adapter.constant(self.run.prepare(value, ""))
+        if value is None:
+            return tensor
+        return as_precise_as(
+            self.adapter, self.adapter.constant(self.run.prepare(value, "")), tensor
+        )
 
 
 class _IsolatingRecorder(_Recorder):
@@ -230,11 +244,14 @@ class _IsolatingRecorder(_Recorder):
             return tensor
         if is_float(array):
             self.weighted_outputs.append((tensor, cotangent(self._cotangent_draw(tap, array))))
-        forced = self._forced_value(tap, array)
+        low = low_precision_of(self.adapter, tensor)
+        if low is not None:
+            self.observed.note_epsilon(LOW_EPSILON[low], tap.path, self.caller())
+        forced = self._forced_value(tap, array, low)
         if not is_float(forced):
             return self.adapter.constant(forced.copy())
         self.gradient_inputs[tap], passed_on = self.adapter.variable(forced)
-        return passed_on
+        return as_precise_as(self.adapter, passed_on, tensor)
 
     def record_loss(self, outputs: Any) -> None:
         """Record the user's loss, if there is one, as an output with cotangent 1."""
@@ -271,13 +288,13 @@ class _IsolatingRecorder(_Recorder):
             self.trace.cotangent_draws[tap] = draw
         return draw
 
-    def _forced_value(self, tap: Tap, array: Array) -> Array:
+    def _forced_value(self, tap: Tap, array: Array, low: LowPrecision | None) -> Array:
         if self.teacher is not None:
             value = self.teacher.forced[tap]
             if is_beside(tap.path, self.run.unperturbed):
                 value = replace(self.run, perturbation=None).prepare(value, "")
             else:
-                value = self.run.prepare(value, repr(tap))
+                value = self.run.prepare(value, repr(tap), low)
             # Zero-dimensional tensors exist in one framework and not in the other.
             return value.reshape(array.shape if array.size == value.size == 1 else value.shape)
         is_leaf_input = tap.path in self.leaves and tap.port == "input"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from parity.base.numerics import Array, Precision
+from parity.adapters.protocol import Family
+from parity.base.numerics import Array, LowPrecision, Precision
 from parity.base.perturbation import Perturbation
 from parity.base.stress_inputs import StressInput
 from parity.trace.sites import Boundary, Tap, parent
@@ -29,6 +31,10 @@ class Run:
         perturbation: changes inputs, weights and forced values; None leaves them alone.
         unstressed: paths of modules in which, and right below which, no input is stressed.
         unperturbed: likewise, where no value is perturbed.
+        low: name of an array, as `prepare` is given it -> the low precision that the side keeps it
+            in, in a float32 run.
+        shared_draws: whether the framework's random numbers come from the harness, the same for
+            both sides.
     """
 
     inputs: Mapping[str, Array]
@@ -41,19 +47,41 @@ class Run:
     perturbation: Perturbation | None = None
     unstressed: frozenset[str] = frozenset()
     unperturbed: frozenset[str] = frozenset()
+    low: Mapping[str, LowPrecision] = field(default_factory=dict)
+    shared_draws: bool = False
 
-    def prepare(self, array: Array, name: str) -> Array:
+    def prepare(self, array: Array, name: str, low: LowPrecision | None = None) -> Array:
         """Return a copy of an array for this run: floats in its precision, and perturbed.
 
         Args:
             array: of any dtype.
             name: decides the random numbers of the perturbation.
+            low: the tensor's own precision where `self.low` does not have it.
         """
         if array.dtype.kind != "f":
             return array.copy()
         if self.perturbation is None:
             return array.astype(self.precision)
-        return self.perturbation(array, name)
+        low = self.low.get(name, low)
+        if low is None or self.precision == "float64":
+            return self.perturbation(array, name)
+        return self.perturbation(array, name, low)
+
+
+# Kind of numbers, or the generator whose state has moved: the framework's, NumPy's or Python's.
+Source = Family | Literal["generator", "numpy", "python"]
+
+
+class Draw(NamedTuple):
+    """One call of a random function.
+
+    Attributes:
+        source: of the numbers.
+        size: how many; 0 where that is not known.
+    """
+
+    source: Source
+    size: int
 
 
 def is_beside(path: str, modules: frozenset[str]) -> bool:
@@ -78,6 +106,10 @@ class Trace:
         callers: path of the module that called each tap's module, `""` for the model itself.
         before: boundary that was met last before each tap.
         shapes: of the tensor that reached each tap.
+        draws: random draws of the framework, by the reference path of the module that draws.
+        taps_before_draws: how many taps had been met before the first draw of such a module.
+        epsilons: of the coarsest precision in which a module computes, by its path, where that is
+            coarser than the run's.
     """
 
     recorded: TensorSink[Tap] = field(default_factory=TensorStore)
@@ -89,6 +121,19 @@ class Trace:
     callers: dict[Tap, str] = field(default_factory=dict)
     before: dict[Tap, Boundary] = field(default_factory=dict)
     shapes: dict[Tap, tuple[int, ...]] = field(default_factory=dict)
+    draws: dict[str, list[Draw]] = field(default_factory=dict)
+    taps_before_draws: dict[str, int] = field(default_factory=dict)
+    epsilons: dict[str, float] = field(default_factory=dict)
+
+    def note_draw(self, place: str, draw: Draw) -> None:
+        """Add a draw of the module at a reference path."""
+        self.taps_before_draws.setdefault(place, len(self.callers))
+        self.draws.setdefault(place, []).append(draw)
+
+    def precedes_draws(self, tap: Tap, place: str) -> bool:
+        """Tell whether a tap was met before a module first drew, so that it cannot depend on it."""
+        drawn_at = self.taps_before_draws.get(place)
+        return drawn_at is None or tap in itertools.islice(self.callers, drawn_at)
 
     def distance_trace(self) -> Trace:
         """Return an empty trace that keeps each tensor's distance from the one in this trace."""

@@ -18,6 +18,7 @@ class Block(nn.Module):
     def __init__(self, *, epsilon: float = 1e-5, fault: str = "") -> None:
         super().__init__()
         self.fault = fault
+        self.runs = 0
         self.conv = nn.Conv2d(4, 8, 3, padding=1)
         self.norm = nn.GroupNorm(2, 8, eps=epsilon)
         self.batch = nn.BatchNorm2d(8)
@@ -41,6 +42,9 @@ class Block(nn.Module):
         out = self.head(h)
         if self.fault == "random":
             out = out + torch.rand_like(out)
+        if self.fault == "unstable":
+            self.runs += 1
+            out = out + self.runs % 7 / 10
         if self.fault == "nan":
             out = out / 0 * 0
         return out, {"h": h}

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from parity.base.numerics import distance, magnitude, rounded
+from parity.base.numerics import LowPrecision, distance, magnitude, rounded, rounded_to
 
 
 def test_distance_refuses_to_broadcast_and_keeps_nan() -> None:
@@ -39,3 +40,15 @@ def test_distances_are_those_of_float64_and_of_complex_numbers() -> None:
     assert distance(np.array([1.0], np.float32), np.array([1 + 2**-40])) == 2**-40
     assert distance(np.array([np.inf]), np.array([1.0])) == np.inf
     assert magnitude(np.array([3 - 4j])) == 5
+
+
+@pytest.mark.parametrize("low", ["bfloat16", "float16"])
+def test_rounding_to_a_low_precision_is_pytorchs(low: LowPrecision) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal(10_000) * 10.0 ** rng.integers(-6, 4, 10_000)).astype(np.float32)
+    x[:6] = 0.0, -0.0, np.inf, -np.inf, np.nan, 1 + 2.0**-9
+    expected = torch.from_numpy(x).to(getattr(torch, low)).float().numpy()
+    np.testing.assert_array_equal(rounded_to(x, low), expected)
+    integers = np.arange(3)
+    assert rounded_to(integers, low) is integers
+    assert rounded_to(np.float32(1.0).reshape(()), low).shape == ()

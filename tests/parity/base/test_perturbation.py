@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.base.numerics import Precision
+from parity.base.numerics import LowPrecision, Precision, rounded_to
 from parity.base.perturbation import SIGNS, perturb_one_ulp
 from parity.base.rng import cotangent, draw_cotangent
 
@@ -67,3 +67,20 @@ def test_arrays_without_dimensions_stay_arrays() -> None:
 def test_integers_are_not_perturbed() -> None:
     x = np.arange(5)
     assert perturb_one_ulp(x, "float32", "x", 0) is x
+
+
+@pytest.mark.parametrize(("low", "bits"), [("bfloat16", 8), ("float16", 11)])
+def test_a_perturbation_is_one_ulp_of_a_low_precision(low: LowPrecision, bits: int) -> None:
+    x = np.random.default_rng(0).standard_normal(999).astype(np.float32)
+    x[:2] = 0.0, np.inf
+    perturbed = perturb_one_ulp(x, "float32", "x", 1, low=low)
+    kept = rounded_to(x, low)
+    np.testing.assert_array_equal(rounded_to(perturbed, low), perturbed)
+    np.testing.assert_array_equal(perturbed[:2], x[:2])
+    steps = np.abs(perturbed[2:] - kept[2:]) / 2.0 ** np.floor(np.log2(np.abs(kept[2:])))
+    assert set(np.unique(steps)) <= {2.0**-bits, 2.0 ** (1 - bits)}
+    assert (perturbed > kept).any()
+    assert (perturbed < kept).any()
+    np.testing.assert_array_equal(
+        perturb_one_ulp(x, "float64", "x", 1, low=low), perturb_one_ulp(x, "float64", "x", 1)
+    )

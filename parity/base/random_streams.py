@@ -1,0 +1,80 @@
+"""Named streams of random numbers that start anew with every run, and the global generators."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from parity.base.rng import keyed
+from parity.errors import CannotCompare
+
+
+class GlobalGenerator(NamedTuple):
+    """A generator that a whole process shares.
+
+    Attributes:
+        state: () -> its state, to be compared.
+        put_back: (state) -> None.
+        start_from: (number below 2^32) -> None; seeds it.
+    """
+
+    state: Callable[[], Any]
+    put_back: Callable[[Any], None]
+    start_from: Callable[[int], None]
+
+
+def global_generators() -> dict[Literal["numpy", "python"], GlobalGenerator]:
+    """Return NumPy's and Python's."""
+    return {
+        "numpy": GlobalGenerator(_numpy_state, np.random.set_state, np.random.seed),
+        "python": GlobalGenerator(random.getstate, random.setstate, random.seed),
+    }
+
+
+def _numpy_state() -> Any:
+    kind, keys, *position = np.random.get_state(legacy=True)
+    return kind, tuple(np.asarray(keys).tolist()), *position
+
+
+_STREAMS: ContextVar[tuple[int, dict[str, np.random.Generator]] | None] = ContextVar(
+    "parity_random_streams", default=None
+)
+
+
+@contextmanager
+def named_streams(seed: int) -> Iterator[None]:
+    """Start every named stream anew for the block."""
+    token = _STREAMS.set((seed, {}))
+    try:
+        yield
+    finally:
+        _STREAMS.reset(token)
+
+
+def random_stream(name: str) -> np.random.Generator:
+    """Return a stream of random numbers of the current run, the same on both sides.
+
+    It starts anew with every run, so a model that draws all its numbers from such streams is
+    deterministic under the harness. A builder may use it too.
+
+    Args:
+        name: of the stream; each has numbers of its own.
+
+    Raises:
+        CannotCompare: no run is under way.
+    """
+    current = _STREAMS.get()
+    if current is None:
+        raise CannotCompare(
+            f"random_stream({name!r}): no comparison is running: use a generator of your own "
+            "outside of one"
+        )
+    seed, streams = current
+    if name not in streams:
+        streams[name] = keyed(seed, "stream", name)
+    return streams[name]
