@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from parity.base.numerics import Array
 from parity.base.stress_inputs import STRESS_INPUTS
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, one_line
 from parity.report.known_divergences import DIVERGENCES
+from parity.trace.arguments import Arguments, arguments_of
 
 # (outputs) -> scalar tensor of the framework.
 Loss = Callable[[Any], Any]
@@ -28,7 +28,12 @@ class Pair:
         reference: () -> module. Its weights are copied to the candidate, and its paths name what
             is reported.
         candidate: () -> module, of the same or another framework.
-        inputs: (numpy.random.Generator) -> arrays by keyword; both modules are called with them.
+        inputs: (numpy.random.Generator) -> the arguments with which both modules are called: by
+            keyword in a dict, by position in a tuple or list, or a single array. Arrays may be
+            nested, of any float, complex, integer or boolean dtype, or tensors of a framework;
+            numbers, texts and None are passed on as they are. NaN is refused.
+        argument_names: argument of the reference -> its name in the candidate, where names differ.
+            Without it, names that a side does not know are matched in order.
         rename: reference path -> candidate path, of modules or parameters, where names differ.
         training: whether both modules are in training mode; gradients are compared in either mode.
         loss: (outputs) -> scalar tensor, or framework's name -> such a function; None
@@ -57,8 +62,9 @@ class Pair:
     name: str
     reference: Callable[[], Any]
     candidate: Callable[[], Any]
-    inputs: Callable[[np.random.Generator], Mapping[str, Array]]
+    inputs: Callable[[np.random.Generator], Any]
     rename: Mapping[str, str] = field(default_factory=dict)
+    argument_names: Mapping[str, str] = field(default_factory=dict)
     training: bool = False
     loss: Loss | Mapping[str, Loss] | None = None
     optimizer: Mapping[str, MakeOptimizer] | None = None
@@ -120,25 +126,15 @@ class Pair:
             )
         return self.optimizer[framework]
 
-    def draw_inputs(self, rng: np.random.Generator) -> dict[str, Array]:
-        """Return the arrays of `inputs` by keyword, of float, integer or boolean dtype.
+    def draw_inputs(self, rng: np.random.Generator) -> Arguments:
+        """Return the arguments that `inputs` gives.
 
         Raises:
-            CannotCompare: `inputs` returned something else, an infinity or NaN.
+            CannotCompare: `inputs` raised, or returned something that both sides cannot be given.
         """
-        drawn = self.inputs(rng)
-        if not isinstance(drawn, Mapping) or not drawn:
-            raise CannotCompare(
-                f"pair {self.name!r}: inputs returned {type(drawn).__name__}: "
-                "return a dict of NumPy arrays by keyword"
-            )
-        for name, array in drawn.items():
-            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-                raise CannotCompare(
-                    f"pair {self.name!r}: input {name!r} is {type(array).__name__} "
-                    f"{getattr(array, 'dtype', '')}: a float, integer or boolean NumPy array is "
-                    "needed"
-                )
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise CannotCompare(f"pair {self.name!r}: input {name!r} holds NaN or infinity")
-        return dict(drawn)
+        try:
+            return arguments_of(self.inputs(rng))
+        except CannotCompare as error:
+            raise CannotCompare(f"pair {self.name!r}: {error}") from error
+        except Exception as error:
+            raise CannotCompare(f"pair {self.name!r}: inputs raised {one_line(error)}") from error

@@ -24,7 +24,7 @@ from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.optimizer_check import trajectories
 from parity.trajectories.trajectory import Trajectory
 from parity.trajectories.trajectory_runner import judge_trajectory
-from parity.verdict import Cause, Judgement
+from parity.verdict import Cause, Judgement, error
 
 # In order of execution.
 PHASES = ("forward", "loss", "backward")
@@ -61,6 +61,7 @@ def _check(pair: Pair, seed: int) -> Report:
     if merged:
         notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
     notes += domain_notes(runner.domains.left)
+    judged += _nothing_compared(judged)
     judged = accept(name_known_divergences(judged, runner), pair.accept)
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
     if any(finding.cause is Cause.SHAPE for _, finding in judged):
@@ -77,6 +78,15 @@ def _check(pair: Pair, seed: int) -> Report:
     report = require_used_entries(report, "allow", pair.allow, abstained)
     explained = {f.known for f in findings if f.known is not None}
     return require_used_entries(report, "accept", pair.accept, explained)
+
+
+def _nothing_compared(judged: Sited) -> Sited:
+    """Return a finding that fails where no number of any output was compared."""
+    outputs = [f for s, f in judged if s.is_end_to_end and s.quantity in ("output", "loss")]
+    if any(not (f.not_finite and f.scale == 0) for f in outputs):
+        return []
+    site = TensorSite("forward", "", "structure", scope="end_to_end")
+    return [(site, finding_of(site, error(Cause.NO_OUTPUT)))]
 
 
 def _explain(sited: Sited, runner: PairRunner) -> list[Finding]:

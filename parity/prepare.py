@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from parity.base.rng import keyed
 from parity.compare.environment import environment
 from parity.compare.initial_values import compare_initial
 from parity.compare.modules import PairRunner
+from parity.errors import CannotCompare
 from parity.pair import Pair
 from parity.report.finding import Finding, finding_of
-from parity.trace.bound_model import randomize_constant_parameters
+from parity.trace.arguments import Arguments, forward_function, side_names
+from parity.trace.bound_model import BoundModel, randomize_constant_parameters
 from parity.trace.model_building import build
 from parity.trace.sites import Tap, TensorSite
 from parity.trace.trace import Trace
@@ -39,11 +42,15 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     reference, candidate, state = build(pair)
     settings = environment(reference.adapter, candidate.adapter)
     initial, notes = compare_initial(pair, candidate, state)
+    inputs = pair.draw_inputs(keyed(seed, "inputs"))
+    reference, candidate = (
+        _with_argument_names(pair, side, inputs, notes) for side in (reference, candidate)
+    )
     runner = PairRunner(
         pair=pair,
         reference=reference,
         candidate=candidate,
-        inputs=pair.draw_inputs(keyed(seed, "inputs")),
+        inputs=inputs,
         weights=randomize_constant_parameters(
             state, reference.parameters, seed, reference.low_precisions()
         ),
@@ -56,6 +63,30 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
         paths = ", ".join(dict.fromkeys(site.owner for site, _ in reshaped))
         notes.append(f"tensors of another shape, judged within their callers: {paths}")
     return Prepared(runner, initial, [*settings.notes, *notes], settings.sides, reshaped)
+
+
+def _with_argument_names(
+    pair: Pair, side: BoundModel, inputs: Arguments, notes: list[str]
+) -> BoundModel:
+    """Return the side with its own names of the arguments; note those that nobody gave."""
+    given = pair.argument_names if side.role == "candidate" else {}
+    unknown = [name for name in given if name not in inputs.keywords]
+    if unknown:
+        raise CannotCompare(
+            f"pair {pair.name!r}: argument_names names {unknown[0]!r}; the inputs are "
+            f"{', '.join(inputs.keywords) or 'given by position'}"
+        )
+    function = forward_function(side.adapter.module)
+    try:
+        names = side_names(function, inputs.keywords, len(inputs.positional), given)
+    except CannotCompare as error:
+        raise CannotCompare(f"pair {pair.name!r}: the {side.role} {error}") from error
+    notes += [
+        f"argument {name!r} is passed to the {side.role} as {own!r}"
+        for name, own in names.items()
+        if own != name and name not in given
+    ]
+    return replace(side, argument_names=names)
 
 
 def _match_calls(

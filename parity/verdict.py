@@ -73,6 +73,8 @@ class Cause(enum.Enum):
     """Why a verdict is what it is, where its name alone does not say."""
 
     SHAPE = "the shapes differ"
+    OTHER_STRUCTURE = "the outputs are nested otherwise"
+    NO_OUTPUT = "no output could be compared"
     TABLE_SHAPE = "a table has another number of values than the exact one"
     DTYPE = "the dtypes differ"
     NOT_FINITE = "one side is not finite"
@@ -286,6 +288,14 @@ def reruns_differ(difference: float, m: Measured) -> bool:
     so a nondeterministic operation would raise its own limit.
     """
     return not is_rounding(difference, m.floor)
+
+
+def other_structure(structures: tuple[str, str]) -> Judgement:
+    """Return the judgement of outputs that are nested otherwise, the reference's first."""
+    return Judgement(
+        verdict=Verdict.SEMANTIC_DIFFERENCE, error=1.0, noise=0.0, cause=Cause.OTHER_STRUCTURE,
+        compared=structures,
+    )  # fmt: skip
 
 
 def judge_exact(equal: bool) -> Judgement:

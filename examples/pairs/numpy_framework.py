@@ -130,9 +130,9 @@ class NumpyAdapter:
         """Change nothing: there is no dropout."""
         yield
 
-    def call(self, inputs: Mapping[str, Value]) -> Value:
-        """Run the chain with keyword arguments."""
-        return self.module.run(**inputs)
+    def call(self, keywords: Mapping[str, Value], positional: Sequence[Value] = ()) -> Value:
+        """Run the chain."""
+        return self.module.run(*positional, **keywords)
 
     def is_tensor(self, value: object) -> bool:
         """Tell whether an object is a `Value`."""

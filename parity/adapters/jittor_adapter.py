@@ -183,9 +183,9 @@ class JittorAdapter:
         """Return a context that tells of casts to a lower precision than float32."""
         return observed_casts(on_low)
 
-    def call(self, inputs: Mapping[str, Any]) -> Any:
-        """Call the module with keyword arguments."""
-        return self.module(**{name: self._as_input(value) for name, value in inputs.items()})
+    def call(self, keywords: Mapping[str, Any], positional: Sequence[Any] = ()) -> Any:
+        """Call the module."""
+        return self.module(*positional, **keywords)
 
     def is_tensor(self, value: object) -> bool:
         """Tell whether a value is a `jittor.Var`."""
@@ -264,7 +264,8 @@ class JittorAdapter:
             "cc_flags": " ".join(f for f in flags.cc_flags.split() if f.startswith(("-O", "-f"))),
         }
 
-    def _as_input(self, value: Any) -> Any:
+    def as_input(self, value: Any) -> Any:
+        """Cast a float32 tensor to the low precision in which the module is given its inputs."""
         if self.input_precision is None or self._precision == "float64":
             return value
         is_float = isinstance(value, jt.Var) and value.dtype == "float32"

@@ -79,8 +79,13 @@ class Adapter(Protocol):
     def dropout_from(self, source: DropoutSource) -> AbstractContextManager[None]:
         """Return a context in which the framework's dropout draws from `source`."""
 
-    def call(self, inputs: Mapping[str, Tensor]) -> Any:
-        """Run the module on tensors passed by keyword."""
+    def call(self, keywords: Mapping[str, Any], positional: Sequence[Any] = ()) -> Any:
+        """Run the module.
+
+        Args:
+            keywords: tensors, and containers and plain values around them, by name.
+            positional: likewise, in order; passed only where a pair has some.
+        """
 
     def is_tensor(self, value: object) -> bool:
         """Tell whether a value is one of the framework's tensors."""

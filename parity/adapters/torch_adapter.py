@@ -178,9 +178,9 @@ class TorchAdapter:
         with _PerturbOperations(perturb):
             yield
 
-    def call(self, inputs: Mapping[str, torch.Tensor]) -> Any:
-        """Call the module with keyword arguments."""
-        return self.module(**{name: self._as_input(value) for name, value in inputs.items()})
+    def call(self, keywords: Mapping[str, Any], positional: Sequence[Any] = ()) -> Any:
+        """Call the module."""
+        return self.module(*positional, **keywords)
 
     def is_tensor(self, value: object) -> bool:
         """Tell whether a value is a `torch.Tensor`."""
@@ -282,7 +282,8 @@ class TorchAdapter:
     def _tensors(self) -> dict[str, torch.Tensor]:
         return {**self._parameters, **dict(self._uncompiled.named_buffers())}
 
-    def _as_input(self, value: Any) -> Any:
+    def as_input(self, value: Any) -> Any:
+        """Cast a float32 tensor to the low precision in which the module is given its inputs."""
         if self.input_precision is None or self._precision == "float64":
             return value
         is_float = isinstance(value, torch.Tensor) and value.dtype == torch.float32

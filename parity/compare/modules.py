@@ -14,13 +14,23 @@ from parity.compare.domains import Domains
 from parity.noise import cancellation_scale, term_counts
 from parity.noise.side_runner import Values
 from parity.pair import Pair
+from parity.trace.arguments import Arguments
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Tap, TensorSite, parent
 from parity.trace.trace import Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
-from parity.verdict import FLOAT32_EPSILON, Draws, Judgement, Verdict, judge_draws
+from parity.verdict import (
+    FLOAT32_EPSILON,
+    Draws,
+    Judgement,
+    Verdict,
+    judge_draws,
+    other_structure,
+)
+
+_STRUCTURE = TensorSite("forward", "", "structure", scope="end_to_end")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +40,7 @@ class PairRunner:
     Attributes:
         pair: as given.
         reference, candidate: the two sides.
-        inputs: by keyword.
+        inputs: arguments of the call.
         weights: by reference path, float32 values.
         seed: of cotangents, dropout and perturbations.
         judge: judges two sides' runs.
@@ -40,7 +50,7 @@ class PairRunner:
     pair: Pair
     reference: BoundModel
     candidate: BoundModel
-    inputs: Mapping[str, Array]
+    inputs: Arguments
     weights: Mapping[str, Array]
     seed: int
     judge: Judge = judge_comparison
@@ -71,7 +81,7 @@ class PairRunner:
             if isinstance(stress_input, str)
             else frozenset(),
             unperturbed=frozenset() if shift is None else self.domains.modules(None),
-            low=model.low_arrays(self.inputs),
+            low=model.low_arrays(self.inputs.arrays()),
             shared_draws=self.pair.random == "shared",
         )
 
@@ -115,7 +125,7 @@ class PairRunner:
     def judge_end_to_end(self) -> dict[TensorSite, Judgement]:
         """Judge outputs, loss and gradients of both sides, run as their users run them."""
         reference = self._end_to_end(self.reference)
-        candidate = self._end_to_end(self.candidate)
+        candidate = self._end_to_end(self.candidate, reference.output_labels())
         # Without a loss of the user's, the outputs' cotangents are standard normal numbers.
         cotangent = 1.0 if self.pair.loss is None else 0.0
         comparison = Comparison(
@@ -129,7 +139,11 @@ class PairRunner:
             terms=term_counts.of_modules(lambda: reference.values("float64")),
             cross_framework=self._cross_framework(),
         )
-        return self._with_draws(self.judge(comparison, seed=self.seed), reference, candidate)
+        judged = self._with_draws(self.judge(comparison, seed=self.seed), reference, candidate)
+        structures = reference.structure(), candidate.structure()
+        if structures[0] != structures[1]:
+            judged = {_STRUCTURE: other_structure(structures), **judged}
+        return judged
 
     def _with_draws(
         self,
@@ -166,9 +180,10 @@ class PairRunner:
 
         return _TracedRunner(run, model, self.domains, kept)
 
-    def _end_to_end(self, model: BoundModel) -> _TracedRunner:
+    def _end_to_end(self, model: BoundModel, labels: list[str] | None = None) -> _TracedRunner:
         def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
-            return run_end_to_end(model, self.run_spec(model, precision, shift=shift), baseline)
+            spec = self.run_spec(model, precision, shift=shift)
+            return run_end_to_end(model, spec, baseline, labels)
 
         return _TracedRunner(run, model, self.domains, rename=end_to_end)
 
@@ -185,10 +200,9 @@ class PairRunner:
 
     def end_to_end(self, precision: Precision) -> tuple[Values, Values]:
         """Run the reference in float64 and the candidate in a precision, end to end, once each."""
-        return (
-            self._end_to_end(self.reference).values("float64"),
-            self._end_to_end(self.candidate).values(precision),
-        )
+        reference = self._end_to_end(self.reference)
+        candidate = self._end_to_end(self.candidate, reference.output_labels())
+        return reference.values("float64"), candidate.values(precision)
 
     def list_calls(self) -> tuple[Trace, Trace]:
         """Run both sides forward, once each; the traces hold calls and no tensors."""
@@ -289,6 +303,14 @@ class _TracedRunner:
         baseline = self._baseline("float64")
         with perturbing_operations(perturb):
             return self._renamed(self._run("float64", None, baseline))
+
+    def output_labels(self) -> list[str]:
+        """Return the labels of what the model returns, in order."""
+        return [tap.label for tap in self._baseline("float64").recorded if tap.port == "output"]
+
+    def structure(self) -> str:
+        """Return the structure of what the model returns, see `parity.trace.outputs`."""
+        return self._baseline("float64").structure
 
     def _baseline(self, precision: Precision) -> Trace:
         if precision not in self._kept:

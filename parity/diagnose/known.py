@@ -21,11 +21,12 @@ from parity.report.finding import Finding
 from parity.trace.sites import TensorSite
 from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
-from parity.verdict import K
+from parity.verdict import Cause, K
 
 Sited = Sequence[tuple[TensorSite, Finding]]
 # Stress inputs with equal values, or with zeros.
 WITH_TIES = ("constant", "zeros")
+STRUCTURE = "output structure"
 RUNNING_VAR, SUBGRADIENT = "jittor.batch_norm.running_var", "subgradient"
 
 
@@ -36,7 +37,10 @@ def name_known_divergences(sited: Sited, runner: PairRunner) -> list[tuple[Tenso
         sited: findings of isolated and end-to-end runs.
         runner: the pair.
     """
-    named = list(sited)
+    named = [
+        (site, dataclasses.replace(f, known=STRUCTURE) if f.cause is Cause.OTHER_STRUCTURE else f)
+        for site, f in sited
+    ]
     _name(named, RUNNING_VAR, _is_running_var, lambda group: _running_vars(group, runner))
     for stress_input in WITH_TIES:
         _name(

@@ -27,7 +27,13 @@ class FaultKind(enum.Enum):
     UNJUDGED = "cannot be judged"
 
 
-_STRUCTURAL = {Cause.SHAPE, Cause.DTYPE, Cause.TABLE_SHAPE}
+_STRUCTURAL = {
+    Cause.SHAPE,
+    Cause.DTYPE,
+    Cause.TABLE_SHAPE,
+    Cause.OTHER_STRUCTURE,
+    Cause.NO_OUTPUT,
+}
 ORDINARY = "plain"
 # Kinds of run in which a fault of any part shows.
 CONSEQUENCES = ("end_to_end", "free_run")
@@ -72,9 +78,30 @@ def independent_faults(findings: Sequence[Finding]) -> list[Fault]:
             forward.setdefault(path, key)
         groups.setdefault(key, []).append(finding)
     faults = [Fault(kind_of(group[0]), tuple(group)) for group in groups.values()]
-    if any(map(_shows_on_ordinary_inputs, faults)):
-        faults = [fault for fault in faults if fault.first.scope not in CONSEQUENCES]
+    if any(_is_cause(f) for fault in faults for f in fault.findings):
+        faults = [fault for fault in faults if not _is_consequence(fault.first)]
     return sorted(faults, key=lambda fault: list(FaultKind).index(fault.kind))
+
+
+def kind_of(finding: Finding) -> FaultKind:
+    """Return what a finding that does not pass is about."""
+    if finding.verdict is Verdict.ABSTAIN:
+        return FaultKind.UNJUDGED
+    if finding.cause in _STRUCTURAL:
+        return FaultKind.STRUCTURE
+    if finding.known is not None:
+        return FaultKind.KNOWN
+    return FaultKind.EXTREME if finding.stress_input in EXTREME_INPUTS else FaultKind.FUNCTION
+
+
+def _is_cause(finding: Finding) -> bool:
+    """Tell whether a finding shows a fault of a part on ordinary inputs."""
+    is_local = finding.scope not in CONSEQUENCES and finding.is_fault
+    return is_local and finding.stress_input in (None, ORDINARY)
+
+
+def _is_consequence(finding: Finding) -> bool:
+    return finding.scope in CONSEQUENCES and finding.quantity != "structure"
 
 
 def _watched(path: str, watched: set[str]) -> str:
@@ -84,27 +111,12 @@ def _watched(path: str, watched: set[str]) -> str:
     return path
 
 
-def kind_of(finding: Finding) -> FaultKind:
-    """Return what a finding that does not pass is about."""
-    if finding.known is not None:
-        return FaultKind.KNOWN
-    if finding.verdict is Verdict.ABSTAIN:
-        return FaultKind.UNJUDGED
-    if finding.cause in _STRUCTURAL:
-        return FaultKind.STRUCTURE
-    return FaultKind.EXTREME if finding.stress_input in EXTREME_INPUTS else FaultKind.FUNCTION
-
-
-def _shows_on_ordinary_inputs(fault: Fault) -> bool:
-    return fault.kind is not FaultKind.UNJUDGED and any(
-        f.scope not in CONSEQUENCES and f.stress_input in (None, ORDINARY) for f in fault.findings
-    )
-
-
 def _key(finding: Finding, kind: FaultKind) -> tuple[object, ...]:
+    if finding.quantity == "structure":
+        return (finding.quantity,)
     if kind is FaultKind.KNOWN:
         return kind, finding.known
-    if finding.scope in ("end_to_end", "free_run"):
+    if finding.scope in CONSEQUENCES:
         return kind is FaultKind.UNJUDGED, finding.scope
     if finding.scope == "step":
         return kind, finding.scope, finding.phase, finding.group

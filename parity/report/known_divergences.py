@@ -31,6 +31,10 @@ DIVERGENCES = {
         "Jittor's Adam adds epsilon before the bias correction, PyTorch's after it",
         "divide epsilon by sqrt(1 - beta2^step) in the port, or use an Adam that does",
     ),
+    "output structure": KnownDivergence(
+        "the outputs are nested otherwise; the tensors in them are compared in order",
+        "return the same structure, or accept it if all callers of the port know",
+    ),
     "subgradient": KnownDivergence(
         "at a tie or a kink, such as the largest of equal values, frameworks choose another "
         "subgradient",

@@ -24,6 +24,8 @@ def _name_in_module(site: TensorSite) -> str:
         return f"gradient of {port_name(port, site.label, site.call)}"
     if site.quantity == "parameter_gradient":
         return f"gradient of {site.label}"
+    if site.quantity == "structure":
+        return "structure of the outputs"
     if site.quantity == "buffer":
         return f"{site.label} after the run"
     if site.quantity == "state" and site.group:
@@ -64,6 +66,8 @@ def cause_text(
     return {
         Cause.SHAPE: f"shape {candidate}, and {reference} in the reference",
         Cause.TABLE_SHAPE: f"the {side} has shape {candidate} and not {reference}",
+        Cause.OTHER_STRUCTURE: f"{candidate}, and {reference} in the reference",
+        Cause.NO_OUTPUT: "no output could be compared",
         Cause.DTYPE: f"dtype {candidate}, and {reference} in the reference",
         Cause.NOT_FINITE: not_finite + (", the reference is" if side == "candidate" else ""),
         Cause.ONLY_IN_CANDIDATE: "the candidate has this call, the reference has not",

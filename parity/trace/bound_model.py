@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
-from parity.adapters.protocol import Adapter
+from parity.adapters.protocol import Adapter, Tensor
 from parity.base.numerics import Array, LowPrecision, Precision, is_float, rounded_to
 from parity.base.rng import keyed
 from parity.errors import CannotCompare, RaisedInModule, SideRaised
+from parity.trace.arguments import Arguments
 
 Role = Literal["reference", "candidate"]
 
@@ -27,6 +28,7 @@ class BoundModel:
         modules: own module path -> reference path, of the modules that both sides have.
         parameters: reference path -> own path.
         buffers: likewise.
+        argument_names: the user's name of an argument -> the side's own.
     """
 
     role: Role
@@ -34,6 +36,21 @@ class BoundModel:
     modules: Mapping[str, str]
     parameters: Mapping[str, str]
     buffers: Mapping[str, str]
+    argument_names: Mapping[str, str] = field(default_factory=dict)
+
+    def call(self, arguments: Arguments, tensors: Mapping[str, Tensor]) -> Any:
+        """Call the module with tensors in place of the arrays of its arguments.
+
+        Args:
+            arguments: as the user gave them.
+            tensors: by label.
+        """
+        as_input = getattr(self.adapter, "as_input", None)
+        if as_input is not None:
+            tensors = {label: as_input(tensor) for label, tensor in tensors.items()}
+        positional, keywords = arguments.filled(tensors)
+        own = {self.argument_names.get(name, name): value for name, value in keywords.items()}
+        return self.adapter.call(own, positional) if positional else self.adapter.call(own)
 
     def load(
         self,

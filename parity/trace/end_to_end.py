@@ -12,20 +12,26 @@ from parity.adapters.protocol import Tensor
 from parity.base.numerics import Array, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
 from parity.trace.bound_model import BoundModel
-from parity.trace.containers import tensors
 from parity.trace.gradients import record_gradients
 from parity.trace.observed_run import ObservedRun, Places
+from parity.trace.outputs import as_array, output_leaves, paired, structure_of
 from parity.trace.sites import Tap
 from parity.trace.trace import Run, Trace
 
 
-def run_end_to_end(model: BoundModel, run: Run, baseline: Trace | None = None) -> Trace:
+def run_end_to_end(
+    model: BoundModel,
+    run: Run,
+    baseline: Trace | None = None,
+    labels: list[str] | None = None,
+) -> Trace:
     """Run one side once, forward and backward, without taps inside.
 
     Args:
         model: the side.
         run: its settings.
         baseline: keep each tensor's distance from this trace's instead of the tensor.
+        labels: of the reference's outputs, in order, to be used where there are as many.
 
     Returns:
         Outputs, loss, and gradients with respect to float inputs and parameters.
@@ -53,39 +59,49 @@ def run_end_to_end(model: BoundModel, run: Run, baseline: Trace | None = None) -
                 model.adapter.dropout_from(dropout_source),
                 places.followed(observed) if run.shared_draws else nullcontext(),
             ):
-                outputs = model.adapter.call(arguments)
+                outputs = model.call(run.inputs, arguments)
             del arguments
-            weighted_outputs = _record_outputs(model, run, outputs, trace)
+            weighted_outputs = _record_outputs(model, run, outputs, trace, labels or [])
         record_gradients(model, weighted_outputs, gradient_inputs, trace, run.precision)
     return trace
 
 
 def _inputs(model: BoundModel, run: Run) -> tuple[dict[str, Tensor], dict[Tap, Tensor]]:
-    """Return the inputs by keyword, and the sources of those that have a gradient."""
+    """Return the arguments' tensors by label, and the sources of those that have a gradient."""
     arguments: dict[str, Tensor] = {}
     sources: dict[Tap, Tensor] = {}
-    for name, value in run.inputs.items():
-        array = run.prepare(rounded(value), f"input {name}")
+    for label, value in run.inputs.arrays().items():
+        array = run.prepare(rounded(value), f"input {label}")
         if is_float(array):
-            tap = Tap("", 0, "input", name)
-            sources[tap], arguments[name] = model.adapter.variable(array)
+            tap = Tap("", 0, "input", label)
+            sources[tap], arguments[label] = model.adapter.variable(array)
         else:
-            arguments[name] = model.adapter.constant(array)
+            arguments[label] = model.adapter.constant(array)
     return arguments, sources
 
 
 def _record_outputs(
-    model: BoundModel, run: Run, outputs: Any, trace: Trace
+    model: BoundModel, run: Run, outputs: Any, trace: Trace, labels_of_reference: list[str]
 ) -> list[tuple[Tensor, Array]]:
-    """Record outputs and loss; return the tensors to differentiate and their cotangents."""
+    """Record outputs and loss; return the tensors to differentiate and their cotangents.
+
+    An output's name is that of the reference's at the same position, where there are as many; so
+    its cotangent does not depend on what the sides call it.
+    """
     adapter = model.adapter
     weighted_outputs: list[tuple[Tensor, Array]] = []
-    for label, tensor in tensors(outputs, adapter.is_tensor):
+    found = output_leaves(outputs, adapter.is_tensor)
+    trace.structure = structure_of(outputs, adapter.is_tensor)
+    labels = paired(labels_of_reference, [label for label, _ in found])
+    for label, (_, leaf) in zip(labels, found, strict=True):
         tap = Tap("", 0, "output", label)
-        trace.recorded[tap] = array = adapter.to_numpy(tensor)
+        if not adapter.is_tensor(leaf):
+            trace.recorded[tap] = as_array(leaf, run.precision)
+            continue
+        trace.recorded[tap] = array = adapter.to_numpy(leaf)
         if run.loss is None and is_float(array):
             draw = draw_cotangent(array.shape, run.seed, "bare", label)
-            weighted_outputs.append((tensor, cotangent(draw)))
+            weighted_outputs.append((leaf, cotangent(draw)))
     if run.loss is not None:
         loss = run.loss(outputs)
         trace.recorded[Tap("", 0, "loss", "")] = adapter.to_numpy(loss)

@@ -101,7 +101,7 @@ def _call(model: BoundModel, run: Run, recorder: _Recorder) -> Any:
     model.load(run.weights, run.precision, run.prepare)
     inputs = {
         name: adapter.constant(run.prepare(rounded(value), f"input {name}"))
-        for name, value in run.inputs.items()
+        for name, value in run.inputs.arrays().items()
     }
     with (
         adapter.dropout_from(recorder.dropout_source),
@@ -111,7 +111,7 @@ def _call(model: BoundModel, run: Run, recorder: _Recorder) -> Any:
         ),
     ):
         try:
-            return adapter.call(inputs)
+            return model.call(run.inputs, inputs)
         except Exception as error:
             raise RaisedInModule(recorder.caller()) from error
 

@@ -23,6 +23,7 @@ Quantity = Literal[
     "state",
     "reported",
     "table",
+    "structure",  # of the outputs
     "named",  # read from a file that says no more than a name
 ]
 

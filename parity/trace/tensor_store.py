@@ -70,7 +70,7 @@ class DistanceStore(TensorSink[Key]):
     def __setitem__(self, key: Key, array: Array) -> None:
         baseline = self._store.get(key)
         if baseline is not None and baseline.size == array.size:
-            self._held[key] = distance(array, baseline.reshape(array.shape))
+            self._held[key] = distance_of(array, baseline.reshape(array.shape))
 
 
 class TensorStore(TensorSink[Key]):
@@ -124,6 +124,13 @@ class TensorStore(TensorSink[Key]):
                 )
             data = data[taken:]
         return _read_only(array)
+
+
+def distance_of(array: Array, baseline: Array) -> float:
+    """Return the distance of two arrays; of texts 0 or infinity."""
+    if array.dtype.kind in "US":
+        return 0.0 if np.array_equal(array, baseline) else np.inf
+    return distance(array, baseline)
 
 
 def _read_only(array: Array) -> Array:

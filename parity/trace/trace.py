@@ -11,6 +11,7 @@ from parity.adapters.protocol import Family
 from parity.base.numerics import Array, LowPrecision, Precision
 from parity.base.perturbation import Perturbation
 from parity.base.stress_inputs import StressInput
+from parity.trace.arguments import Arguments
 from parity.trace.sites import Boundary, Tap, parent
 from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
 
@@ -20,7 +21,7 @@ class Run:
     """Settings of one run of one side.
 
     Attributes:
-        inputs: arrays by keyword.
+        inputs: arguments of the call.
         weights: arrays by reference path; their floats are float32 values.
         precision: dtype of the run's floats.
         training: whether the module is in training mode, or else in evaluation mode.
@@ -37,7 +38,7 @@ class Run:
             both sides.
     """
 
-    inputs: Mapping[str, Array]
+    inputs: Arguments
     weights: Mapping[str, Array]
     precision: Precision
     training: bool
@@ -106,6 +107,7 @@ class Trace:
         callers: path of the module that called each tap's module, `""` for the model itself.
         before: boundary that was met last before each tap.
         shapes: of the tensor that reached each tap.
+        structure: of what the model returned, see `parity.trace.outputs`; end to end only.
         draws: random draws of the framework, by the reference path of the module that draws.
         taps_before_draws: how many taps had been met before the first draw of such a module.
         epsilons: of the coarsest precision in which a module computes, by its path, where that is
@@ -121,6 +123,7 @@ class Trace:
     callers: dict[Tap, str] = field(default_factory=dict)
     before: dict[Tap, Boundary] = field(default_factory=dict)
     shapes: dict[Tap, tuple[int, ...]] = field(default_factory=dict)
+    structure: str = ""
     draws: dict[str, list[Draw]] = field(default_factory=dict)
     taps_before_draws: dict[str, int] = field(default_factory=dict)
     epsilons: dict[str, float] = field(default_factory=dict)

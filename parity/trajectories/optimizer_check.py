@@ -10,7 +10,6 @@ itself, with its own gradients.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -187,7 +186,7 @@ def _run(
     number: int,
 ) -> Run:
     """Describe the run of a side on the batch of a step."""
-    inputs: Any = runner.pair.draw_inputs(keyed(runner.seed, "inputs", number))
+    inputs = runner.pair.draw_inputs(keyed(runner.seed, "inputs", number))
     return Run(
         inputs=inputs,
         weights=weights,
