@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from parity.base.numerics import Array, Precision
@@ -12,12 +14,13 @@ from parity.base.stress_inputs import STRESS_INPUTS
 from parity.compare import cancellation_scale
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.side_runner import Values
+from parity.errors import CannotCompare
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Tap, TensorSite, parent
-from parity.trace.trace import Run, Trace
+from parity.trace.trace import DrawsFrom, Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
 from parity.verdict import FLOAT32_EPSILON, Draws, Judgement, Verdict, judge_draws
 
@@ -51,6 +54,7 @@ class PairRunner:
         stress_input: str | None = None,
         shift: Perturbation | None = None,
         seed: int | None = None,
+        draws: DrawsFrom | None = None,
     ) -> Run:
         """Describe one run of a side."""
         return Run(
@@ -63,7 +67,7 @@ class PairRunner:
             stress_input=None if stress_input is None else STRESS_INPUTS[stress_input],
             perturbation=shift,
             low=model.low_arrays(self.inputs),
-            shared_draws=self.pair.random == "shared",
+            draws=draws or self.pair.random or "own",
         )
 
     def judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
@@ -130,23 +134,35 @@ class PairRunner:
         result = dict(judged)
         for site, judgement in judged.items():
             decided = worst if site.is_end_to_end else by_place.get(site.path)
-            precedes = reference.precedes_draws(site) and candidate.precedes_draws(site)
-            if decided is not None and judgement.verdict is not Verdict.ERROR and not precedes:
+            if decided is None or judgement.verdict is Verdict.ERROR:
+                continue
+            if reference.depends_on_draws(site) or candidate.depends_on_draws(site):
                 result[site] = decided
         return result
 
     def _isolated(
         self, model: BoundModel, teacher: Trace, kept: Mapping[Precision, Trace] | None = None
     ) -> _TracedRunner:
-        def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
-            spec = self.run_spec(model, precision, shift=shift)
+        def run(
+            precision: Precision,
+            shift: Perturbation | None,
+            baseline: Trace | None,
+            draws: DrawsFrom | None = None,
+        ) -> Trace:
+            spec = self.run_spec(model, precision, shift=shift, draws=draws)
             return run_isolated(model, spec, teacher, baseline)
 
         return _TracedRunner(run, model, kept)
 
     def _end_to_end(self, model: BoundModel) -> _TracedRunner:
-        def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
-            return run_end_to_end(model, self.run_spec(model, precision, shift=shift), baseline)
+        def run(
+            precision: Precision,
+            shift: Perturbation | None,
+            baseline: Trace | None,
+            draws: DrawsFrom | None = None,
+        ) -> Trace:
+            spec = self.run_spec(model, precision, shift=shift, draws=draws)
+            return run_end_to_end(model, spec, baseline)
 
         return _TracedRunner(run, model, rename=end_to_end)
 
@@ -203,7 +219,7 @@ class _TracedRunner:
 
     def __init__(
         self,
-        run: Callable[[Precision, Perturbation | None, Trace | None], Trace],
+        run: Callable[..., Trace],
         model: BoundModel,
         kept: Mapping[Precision, Trace] | None = None,
         rename: Callable[[TensorSite], TensorSite] | None = None,
@@ -229,10 +245,31 @@ class _TracedRunner:
                     known.append(draw.size)
         return dict(sizes)
 
-    def precedes_draws(self, site: TensorSite) -> bool:
-        """Tell whether a tensor was there before the first draw of the module it belongs to."""
-        is_forward = site.phase == "forward" and site.tap is not None and not site.is_end_to_end
-        return is_forward and self._baseline("float64").precedes_draws(site.tap, site.path)  # type: ignore[arg-type]
+    def depends_on_draws(self, site: TensorSite) -> bool:
+        """Tell whether a tensor may depend on the side's own random draws.
+
+        It does not if it was there before the first draw of the module that it belongs to, or if
+        the ends of what can be drawn leave it as it is, bit by bit.
+        """
+        baseline = self._baseline("float64")
+        places = list(baseline.draws) if site.is_end_to_end else [site.path]
+        draws = [draw for place in places for draw in baseline.draws.get(place, ())]
+        if site.tap is not None and site.phase == "forward" and not site.is_end_to_end:
+            if baseline.precedes_draws(site.tap, site.path):
+                return False
+        if any(draw.source not in ("uniform", "normal") for draw in draws):
+            return True
+        return any(moved.get(site, math.inf) != 0 for moved in self._moved_by_draws)
+
+    @cached_property
+    def _moved_by_draws(self) -> list[Mapping[TensorSite, float]]:
+        """How far draws at the two ends of their range move each tensor; two runs."""
+        ends: tuple[DrawsFrom, DrawsFrom] = ("low", "high")
+        try:
+            baseline = self._baseline("float64")
+            return [self._renamed(self._run("float64", None, baseline, end)) for end in ends]
+        except CannotCompare:
+            return [{}]  # the model does not run there: everything may depend on them
 
     def epsilon(self, site: TensorSite) -> float:
         """Return that of the coarsest precision in which a float32 run computes a tensor."""

@@ -51,7 +51,7 @@ def run_end_to_end(model: BoundModel, run: Run, baseline: Trace | None = None) -
             # Shared draws are known by the module that makes them.
             with (
                 model.adapter.dropout_from(dropout_source),
-                places.followed(observed) if run.shared_draws else nullcontext(),
+                places.followed(observed) if run.draws == "shared" else nullcontext(),
             ):
                 outputs = model.adapter.call(arguments)
             del arguments

@@ -22,7 +22,7 @@ from parity.base.random_streams import GlobalGenerator, global_generators, named
 from parity.base.rng import keyed
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import parent
-from parity.trace.trace import Draw, Run, Source, Trace
+from parity.trace.trace import Draw, DrawsFrom, Run, Source, Trace
 
 
 class ObservedRun:
@@ -39,7 +39,7 @@ class ObservedRun:
         self._adapter, self._run, self._trace, self._place = model.adapter, run, trace, place
         self._low = model.low_precisions()
         self._draws = _RandomDraws(
-            model, run.seed, shared=run.shared_draws, place=place, note=trace.note_draw
+            model, run.seed, source=run.draws, place=place, note=trace.note_draw
         )
         self.looking_before = self._draws.looking_before
 
@@ -79,7 +79,7 @@ class _RandomDraws:
     Args:
         model: the side that runs.
         seed: of the run.
-        shared: whether the numbers come from here.
+        source: where the numbers come from.
         place: () -> reference path of the module that runs.
         note: called with the place of each draw, and the draw.
     """
@@ -89,12 +89,12 @@ class _RandomDraws:
         model: BoundModel,
         seed: int,
         *,
-        shared: bool,
+        source: DrawsFrom,
         place: Callable[[], str],
         note: Callable[[str, Draw], None],
     ) -> None:
         adapter = model.adapter
-        self._adapter, self._seed, self._shared = adapter, seed, shared
+        self._adapter, self._seed, self._source = adapter, seed, source
         self._role = model.role
         self._place, self._note = place, note
         self._counts: Counter[tuple[str, Family]] = Counter()
@@ -111,8 +111,10 @@ class _RandomDraws:
         place = self._place()
         self._note(place, Draw(family, int(np.prod(shape))))
         self._counted = True
-        if not self._shared or family == "other":
+        if self._source == "own" or family == "other":
             return None
+        if self._source != "shared":
+            return _end_of_range(family, shape, high=self._source == "high")
         self._counts[place, family] += 1
         rng = keyed(self._seed, "draw", place, family, self._counts[place, family])
         if family == "normal":
@@ -156,10 +158,24 @@ class _RandomDraws:
         """Start a generator anew: who seeds one in a model moves it to the same state each time."""
         self._starts[source] += 1
         # Each side has numbers of its own unless they are shared: equal ones are no agreement.
-        key = "shared" if self._shared else self._role
+        key = "shared" if self._source == "shared" else self._role
         rng = keyed(self._seed, "generator", source, key, self._starts[source])
         self._generators[source].start_from(int(rng.integers(2**32)))
         self._states[source] = self._generators[source].state()
+
+
+def _end_of_range(family: Family, shape: tuple[int, ...], *, high: bool) -> Array:
+    """Return numbers near an end of what can be drawn, in ascending or descending order.
+
+    So every threshold, every rounding to integers and every order comes out differently at the two
+    ends.
+    """
+    steps = (np.arange(int(np.prod(shape))) % 2**16).reshape(shape)
+    if family == "normal":
+        numbers = 4 - steps * 2.0**-20 if high else steps * 2.0**-20 - 4
+    else:
+        numbers = 1 - (steps + 1) * 2.0**-24 if high else steps * 2.0**-24
+    return np.asarray(numbers, np.float32)
 
 
 class Places:

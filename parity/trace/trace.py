@@ -14,6 +14,10 @@ from parity.base.stress_inputs import StressInput
 from parity.trace.sites import Boundary, Tap
 from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
 
+# own: the framework draws. shared: numbers of the harness, the same for both sides. low, high: the
+# ends of what can be drawn, to see what depends on the draws.
+DrawsFrom = Literal["own", "shared", "low", "high"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -31,8 +35,7 @@ class Run:
         perturbation: changes inputs, weights and forced values; None leaves them alone.
         low: name of an array, as `prepare` is given it -> the low precision that the side keeps it
             in, in a float32 run.
-        shared_draws: whether the framework's random numbers come from the harness, the same for
-            both sides.
+        draws: where the framework's random numbers come from.
     """
 
     inputs: Mapping[str, Array]
@@ -44,7 +47,7 @@ class Run:
     stress_input: StressInput | None = None
     perturbation: Perturbation | None = None
     low: Mapping[str, LowPrecision] = field(default_factory=dict)
-    shared_draws: bool = False
+    draws: DrawsFrom = "own"
 
     def prepare(self, array: Array, name: str, low: LowPrecision | None = None) -> Array:
         """Return a copy of an array for this run: floats in its precision, and perturbed.

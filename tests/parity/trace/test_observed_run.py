@@ -51,8 +51,8 @@ def test_draws_are_kept_by_module_in_an_isolated_run() -> None:
 
 
 def test_shared_draws_are_kept_by_module_everywhere_and_are_equal() -> None:
-    isolated, whole = traces(shared_draws=True)
-    again = traces(shared_draws=True)[1]
+    isolated, whole = traces(draws="shared")
+    again = traces(draws="shared")[1]
     assert isolated.draws == whole.draws
     assert list(whole.draws) == ["noise"]
     assert again.draws == whole.draws
