@@ -254,9 +254,9 @@ class _TracedRunner:
         baseline = self._baseline("float64")
         places = list(baseline.draws) if site.is_end_to_end else [site.path]
         draws = [draw for place in places for draw in baseline.draws.get(place, ())]
-        if site.tap is not None and site.phase == "forward" and not site.is_end_to_end:
-            if baseline.precedes_draws(site.tap, site.path):
-                return False
+        tap = None if site.is_end_to_end or site.phase != "forward" else site.tap
+        if tap is not None and baseline.precedes_draws(tap, site.path):
+            return False
         if any(draw.source not in ("uniform", "normal") for draw in draws):
             return True
         return any(moved.get(site, math.inf) != 0 for moved in self._moved_by_draws)

@@ -25,7 +25,7 @@ from parity.trace.sites import parent
 from parity.trace.trace import Draw, DrawsFrom, Run, Source, Trace
 
 
-class ObservedRun:
+class RunObserver:
     """Fills a trace's `draws` and `epsilons` while its side runs.
 
     Args:
@@ -178,7 +178,7 @@ def _end_of_range(family: Family, shape: tuple[int, ...], *, high: bool) -> Arra
     return np.asarray(numbers, np.float32)
 
 
-class Places:
+class ModuleStack:
     """The module that runs, where nothing is recorded: `""` unless it is followed.
 
     Args:
@@ -194,7 +194,7 @@ class Places:
         return self._stack[-1] if self._stack else ""
 
     @contextmanager
-    def followed(self, observed: ObservedRun) -> Iterator[None]:
+    def followed(self, observer: RunObserver) -> Iterator[None]:
         """Follow the calls of modules inside the block; their tensors stay as they are."""
 
         def enter(own_path: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +208,7 @@ class Places:
                 self._stack.pop()
             return result
 
-        looking = observed.looking_before
+        looking = observer.looking_before
         with self._model.adapter.hooked(looking(enter), looking(leave)):
             yield
 
