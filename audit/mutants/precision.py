@@ -31,7 +31,8 @@ def by_way_of_float16(block: Any) -> None:
     """A convolution's result kept in NumPy's float16 for a moment, in every precision."""
 
     def kept(x: Any) -> Any:
-        narrow = x.detach().numpy().astype(np.float16).astype(np.float32)
+        with np.errstate(over="ignore"):
+            narrow = x.detach().numpy().astype(np.float16).astype(np.float32)
         return x + (like(narrow, x) - x).detach()
 
     wrap_call(block.conv1, lambda call: lambda x: kept(call(x)))

@@ -263,7 +263,7 @@ class _TracedRunner:
 
     @cached_property
     def _moved_by_draws(self) -> list[Mapping[TensorSite, float]]:
-        """How far draws at the two ends of their range move each tensor; two runs."""
+        """The distance by which draws at either end of their range move each tensor; two runs."""
         ends: tuple[DrawsFrom, DrawsFrom] = ("low", "high")
         try:
             baseline = self._baseline("float64")

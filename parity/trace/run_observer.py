@@ -1,10 +1,9 @@
-"""What a run does besides its tensors: where it draws random numbers, and where it loses precision.
+"""Random draws and lost precision of a run, by the module whose code has them.
 
-Both are known by place, the reference path of the module whose code runs. No draw may decide
-silently. The adapter asks at every draw of its framework; draws that it does not see, of NumPy and
-of Python too, move a generator's state, which is compared at every boundary of a module. With
-`Pair(random="shared")` the numbers come from here, by seed, place, family and count, so both sides
-get the same ones whatever their frameworks call the draw.
+No draw may decide silently. The adapter asks at every draw of its framework; draws that it does not
+see, of NumPy and of Python too, move a generator's state, which is compared at every boundary of a
+module. With `Pair(random="shared")` the numbers come from here, by seed, module, family and count,
+so both sides get the same ones whatever their frameworks call the draw.
 """
 
 from __future__ import annotations
