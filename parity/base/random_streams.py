@@ -29,15 +29,17 @@ class GlobalGenerator(NamedTuple):
 
 
 def global_generators() -> dict[Literal["numpy", "python"], GlobalGenerator]:
-    """Return NumPy's and Python's."""
-    return {
-        "numpy": GlobalGenerator(_numpy_state, np.random.set_state, np.random.seed),
-        "python": GlobalGenerator(random.getstate, random.setstate, random.seed),
+    """Return NumPy's and Python's; NumPy's only where it is its usual one."""
+    generators: dict[Literal["numpy", "python"], GlobalGenerator] = {
+        "python": GlobalGenerator(random.getstate, random.setstate, random.seed)
     }
+    if isinstance(np.random.get_state(), tuple):
+        generators["numpy"] = GlobalGenerator(_numpy_state, np.random.set_state, np.random.seed)
+    return generators
 
 
 def _numpy_state() -> Any:
-    kind, keys, *position = np.random.get_state(legacy=True)
+    kind, keys, *position = np.random.get_state()
     return kind, tuple(np.asarray(keys).tolist()), *position
 
 

@@ -29,6 +29,11 @@ def environment(reference: Adapter, candidate: Adapter) -> Environment:
         if expected[key] != actual[key]
         and (key != "version" or reference.framework == candidate.framework)
     ]
+    notes += [
+        f"the {side} is compiled: its casts do not follow a float64 run, nor are its draws shared"
+        for side, settings in (("reference", expected), ("candidate", actual))
+        if settings.get("compiled") == "True"
+    ]
     if process["denormals"] == "flushed":
         notes.insert(0, "denormals are flushed to zero in this process, for every framework")
     sides = {

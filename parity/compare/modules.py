@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from parity.base.numerics import Array, Precision
@@ -11,6 +13,7 @@ from parity.base.perturbation import Perturbation, PerturbResult
 from parity.base.stress_inputs import STRESS_INPUTS, StressInput
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.domains import Domains
+from parity.errors import CannotCompare
 from parity.noise import cancellation_scale, term_counts
 from parity.noise.side_runner import Values
 from parity.pair import Pair
@@ -19,7 +22,7 @@ from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Tap, TensorSite, parent
-from parity.trace.trace import Run, Trace
+from parity.trace.trace import DrawsFrom, Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
 from parity.verdict import (
     FLOAT32_EPSILON,
@@ -64,6 +67,7 @@ class PairRunner:
         stress_input: str | StressInput | None = None,
         shift: Perturbation | None = None,
         seed: int | None = None,
+        draws: DrawsFrom | None = None,
     ) -> Run:
         """Describe one run of a side."""
         return Run(
@@ -82,7 +86,7 @@ class PairRunner:
             else frozenset(),
             unperturbed=frozenset() if shift is None else self.domains.modules(None),
             low=model.low_arrays(self.inputs.arrays()),
-            shared_draws=self.pair.random == "shared",
+            draws=draws or self.pair.random or "own",
         )
 
     def judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
@@ -166,23 +170,34 @@ class PairRunner:
         result = dict(judged)
         for site, judgement in judged.items():
             decided = worst if site.is_end_to_end else by_place.get(site.path)
-            precedes = reference.precedes_draws(site) and candidate.precedes_draws(site)
-            if decided is not None and judgement.verdict is not Verdict.ERROR and not precedes:
+            if decided is None or judgement.verdict is Verdict.ERROR:
+                continue
+            if reference.depends_on_draws(site) or candidate.depends_on_draws(site):
                 result[site] = decided
         return result
 
     def _isolated(
         self, model: BoundModel, teacher: Trace, kept: Mapping[Precision, Trace] | None = None
     ) -> _TracedRunner:
-        def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
-            spec = self.run_spec(model, precision, shift=shift)
+        def run(
+            precision: Precision,
+            shift: Perturbation | None,
+            baseline: Trace | None,
+            draws: DrawsFrom | None = None,
+        ) -> Trace:
+            spec = self.run_spec(model, precision, shift=shift, draws=draws)
             return run_isolated(model, spec, teacher, baseline)
 
         return _TracedRunner(run, model, self.domains, kept)
 
     def _end_to_end(self, model: BoundModel, labels: list[str] | None = None) -> _TracedRunner:
-        def run(precision: Precision, shift: Perturbation | None, baseline: Trace | None) -> Trace:
-            spec = self.run_spec(model, precision, shift=shift)
+        def run(
+            precision: Precision,
+            shift: Perturbation | None,
+            baseline: Trace | None,
+            draws: DrawsFrom | None = None,
+        ) -> Trace:
+            spec = self.run_spec(model, precision, shift=shift, draws=draws)
             return run_end_to_end(model, spec, baseline, labels)
 
         return _TracedRunner(run, model, self.domains, rename=end_to_end)
@@ -243,7 +258,7 @@ class _TracedRunner:
 
     def __init__(
         self,
-        run: Callable[[Precision, Perturbation | None, Trace | None], Trace],
+        run: Callable[..., Trace],
         model: BoundModel,
         domains: Domains,
         kept: Mapping[Precision, Trace] | None = None,
@@ -279,10 +294,31 @@ class _TracedRunner:
                     known.append(draw.size)
         return dict(sizes)
 
-    def precedes_draws(self, site: TensorSite) -> bool:
-        """Tell whether a tensor was there before the first draw of the module it belongs to."""
-        is_forward = site.phase == "forward" and site.tap is not None and not site.is_end_to_end
-        return is_forward and self._baseline("float64").precedes_draws(site.tap, site.path)  # type: ignore[arg-type]
+    def depends_on_draws(self, site: TensorSite) -> bool:
+        """Tell whether a tensor may depend on the side's own random draws.
+
+        It does not if it was there before the first draw of the module that it belongs to, or if
+        the ends of what can be drawn leave it as it is, bit by bit.
+        """
+        baseline = self._baseline("float64")
+        places = list(baseline.draws) if site.is_end_to_end else [site.path]
+        draws = [draw for place in places for draw in baseline.draws.get(place, ())]
+        tap = None if site.is_end_to_end or site.phase != "forward" else site.tap
+        if tap is not None and baseline.precedes_draws(tap, site.path):
+            return False
+        if any(draw.source not in ("uniform", "normal") for draw in draws):
+            return True
+        return any(moved.get(site, math.inf) != 0 for moved in self._moved_by_draws)
+
+    @cached_property
+    def _moved_by_draws(self) -> list[Mapping[TensorSite, float]]:
+        """The distance by which draws at either end of their range move each tensor; two runs."""
+        ends: tuple[DrawsFrom, DrawsFrom] = ("low", "high")
+        try:
+            baseline = self._baseline("float64")
+            return [self._renamed(self._run("float64", None, baseline, end)) for end in ends]
+        except CannotCompare:
+            return [{}]  # the model does not run there: everything may depend on them
 
     def epsilon(self, site: TensorSite) -> float:
         """Return that of the coarsest precision in which a float32 run computes a tensor."""

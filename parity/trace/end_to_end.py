@@ -13,8 +13,8 @@ from parity.base.numerics import Array, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
 from parity.trace.bound_model import BoundModel
 from parity.trace.gradients import record_gradients
-from parity.trace.observed_run import ObservedRun, Places
 from parity.trace.outputs import as_array, output_leaves, paired, structure_of
+from parity.trace.run_observer import ModuleStack, RunObserver
 from parity.trace.sites import Tap
 from parity.trace.trace import Run, Trace
 
@@ -40,12 +40,12 @@ def run_end_to_end(
         CannotCompare: the module raised.
     """
     trace = Trace() if baseline is None else baseline.distance_trace()
-    places = Places(model)
-    observed = ObservedRun(model, run, trace, places.current)
+    stack = ModuleStack(model)
+    observer = RunObserver(model, run, trace, stack.current)
     calls = itertools.count()
 
     def dropout_source(shape: tuple[int, ...]) -> Array:
-        drawn = observed.dropout_numbers(shape)
+        drawn = observer.dropout_numbers(shape)
         if drawn is not None:
             return drawn
         return keyed(run.seed, "bare dropout", next(calls)).random(shape)
@@ -53,11 +53,11 @@ def run_end_to_end(
     with model.running(run.precision, training=run.training):
         model.load(run.weights, run.precision, run.prepare)
         arguments, gradient_inputs = _inputs(model, run)
-        with observed.during_run():
+        with observer.during_run():
             # Shared draws are known by the module that makes them.
             with (
                 model.adapter.dropout_from(dropout_source),
-                places.followed(observed) if run.shared_draws else nullcontext(),
+                stack.followed(observer) if run.draws == "shared" else nullcontext(),
             ):
                 outputs = model.call(run.inputs, arguments)
             del arguments

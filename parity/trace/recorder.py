@@ -25,7 +25,7 @@ from parity.errors import RaisedInModule
 from parity.trace.bound_model import BoundModel
 from parity.trace.containers import replaced, substituted, tensors
 from parity.trace.gradients import record_gradients
-from parity.trace.observed_run import ObservedRun, as_precise_as, low_precision_of
+from parity.trace.run_observer import RunObserver, as_precise_as, low_precision_of
 from parity.trace.sites import Boundary, Port, Tap
 from parity.trace.trace import Run, Trace, is_beside
 
@@ -47,7 +47,7 @@ def run_isolated(
     trace = Trace() if baseline is None else baseline.distance_trace()
     recorder = _IsolatingRecorder(model, run, teacher, trace)
     with model.running(run.precision, training=run.training):
-        with recorder.observed.during_run():
+        with recorder.observer.during_run():
             outputs = _call(model, run, recorder)
             recorder.record_loss(outputs)
         del outputs
@@ -90,7 +90,7 @@ def _observe(
     model: BoundModel, run: Run, teacher: Trace | None, inject: Mapping[Tap, Array], trace: Trace
 ) -> Trace:
     recorder = _InjectingRecorder(model, run, teacher, trace, inject)
-    with model.running(run.precision, training=run.training), recorder.observed.during_run():
+    with model.running(run.precision, training=run.training), recorder.observer.during_run():
         _call(model, run, recorder)
     return trace
 
@@ -106,8 +106,8 @@ def _call(model: BoundModel, run: Run, recorder: _Recorder) -> Any:
     with (
         adapter.dropout_from(recorder.dropout_source),
         adapter.hooked(
-            recorder.observed.looking_before(recorder.before_module),
-            recorder.observed.looking_before(recorder.after_module),
+            recorder.observer.looking_before(recorder.before_module),
+            recorder.observer.looking_before(recorder.after_module),
         ),
     ):
         try:
@@ -136,7 +136,7 @@ class _Recorder(ABC):
         self.dropout_calls: Counter[str] = Counter()
         self.last_boundary = Boundary("start")
         self.teacher_labels = _labels(teacher) if teacher else {}
-        self.observed = ObservedRun(model, run, trace, self.caller)
+        self.observer = RunObserver(model, run, trace, self.caller)
 
     @abstractmethod
     def replacement(self, tap: Tap, tensor: Tensor, array: Array) -> Tensor:
@@ -173,7 +173,7 @@ class _Recorder(ABC):
 
     def dropout_source(self, shape: tuple[int, ...]) -> Array:
         """Draw the numbers of one call of dropout, by the module that calls it and how often."""
-        drawn = self.observed.dropout_numbers(shape)
+        drawn = self.observer.dropout_numbers(shape)
         if drawn is not None:
             return drawn
         path = self.caller()
@@ -246,7 +246,7 @@ class _IsolatingRecorder(_Recorder):
             self.weighted_outputs.append((tensor, cotangent(self._cotangent_draw(tap, array))))
         low = low_precision_of(self.adapter, tensor)
         if low is not None:
-            self.observed.note_epsilon(LOW_EPSILON[low], tap.path, self.caller())
+            self.observer.note_epsilon(LOW_EPSILON[low], tap.path, self.caller())
         forced = self._forced_value(tap, array, low)
         if not is_float(forced):
             return self.adapter.constant(forced.copy())

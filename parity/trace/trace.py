@@ -15,6 +15,10 @@ from parity.trace.arguments import Arguments
 from parity.trace.sites import Boundary, Tap, parent
 from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
 
+# own: the framework draws. shared: numbers of the harness, the same for both sides. low, high: the
+# ends of what can be drawn, to see what depends on the draws.
+DrawsFrom = Literal["own", "shared", "low", "high"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -34,8 +38,7 @@ class Run:
         unperturbed: likewise, where no value is perturbed.
         low: name of an array, as `prepare` is given it -> the low precision that the side keeps it
             in, in a float32 run.
-        shared_draws: whether the framework's random numbers come from the harness, the same for
-            both sides.
+        draws: where the framework's random numbers come from.
     """
 
     inputs: Arguments
@@ -49,7 +52,7 @@ class Run:
     unstressed: frozenset[str] = frozenset()
     unperturbed: frozenset[str] = frozenset()
     low: Mapping[str, LowPrecision] = field(default_factory=dict)
-    shared_draws: bool = False
+    draws: DrawsFrom = "own"
 
     def prepare(self, array: Array, name: str, low: LowPrecision | None = None) -> Array:
         """Return a copy of an array for this run: floats in its precision, and perturbed.

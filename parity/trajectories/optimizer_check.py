@@ -194,5 +194,5 @@ def _run(
         training=runner.pair.training,
         loss=runner.pair.loss_for(model.adapter.framework),
         seed=runner.seed + number,
-        shared_draws=runner.pair.random == "shared",
+        draws=runner.pair.random or "own",
     )

@@ -1,4 +1,4 @@
-"""Jittor's casts follow a float64 run, and casts below float32 are told."""
+"""Jittor's casts follow a float64 run, and casts below float32 are seen."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_integers_are_left_alone_and_everything_is_put_back() -> None:
 
 
 def test_casts_below_float32_are_told() -> None:
-    told: list[float] = []
+    seen: list[float] = []
     x = jt.Var(ARRAY.astype(np.float32))
-    with observed_casts(told.append):
+    with observed_casts(seen.append):
         _ = x.float32()
-        assert told == []
+        assert seen == []
         low = x.float16()
-        assert told == [2.0**-10]
+        assert seen == [2.0**-10]
         _ = low.float32()
         _ = x.cast("bfloat16")
-    assert told[1:] == [2.0**-10, 2.0**-7]
+    assert seen[1:] == [2.0**-10, 2.0**-7]

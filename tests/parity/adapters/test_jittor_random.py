@@ -1,4 +1,4 @@
-"""Jittor's draws are told, and made from the source's numbers where it gives some."""
+"""Jittor's draws are seen, and made from the source's numbers where it gives some."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Casts follow a float64 run, and results below float32 are told."""
+"""Casts follow a float64 run, and results below float32 are seen."""
 
 from __future__ import annotations
 
@@ -112,16 +112,16 @@ def test_attributes_are_cast_and_put_back() -> None:
 
 
 def test_results_below_float32_are_told() -> None:
-    told: list[float] = []
+    seen: list[float] = []
     x = X.float()
-    with ObservedPrecision(told.append):
+    with ObservedPrecision(seen.append):
         _ = x * 2
-        assert told == []
+        assert seen == []
         _ = x.half().float()
-        assert told == [2.0**-10]
+        assert seen == [2.0**-10]
         with torch.autocast("cpu", torch.bfloat16):
             _ = x @ x
-    assert told[-1] == 2.0**-7
+    assert seen[-1] == 2.0**-7
 
 
 def test_half_precision_weights_keep_their_precision_in_float32_runs() -> None:

@@ -1,4 +1,4 @@
-"""Draws are told, and made from the source's numbers where it gives some."""
+"""Draws are seen, and made from the source's numbers where it gives some."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -232,3 +234,12 @@ def test_training_with_half_precision_weights_is_judged() -> None:
         optimizer={"torch": lambda parameters: torch.optim.SGD(parameters, lr=0.1)},
     )
     assert check(pair).passed
+
+
+def test_the_examples_of_the_document_run() -> None:
+    page = Path(__file__).parents[3] / "docs" / "precision-and-randomness.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.S | re.M)
+    assert len(blocks) == 4
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)

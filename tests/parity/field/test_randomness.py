@@ -120,6 +120,27 @@ def test_a_draw_on_one_side_is_a_difference_whatever_is_allowed(draw: Inside, si
         assert (first.cause, first.side) == (Cause.RANDOM_ON_ONE_SIDE, side)
 
 
+def unused(h: torch.Tensor) -> torch.Tensor:
+    """Draw as layer drop does in evaluation mode, where the number decides nothing."""
+    keep = torch.rand([]) < 0.1
+    return h + 0 if keep and torch.is_grad_enabled() is None else h * 1
+
+
+@pytest.mark.parametrize("sides", [(unused, unused), (unused, identity), (identity, unused)])
+def test_a_draw_that_decides_nothing_does_not_matter(sides: tuple[Inside, Inside]) -> None:
+    report = judged(*sides)
+    assert report.passed, str(report)
+
+
+def test_a_draw_that_seldom_decides_matters() -> None:
+    def seldom(h: torch.Tensor) -> torch.Tensor:
+        return h * (torch.rand([]) >= 1e-6)
+
+    report = judged(seldom, identity)
+    assert report.first_divergence is not None
+    assert report.first_divergence.cause is Cause.RANDOM_ON_ONE_SIDE
+
+
 def test_a_user_may_let_places_abstain_where_both_sides_draw() -> None:
     report = judged(seeded, seeded, allow={"noisy": "sampled", "": "sampled"})
     assert report.passed, str(report)

@@ -44,18 +44,18 @@ def traces(**settings: Any) -> list[Any]:
 
 
 def test_draws_are_kept_by_module_in_an_isolated_run() -> None:
-    isolated, whole = traces()
+    isolated, complete = traces()
     drawn = [Draw("normal", 6), Draw("normal", 2), Draw("numpy", 0)]
     assert isolated.draws == {"noise": drawn}
-    assert whole.draws == {"": drawn}
+    assert complete.draws == {"": drawn}
 
 
 def test_shared_draws_are_kept_by_module_everywhere_and_are_equal() -> None:
-    isolated, whole = traces(shared_draws=True)
-    again = traces(shared_draws=True)[1]
-    assert isolated.draws == whole.draws
-    assert list(whole.draws) == ["noise"]
-    assert again.draws == whole.draws
+    isolated, complete = traces(draws="shared")
+    again = traces(draws="shared")[1]
+    assert isolated.draws == complete.draws
+    assert list(complete.draws) == ["noise"]
+    assert again.draws == complete.draws
 
 
 def test_what_precedes_a_draw_is_known() -> None:
@@ -65,9 +65,9 @@ def test_what_precedes_a_draw_is_known() -> None:
 
 
 def test_low_precision_is_kept_by_module() -> None:
-    isolated, whole = traces()
+    isolated, complete = traces()
     assert isolated.epsilons == {"": 2.0**-10}
-    assert whole.epsilons == {"": 2.0**-10}
+    assert complete.epsilons == {"": 2.0**-10}
     assert traces(precision="float64")[0].epsilons == {}
 
 

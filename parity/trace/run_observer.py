@@ -1,10 +1,9 @@
-"""What a run does besides its tensors: where it draws random numbers, and where it loses precision.
+"""Random draws and lost precision of a run, by the module whose code has them.
 
-Both are known by place, the reference path of the module whose code runs. No draw may decide
-silently. The adapter asks at every draw of its framework; draws that it does not see, of NumPy and
-of Python too, move a generator's state, which is compared at every boundary of a module. With
-`Pair(random="shared")` the numbers come from here, by seed, place, family and count, so both sides
-get the same ones whatever their frameworks call the draw.
+No draw may decide silently. The adapter asks at every draw of its framework; draws that it does not
+see, of NumPy and of Python too, move a generator's state, which is compared at every boundary of a
+module. With `Pair(random="shared")` the numbers come from here, by seed, module, family and count,
+so both sides get the same ones whatever their frameworks call the draw.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from parity.base.random_streams import GlobalGenerator, global_generators, named
 from parity.base.rng import keyed
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import parent
-from parity.trace.trace import Draw, Run, Source, Trace
+from parity.trace.trace import Draw, DrawsFrom, Run, Source, Trace
 
 
-class ObservedRun:
+class RunObserver:
     """Fills a trace's `draws` and `epsilons` while its side runs.
 
     Args:
@@ -39,7 +38,7 @@ class ObservedRun:
         self._adapter, self._run, self._trace, self._place = model.adapter, run, trace, place
         self._low = model.low_precisions()
         self._draws = _RandomDraws(
-            model, run.seed, shared=run.shared_draws, place=place, note=trace.note_draw
+            model, run.seed, source=run.draws, place=place, note=trace.note_draw
         )
         self.looking_before = self._draws.looking_before
 
@@ -79,7 +78,7 @@ class _RandomDraws:
     Args:
         model: the side that runs.
         seed: of the run.
-        shared: whether the numbers come from here.
+        source: where the numbers come from.
         place: () -> reference path of the module that runs.
         note: called with the place of each draw, and the draw.
     """
@@ -89,12 +88,12 @@ class _RandomDraws:
         model: BoundModel,
         seed: int,
         *,
-        shared: bool,
+        source: DrawsFrom,
         place: Callable[[], str],
         note: Callable[[str, Draw], None],
     ) -> None:
         adapter = model.adapter
-        self._adapter, self._seed, self._shared = adapter, seed, shared
+        self._adapter, self._seed, self._source = adapter, seed, source
         self._role = model.role
         self._place, self._note = place, note
         self._counts: Counter[tuple[str, Family]] = Counter()
@@ -111,8 +110,10 @@ class _RandomDraws:
         place = self._place()
         self._note(place, Draw(family, int(np.prod(shape))))
         self._counted = True
-        if not self._shared or family == "other":
+        if self._source == "own" or family == "other":
             return None
+        if self._source != "shared":
+            return _end_of_range(family, shape, high=self._source == "high")
         self._counts[place, family] += 1
         rng = keyed(self._seed, "draw", place, family, self._counts[place, family])
         if family == "normal":
@@ -156,13 +157,27 @@ class _RandomDraws:
         """Start a generator anew: who seeds one in a model moves it to the same state each time."""
         self._starts[source] += 1
         # Each side has numbers of its own unless they are shared: equal ones are no agreement.
-        key = "shared" if self._shared else self._role
+        key = "shared" if self._source == "shared" else self._role
         rng = keyed(self._seed, "generator", source, key, self._starts[source])
         self._generators[source].start_from(int(rng.integers(2**32)))
         self._states[source] = self._generators[source].state()
 
 
-class Places:
+def _end_of_range(family: Family, shape: tuple[int, ...], *, high: bool) -> Array:
+    """Return numbers near an end of what can be drawn, in ascending or descending order.
+
+    So every threshold, every rounding to integers and every order comes out differently at the two
+    ends.
+    """
+    steps = (np.arange(int(np.prod(shape))) % 2**16).reshape(shape)
+    if family == "normal":
+        numbers = 4 - steps * 2.0**-20 if high else steps * 2.0**-20 - 4
+    else:
+        numbers = 1 - (steps + 1) * 2.0**-24 if high else steps * 2.0**-24
+    return np.asarray(numbers, np.float32)
+
+
+class ModuleStack:
     """The module that runs, where nothing is recorded: `""` unless it is followed.
 
     Args:
@@ -178,7 +193,7 @@ class Places:
         return self._stack[-1] if self._stack else ""
 
     @contextmanager
-    def followed(self, observed: ObservedRun) -> Iterator[None]:
+    def followed(self, observer: RunObserver) -> Iterator[None]:
         """Follow the calls of modules inside the block; their tensors stay as they are."""
 
         def enter(own_path: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -192,7 +207,7 @@ class Places:
                 self._stack.pop()
             return result
 
-        looking = observed.looking_before
+        looking = observer.looking_before
         with self._model.adapter.hooked(looking(enter), looking(leave)):
             yield
 
