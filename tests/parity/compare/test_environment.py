@@ -110,7 +110,5 @@ def test_flushed_denormals_are_said_first() -> None:
 
 def test_a_compiled_side_is_named() -> None:
     compiled = Adapter("a", compiled="True")
-    assert notes(compiled, compiled) == (
-        "the reference is compiled: its casts do not follow a float64 run, nor are its draws shared",
-        "the candidate is compiled: its casts do not follow a float64 run, nor are its draws shared",
-    )
+    ending = "is compiled: its casts do not follow a float64 run, nor are its draws shared"
+    assert notes(compiled, compiled) == (f"the reference {ending}", f"the candidate {ending}")
