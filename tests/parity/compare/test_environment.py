@@ -106,3 +106,9 @@ def test_flushed_denormals_are_said_first() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "denormals are flushed to zero in this process" in shown.stdout
+
+
+def test_a_compiled_side_is_named() -> None:
+    compiled = Adapter("a", compiled="True")
+    ending = "is compiled: its casts do not follow a float64 run, nor are its draws shared"
+    assert notes(compiled, compiled) == (f"the reference {ending}", f"the candidate {ending}")
