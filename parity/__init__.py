@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from parity.pair_check import assert_parity, check
     from parity.report.finding import Finding
     from parity.report.report import Report
+    from parity.trace.containers import register_container
     from parity.trajectories.check_trajectory import check_course, check_trajectory
     from parity.trajectories.trajectory import Course, Trajectory
     from parity.verdict import Verdict
@@ -37,6 +38,7 @@ _MODULES = {
     "check_trajectory": "trajectories.check_trajectory",
     "random_stream": "base.random_streams",
     "register_adapter": "adapters.protocol",
+    "register_container": "trace.containers",
 }
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "check_trajectory",
     "random_stream",
     "register_adapter",
+    "register_container",
 ]
 
 

@@ -32,7 +32,6 @@ _STRUCTURAL = {
     Cause.DTYPE,
     Cause.TABLE_SHAPE,
     Cause.OTHER_STRUCTURE,
-    Cause.NO_OUTPUT,
 }
 ORDINARY = "plain"
 # Kinds of run in which a fault of any part shows.
@@ -85,7 +84,7 @@ def independent_faults(findings: Sequence[Finding]) -> list[Fault]:
 
 def kind_of(finding: Finding) -> FaultKind:
     """Return what a finding that does not pass is about."""
-    if finding.verdict is Verdict.ABSTAIN:
+    if finding.verdict is Verdict.ABSTAIN or finding.cause is Cause.NO_OUTPUT:
         return FaultKind.UNJUDGED
     if finding.cause in _STRUCTURAL:
         return FaultKind.STRUCTURE
@@ -113,7 +112,7 @@ def _watched(path: str, watched: set[str]) -> str:
 
 def _key(finding: Finding, kind: FaultKind) -> tuple[object, ...]:
     if finding.quantity == "structure":
-        return (finding.quantity,)
+        return finding.quantity, finding.cause
     if kind is FaultKind.KNOWN:
         return kind, finding.known
     if finding.scope in CONSEQUENCES:

@@ -106,7 +106,12 @@ def leaves(
             yield f"{key}.{label}".rstrip("."), leaf
 
 
-def replaced(value: Any, is_tensor: Callable[[object], bool], new: Iterator[Any]) -> Any:
+def replaced(
+    value: Any,
+    is_tensor: Callable[[object], bool],
+    new: Iterator[Any],
+    _around: frozenset[int] = frozenset(),
+) -> Any:
     """Return `value` with its tensors, in the order of `tensors`, replaced by those of `new`.
 
     Containers that hold a tensor are copied; everything else is kept as it is.
@@ -114,9 +119,10 @@ def replaced(value: Any, is_tensor: Callable[[object], bool], new: Iterator[Any]
     if is_tensor(value):
         return next(new)
     items = items_of(value)
-    if not items or not any(True for _ in tensors(value, is_tensor)):
+    if not items or id(value) in _around or not any(True for _ in tensors(value, is_tensor)):
         return value
-    return rebuilt(value, [replaced(item, is_tensor, new) for _, item in items])
+    around = _around | {id(value)}
+    return rebuilt(value, [replaced(item, is_tensor, new, around) for _, item in items])
 
 
 def substituted(

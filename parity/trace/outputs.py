@@ -42,8 +42,8 @@ def as_array(leaf: Any, precision: Precision) -> Array:
     return array.astype(precision) if array.dtype.kind == "f" else array
 
 
-def structure_of(value: Any, is_tensor: IsTensor) -> str:
-    """Return the structure of a value: `tensor`, `(tensor, None)`, `{x: tensor, y: [number]}`.
+def structure_of(value: Any, is_tensor: IsTensor, _around: frozenset[int] = frozenset()) -> str:
+    """Return the structure of a value: `tensor`, `(tensor, None)`, `{x: tensor, y: (number)}`.
 
     Tuples and lists are alike, and so is everything whose items have names.
     """
@@ -51,13 +51,24 @@ def structure_of(value: Any, is_tensor: IsTensor) -> str:
         return "tensor"
     items = items_of(value)
     if items is None:
-        kinds = {bool: "number", str: "text", bytes: "text", type(None): "None"}
-        is_number = isinstance(value, Number)
-        return "number" if is_number else kinds.get(type(value), type(value).__name__)
-    inside = [(key, structure_of(item, is_tensor)) for key, item in items]
+        return _kind(value)
+    if id(value) in _around:
+        return "itself"
+    around = _around | {id(value)}
+    inside = [structure_of(item, is_tensor, around) for _, item in items]
     if isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
-        return "(" + ", ".join(text for _, text in inside) + ")"
-    return "{" + ", ".join(f"{key}: {text}" for key, text in inside) + "}"
+        return "(" + ", ".join(inside) + ")"
+    names = getattr(value, "_fields", [key for key, _ in items])
+    named = [f"{name}: {text}" for name, text in zip(names, inside, strict=True)]
+    return "{" + ", ".join(named) + "}"
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, (str, bytes)):
+        return "text"
+    return "number" if isinstance(value, Number) else type(value).__name__
 
 
 def paired(reference: list[str], own: list[str]) -> list[str]:

@@ -67,17 +67,20 @@ def test_an_optimizer_is_needed_for_each_framework() -> None:
 
 def test_inputs_are_drawn_from_the_generator() -> None:
     drawn = pair().draw_inputs(np.random.default_rng(1))
-    np.testing.assert_array_equal(drawn["x"], np.random.default_rng(1).random(3))
+    np.testing.assert_array_equal(drawn.arrays()["x"], np.random.default_rng(1).random(3))
 
 
 @pytest.mark.parametrize(
     ("returned", "text"),
     [
-        ([1.0], "inputs returned list: return a dict of NumPy arrays by keyword"),
-        ({}, "inputs returned dict: return a dict"),
-        ({"x": 1.0}, "input 'x' is float : a float, integer or boolean NumPy array is needed"),
-        ({"x": np.array(["a"])}, "input 'x' is ndarray <U1"),
-        ({"x": np.array([1.0, np.nan])}, "input 'x' holds NaN or infinity"),
+        ([1.0], "inputs returned list without an array: return arrays by keyword"),
+        ({}, "inputs returned dict without an array"),
+        ({"x": 1.0}, "inputs returned dict without an array"),
+        ({3: np.ones(2)}, "inputs returned a dict whose keys are not argument names"),
+        ({"x": [np.ones(2), object()]}, "input 'x.1' is object: an array, a number, None, a text"),
+        ({"x": np.array(["a"])}, "input 'x' is an array of <U1"),
+        ({"x": np.array([1.0, np.nan])}, "input 'x' holds NaN"),
+        (None, "inputs returned NoneType without an array"),
     ],
 )
 def test_inputs_that_cannot_be_used_are_named(returned: Any, text: str) -> None:

@@ -10,5 +10,5 @@ from parity.report.known_divergences import DIVERGENCES
 def test_every_name_that_an_experiment_gives_is_documented() -> None:
     assert set(DIVERGENCES) == {RUNNING_VAR, SUBGRADIENT, ADAM_EPSILON, STRUCTURE}
     for divergence in DIVERGENCES.values():
-        assert divergence.meaning[0].isupper() or divergence.meaning.startswith("at ")
+        assert divergence.meaning[0].isupper() or divergence.meaning.startswith(("at ", "the "))
         assert divergence.workaround

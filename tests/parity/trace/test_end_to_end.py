@@ -10,6 +10,7 @@ from torch import nn
 
 from parity.adapters.protocol import adapt
 from parity.base.rng import cotangent, draw_cotangent
+from parity.trace.arguments import arguments_of
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.sites import Tap
@@ -41,7 +42,7 @@ def run(loss: Any = None, **settings: Any) -> Run:
         "linear.bias": rng.standard_normal(2).astype(np.float32),
         "unused": np.ones(4, np.float32),
     }
-    inputs = {"x": rng.standard_normal((5, 3)), "repeats": np.array([1, 3])}
+    inputs = arguments_of({"x": rng.standard_normal((5, 3)), "repeats": np.array([1, 3])})
     return Run(
         **{
             **{"inputs": inputs, "weights": weights, "precision": "float64", "training": False},
@@ -53,7 +54,7 @@ def run(loss: Any = None, **settings: Any) -> Run:
 def test_gradients_are_those_of_the_projected_output() -> None:
     spec = run()
     trace = run_end_to_end(bound(), spec)
-    x = spec.inputs["x"].astype(np.float32).astype(np.float64)
+    x = spec.inputs.arrays()["x"].astype(np.float32).astype(np.float64)
     weight, bias = (spec.weights[f"linear.{n}"].astype(np.float64) for n in ("weight", "bias"))
     np.testing.assert_allclose(trace.recorded[OUTPUT], (x @ weight.T + bias) * [1, 3], rtol=1e-13)
     up = cotangent(draw_cotangent((5, 2), 7, "bare", "")).astype(np.float64) * [1, 3]

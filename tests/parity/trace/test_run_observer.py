@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from parity.adapters.protocol import adapt
+from parity.trace.arguments import arguments_of
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.recorder import run_isolated
@@ -37,7 +38,8 @@ def traces(**settings: Any) -> list[Any]:
     model = BoundModel("reference", adapter, paths, {p: p for p in adapter.parameters()}, {})
     weights = {p: adapter.to_numpy(t).copy() for p, t in adapter.parameters().items()}
     values: dict[str, Any] = {
-        "inputs": {"x": np.ones((3, 2), np.float32)}, "weights": weights, "precision": "float32",
+        "inputs": arguments_of({"x": np.ones((3, 2), np.float32)}), "weights": weights,
+        "precision": "float32",
         "training": False, "loss": None, "seed": 0, **settings,
     }  # fmt: skip
     return [run_isolated(model, Run(**values)), run_end_to_end(model, Run(**values))]
