@@ -1,6 +1,24 @@
-"""The exceptions for comparisons that cannot be made."""
+"""The exceptions for comparisons that cannot be made, and exceptions as one line of text."""
 
 from __future__ import annotations
+
+import re
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Longest text of an exception in a message; `--verbose` shows the rest.
+LONGEST = 300
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# Jittor's log prefix, and what it asks for after the cause.
+_LOG_PREFIX = re.compile(r"^\[[a-z] \d{4} [\d:.]+ \d+ [^\]]*\]\s*")
+_BOILERPLATE = re.compile(
+    r"(please report|async error was detected|re-run your code with env vars|"
+    r"reason:\s*$|stack trace|segfault)",
+    re.IGNORECASE,
+)
 
 
 class CannotCompare(Exception):  # noqa: N818 - part of the public interface
@@ -8,7 +26,16 @@ class CannotCompare(Exception):  # noqa: N818 - part of the public interface
 
     Its text is one line that says what is wrong, where, and what to do. The command line prints it
     and exits with status 2.
+
+    Attributes:
+        details: more lines, to be shown below; empty if there is nothing more to say.
     """
+
+    details: str = ""
+
+
+class RestartNeeded(CannotCompare):
+    """Jittor has rebuilt a part of its cache and ends the process, to be started again."""
 
 
 class SideRaised(CannotCompare):
@@ -20,16 +47,20 @@ class SideRaised(CannotCompare):
         precision: of the run, `float32` or `float64`.
         module: path in the reference of the innermost module whose code raised, `""` for the model
             itself.
+        place: file and line of the user's code, `""` where there is none.
     """
 
     def __init__(
         self, role: str, framework: str, precision: str, module: str, cause: BaseException
     ) -> None:
-        place = f" in {module}" if module else ""
-        super().__init__(
-            f"the {role} ({framework}) raised{place} in {precision}: {one_line(cause)}"
-        )
-        self.role, self.framework, self.precision, self.module = role, framework, precision, module
+        self.place = users_line(cause)
+        inside = f" in {module}" if module else ""
+        at = f" ({self.place})" if self.place else ""
+        where = f"the {role} ({framework}) raised{inside} in {precision}"
+        super().__init__(f"{where}: {one_line(cause)}{at}")
+        self.role, self.framework = role, framework
+        self.precision, self.module = precision, module
+        self.details = "".join(traceback.format_exception(cause)).rstrip()
 
 
 class RaisedInModule(Exception):  # noqa: N818 - passes a place on, inside this package
@@ -41,6 +72,66 @@ class RaisedInModule(Exception):  # noqa: N818 - passes a place on, inside this 
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception as `Type: text` on one line, or as `Type` if it has no text."""
-    text = " ".join(str(error).split())
+    """Return an exception as `Type: text` on one line, or as `Type` if it has no text.
+
+    Colour codes, log prefixes and requests to report an issue are left out, and what is longer than
+    300 characters is cut.
+    """
+    try:
+        text = str(error)
+    except Exception:
+        text = "its text cannot be shown"
+    lines = [_LOG_PREFIX.sub("", line.strip()) for line in _COLOUR.sub("", text).splitlines()]
+    kept = [line for line in lines if not _BOILERPLATE.search(line)] or lines
+    text = " ".join(" ".join(kept).split())
+    if len(text) > LONGEST:
+        text = text[: LONGEST - 1] + "…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def users_line(error: BaseException) -> str:
+    """Return `file:line` of the innermost frame outside of installed packages; `""` if none."""
+    installed = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "stdlib")}
+    own = Path(__file__).resolve().parent
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if not path.is_absolute() or not path.exists():
+            continue
+        parents = set(path.resolve().parents)
+        if own not in parents and not parents & installed:
+            return f"{path.name}:{frame.lineno}"
+    return ""
+
+
+@contextmanager
+def users_code(what: str) -> Iterator[None]:
+    """Run a user's code in a `with` block: whatever it raises becomes one line.
+
+    Args:
+        what: the code's name, the start of the line.
+
+    Raises:
+        CannotCompare: the block raised something else than KeyboardInterrupt; `sys.exit` included,
+            whose exit status would be taken for the comparison's.
+    """
+    try:
+        yield
+    except (CannotCompare, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if isinstance(error, SystemExit) and _was_raised_by(error, "jittor"):
+            raise RestartNeeded(
+                f"{what}: Jittor has rebuilt a part of its cache and asks to be started again"
+            ) from error
+        place = users_line(error)
+        raised = CannotCompare(
+            f"{what} raised {one_line(error)}" + (f" ({place})" if place else "")
+        )
+        raised.details = "".join(traceback.format_exception(error)).rstrip()
+        raise raised from error
+
+
+def _was_raised_by(error: BaseException, package: str) -> bool:
+    # The last frame is that of Jittor's own `sys.exit`, with which it replaces Python's.
+    frames = traceback.extract_tb(error.__traceback__)[:-1]
+    return any(package in Path(frame.filename).parts for frame in frames)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from parity.base.stress_inputs import STRESS_INPUTS
-from parity.errors import CannotCompare, one_line
+from parity.errors import CannotCompare, users_code
 from parity.report.known_divergences import DIVERGENCES
 from parity.trace.arguments import Arguments, arguments_of
 
@@ -132,9 +132,9 @@ class Pair:
         Raises:
             CannotCompare: `inputs` raised, or returned something that both sides cannot be given.
         """
+        with users_code(f"pair {self.name!r}: inputs"):
+            drawn = self.inputs(rng)
         try:
-            return arguments_of(self.inputs(rng))
+            return arguments_of(drawn)
         except CannotCompare as error:
             raise CannotCompare(f"pair {self.name!r}: {error}") from error
-        except Exception as error:
-            raise CannotCompare(f"pair {self.name!r}: inputs raised {one_line(error)}") from error

@@ -230,6 +230,10 @@ def adapt(module: Any) -> Adapter:
         if package is not None and entry.owns(package, module):
             adapter: Adapter = entry.load()(module)
             return adapter
+    if isinstance(module, type):
+        raise CannotCompare(
+            f"a builder returned the class {module.__name__}: return a module, {module.__name__}(…)"
+        )
     known = ", ".join(entry.package for entry in _ENTRIES)
     raise CannotCompare(
         f"a builder returned {type(module).__name__!r}, which is no module of {known}: "

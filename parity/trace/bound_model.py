@@ -110,12 +110,12 @@ class BoundModel:
         try:
             with self.adapter.in_precision(precision, training=training):
                 yield
-        except CannotCompare:
+        except (CannotCompare, KeyboardInterrupt):
             raise
         except RaisedInModule as error:
             cause = error.__cause__ or error
             raise self._raised(precision, error.module, cause) from cause
-        except Exception as error:
+        except BaseException as error:  # `sys.exit` too
             raise self._raised(precision, "", error) from error
 
     def _raised(self, precision: Precision, module: str, cause: BaseException) -> SideRaised:

@@ -8,7 +8,7 @@ from typing import Any
 from parity.adapters.protocol import Adapter, adapt
 from parity.base.numerics import Array
 from parity.base.random_streams import named_streams
-from parity.errors import CannotCompare, one_line
+from parity.errors import users_code
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel, Role
 from parity.trace.path_matching import Shapes, match_modules, match_parameters
@@ -61,13 +61,8 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
 
 
 def _adapted(pair: Pair, role: Role) -> Adapter:
-    try:
-        with named_streams(0):
-            module: Any = getattr(pair, role)()
-    except Exception as error:
-        raise CannotCompare(
-            f"pair {pair.name!r}: the {role}'s builder raised {one_line(error)}"
-        ) from error
+    with users_code(f"pair {pair.name!r}: the {role}'s builder"), named_streams(0):
+        module: Any = getattr(pair, role)()
     return adapt(module)
 
 

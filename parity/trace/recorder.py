@@ -21,7 +21,7 @@ import numpy as np
 from parity.adapters.protocol import Tensor
 from parity.base.numerics import LOW_EPSILON, Array, LowPrecision, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
-from parity.errors import RaisedInModule
+from parity.errors import CannotCompare, RaisedInModule
 from parity.trace.bound_model import BoundModel
 from parity.trace.containers import replaced, substituted, tensors
 from parity.trace.gradients import record_gradients
@@ -112,7 +112,9 @@ def _call(model: BoundModel, run: Run, recorder: _Recorder) -> Any:
     ):
         try:
             return model.call(run.inputs, inputs)
-        except Exception as error:
+        except (CannotCompare, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # `sys.exit` too
             raise RaisedInModule(recorder.caller()) from error
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from parity.base.numerics import Array, Precision, is_float, rounded
 from parity.base.perturbation import Perturbation
 from parity.compare.comparison import Comparison, Judge, judge_comparison
-from parity.errors import CannotCompare, one_line
+from parity.errors import CannotCompare, users_code
 from parity.noise import cancellation_scale
 from parity.noise.side_runner import FunctionRunner, SideRunner, Values
 from parity.report.finding import Finding, finding_of
@@ -97,7 +98,8 @@ def build_steppers(trajectory: Trajectory) -> TrajectoryRunner:
         for role in roles
         for precision in precisions
     }
-    state = steppers["reference", "float64"].state()
+    with users_code(f"{trajectory.name!r}: the reference's state()"):
+        state = _mapping(steppers["reference", "float64"].state(), "state")
     start = {name: rounded(value) for name, value in state.items()}
     return TrajectoryRunner(trajectory, steppers, start)
 
@@ -198,7 +200,7 @@ class TrajectoryRunner:
             stepper = self.steppers[role, precision]
             stepper.load(_prepared(self.start, precision, perturbation))
             for number in range(self.trajectory.free):
-                for name, value in stepper.step(number).items():
+                for name, value in (stepper.step(number) or {}).items():
                     site = TensorSite(phase, "", "reported", name, scope="free_run", step=number)
                     reported[site] = np.asarray(value)
             return reported
@@ -219,14 +221,10 @@ class TrajectoryRunner:
             CannotCompare: the side raised.
         """
         stepper = self.steppers[role, precision]
-        try:
+        with users_code(f"{self.trajectory.name!r}: the {role}, at step {number} in {precision},"):
             stepper.load(_prepared(state, precision, perturbation))
-            return {**stepper.step(number), **stepper.state()}
-        except Exception as error:
-            raise CannotCompare(
-                f"{self.trajectory.name!r}: the {role} raised at step {number} in {precision}: "
-                f"{one_line(error)}"
-            ) from error
+            reported = stepper.step(number)
+            return {**_mapping(reported or {}, "step"), **_mapping(stepper.state(), "state")}
 
     def _by_site(self, values: State) -> dict[TensorSite, Array]:
         by_site = {}
@@ -242,13 +240,15 @@ class TrajectoryRunner:
 
 
 def _build(trajectory: Trajectory, role: Role, precision: Precision) -> Stepper:
-    try:
+    with users_code(f"{trajectory.name!r}: the {role}, built in {precision},"):
         stepper: Stepper = getattr(trajectory, role)(precision)
-    except Exception as error:
-        raise CannotCompare(
-            f"{trajectory.name!r}: the {role} cannot be built in {precision}: {one_line(error)}"
-        ) from error
     return stepper
+
+
+def _mapping(values: Any, method: str) -> Mapping[str, Array]:
+    if not isinstance(values, Mapping):
+        raise CannotCompare(f"{method}() returned {type(values).__name__}: return arrays by name")
+    return values
 
 
 def _restricted(after_step: State, state: State) -> State:

@@ -187,7 +187,7 @@ def test_a_course_that_stays_within_its_horizon_may_not_be_excused() -> None:
 
 
 def test_a_side_that_raises_is_named_with_its_step() -> None:
-    with pytest.raises(CannotCompare, match="the candidate raised at step 3 in float32: Runtime"):
+    with pytest.raises(CannotCompare, match="the candidate, at step 3 in float32, raised Runtime"):
         check_trajectory(trajectory("raises"))
 
 
