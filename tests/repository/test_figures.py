@@ -1,4 +1,4 @@
-"""Figures in the READMEs: found in the text, and derived from records."""
+"""The figures in the READMEs are those of the records that the repository carries."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ READMES = ("README.md", "README.zh-CN.md")
 
 def readme(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_scores_of_the_audit_are_those_of_its_record(name: str) -> None:
+    audit = json.loads(figures.AUDIT.read_text(encoding="utf-8"))
+    assert figures.quoted(readme(name), "audit") == figures.audit_figures(audit)
 
 
 @pytest.mark.parametrize("name", READMES)
