@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, RestartNeeded
 from parity.pair_loading import EXTRAS
 from safe_files import CannotWrite, make_folder
 
-if TYPE_CHECKING:
-    from parity.report.report import Report
-
 AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
+SKIP = 125  # for `git bisect run`
+# Set in the environment of a program that was started again.
+RESTARTED = "PARITY_RESTARTED"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,13 +26,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
+    except RestartNeeded as error:
+        return _restart(error)
     except (CannotCompare, CannotWrite) as error:
         print(f"parity: {error}", file=sys.stderr)
-        return CANNOT_COMPARE
+        return SKIP if getattr(options, "bisect", False) else CANNOT_COMPARE
     except KeyboardInterrupt:
         print("parity: stopped; nothing was written", file=sys.stderr)
         return CANNOT_COMPARE
     return status
+
+
+def _version() -> str:
+    try:
+        return metadata.version("ddpm-parity")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _restart(error: RestartNeeded) -> int:
+    """Start the program again, once, as Jittor asks for after it has rebuilt a part of itself."""
+    if RESTARTED in os.environ:
+        print(f"parity: {error}; it did so before: remove its cache", file=sys.stderr)
+        return CANNOT_COMPARE
+    sys.stdout.flush()
+    os.execve(sys.executable, [*sys.orig_argv], {**os.environ, RESTARTED: "1"})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"parity {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_check(commands)
     _add_explain(commands)
@@ -57,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 EXAMPLES = """\
 examples:
   parity check my_pairs:unet                     compare the pair `unet` of my_pairs.py
-  parity check my_pairs --strict                 compare every pair of my_pairs.py
+  parity check path/to/my_pairs.py --strict      compare every pair of that file
+  parity check --reference nets:build --candidate port.py:build --input x=2,3,32,32
   parity check my_pairs:unet --json parity.json --repro show.py
   parity explain parity.json --html parity.html
   parity atlas --only norms
@@ -95,24 +117,67 @@ def _add_check(commands: Any) -> None:
     )
     check.add_argument(
         "pairs",
-        nargs="+",
+        nargs="*",
         metavar="MODULE:ATTRIBUTE",
         help="a pair, trajectory or tables, a list of them, or a function that returns them; "
-        "MODULE alone means all of that module; modules of the current folder are found",
+        "MODULE alone means all of that module; FILE.py:ATTRIBUTE works too",
     )
+    _add_named_pair(check)
     check.add_argument(
         "--seed", type=int, default=0, help="of inputs and perturbations (default: 0)"
     )
     check.add_argument("--strict", action="store_true", help="a side that loses digits fails too")
-    check.add_argument("--json", type=Path, metavar="FILE", help="write the report, for one pair")
-    check.add_argument("--html", type=Path, metavar="FILE", help="write a page, for one pair")
+    check.add_argument("--verbose", action="store_true", help="show tracebacks of what raises")
     check.add_argument(
+        "--bisect",
+        action="store_true",
+        help="exit with status 125 where pairs could not be compared, as `git bisect run` needs it",
+    )
+    _add_outputs(check)
+    check.set_defaults(command=_check)
+
+
+def _add_named_pair(check: argparse.ArgumentParser) -> None:
+    group = check.add_argument_group("a pair without a file of pairs")
+    group.add_argument(
+        "--reference", metavar="MODULE:BUILDER", help="function or class that builds the reference"
+    )
+    group.add_argument(
+        "--candidate", metavar="MODULE:BUILDER", help="function or class that builds the candidate"
+    )
+    group.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="[NAME=][DTYPE:]SHAPE",
+        help="x=2,3,32,32 draws normal numbers, t=int64<1000:2 integers below 1000; without NAME "
+        "by position; may be repeated",
+    )
+    group.add_argument(
+        "--rename",
+        action="append",
+        default=[],
+        metavar="REFERENCE=CANDIDATE",
+        help="path of a module or parameter that has another name in the candidate",
+    )
+    group.add_argument("--training", action="store_true", help="compare in training mode")
+
+
+def _add_outputs(check: argparse.ArgumentParser) -> None:
+    group = check.add_argument_group("files to write; for several pairs PATH is a folder")
+    group.add_argument("--json", type=Path, metavar="PATH", help="the report as data")
+    group.add_argument(
+        "--html", type=Path, metavar="PATH", help="a page, with an index in a folder"
+    )
+    group.add_argument(
         "--repro",
         type=Path,
-        metavar="FILE",
-        help="write a short script that reruns only the first place that differs, for one pair",
+        metavar="PATH",
+        help="a short script that reruns only the first place that differs",
     )
-    check.set_defaults(command=_check)
+    group.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="a table with a row for each pair"
+    )
 
 
 def _add_explain(commands: Any) -> None:
@@ -154,54 +219,21 @@ def _add_atlas(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from parity.pair_check import compare
-    from parity.pair_loading import load_pairs
+    from parity.commands.check import check_pairs
 
-    subjects = [(subject, name) for name in options.pairs for subject in load_pairs(name)]
-    if len(subjects) > 1 and (options.json or options.html or options.repro):
-        raise CannotCompare(
-            f"--json, --html and --repro take one pair, and {len(subjects)} were named"
-        )
-    worst = AGREE
-    for subject, name in subjects:
-        # A pair that cannot be compared does not keep the others from it.
-        try:
-            report = compare(subject, seed=options.seed)
-            _print(report, options)
-            _write(report, options)
-            if options.repro:
-                _write_repro(report, name, options)
-        except (CannotCompare, CannotWrite) as error:
-            print(f"parity: {subject.name}: {error}", file=sys.stderr)
-            worst = CANNOT_COMPARE
-            continue
-        worst = max(worst, AGREE if report.passes(strict=options.strict) else DISAGREE)
-    return worst
-
-
-def _write_repro(report: Report, name: str, options: argparse.Namespace) -> None:
-    from parity.diagnose.reproducer import write_script
-
-    if not write_script(report, name, seed=options.seed, path=options.repro):
-        print(f"parity: nothing to show, {options.repro} was not written", file=sys.stderr)
+    return check_pairs(options)
 
 
 def _explain(options: argparse.Namespace) -> int:
+    from parity.commands.check import print_report
+    from parity.report.html import write_page
     from parity.report.report import Report
 
     report = Report.load(options.report)
-    _print(report, options)
-    options.json = None
-    _write(report, options)
+    print_report(report, options)
+    if options.html:
+        write_page(report, options.html)
     return AGREE if report.passes(strict=options.strict) else DISAGREE
-
-
-def _print(report: Report, options: argparse.Namespace) -> None:
-    from parity.report.text import strict_note
-
-    print(report)
-    if options.strict and (note := strict_note(report)):
-        print(note)
 
 
 def _atlas(options: argparse.Namespace) -> int:
@@ -225,12 +257,3 @@ def _atlas(options: argparse.Namespace) -> int:
     if options.markdown:
         document.write(stored, options.markdown)
     return AGREE
-
-
-def _write(report: Report, options: argparse.Namespace) -> None:
-    from parity.report.html import write_page
-
-    if options.json:
-        report.save(options.json)
-    if options.html:
-        write_page(report, options.html)

@@ -132,6 +132,7 @@ def users_code(what: str) -> Iterator[None]:
 
 
 def _was_raised_by(error: BaseException, package: str) -> bool:
-    # The last frame is that of Jittor's own `sys.exit`, with which it replaces Python's.
-    frames = traceback.extract_tb(error.__traceback__)[:-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and frames[-1].name == "exit":
+        frames.pop()  # of Jittor's own `sys.exit`, with which it replaces Python's
     return any(package in Path(frame.filename).parts for frame in frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -11,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from parity import jittor_import
-from parity.errors import CannotCompare, one_line
+from parity.errors import CannotCompare, users_code
 
 # A framework that a pair may import and that this installation may lack -> the extra with it.
 EXTRAS = {"torch": "torch", "jittor": "jittor"}
+# Packages that a file of the same name in the current folder hides.
+SHADOWED = ("torch", "jittor", "numpy")
 
 
 def load_pairs(name: str) -> list[Any]:
-    """Import `module:attribute`, or `module` for every pair in it. Jittor is prepared first.
+    """Import `module:attribute`, or `module` for every pair in it; a module may be a `file.py`.
+
+    Jittor is prepared first.
 
     Args:
         name: the attribute may be a pair or trajectory, a list, tuple or dict of them, or a
@@ -30,8 +35,7 @@ def load_pairs(name: str) -> list[Any]:
     Raises:
         CannotCompare: there is no such module or attribute, its import fails, or it is no pair.
     """
-    module_name, _, attribute = name.partition(":")
-    module = _import(module_name, name)
+    module, attribute = _module_and_attribute(name)
     found = _attribute(module, attribute) if attribute else _pairs_in(module)
     wrong = next((value for value in found if not _is_pair(value)), None)
     if wrong is not None or not found:
@@ -40,6 +44,24 @@ def load_pairs(name: str) -> list[Any]:
             f"{name} holds {content}, and a parity.Pair, Trajectory or Tables is needed"
         )
     return found
+
+
+def load_object(name: str) -> Any:
+    """Import `module:attribute`, or `file.py:attribute`, and return it. Jittor is prepared first.
+
+    Raises:
+        CannotCompare: there is none, or its import fails.
+    """
+    module, attribute = _module_and_attribute(name)
+    if not attribute or not hasattr(module, attribute):
+        names = [key for key in vars(module) if not key.startswith("_")]
+        raise CannotCompare(f"{name}: name one of {', '.join(names) or 'nothing'} after a colon")
+    return getattr(module, attribute)
+
+
+def _module_and_attribute(name: str) -> tuple[Any, str]:
+    module_name, _, attribute = name.partition(":")
+    return _import(module_name, name), attribute
 
 
 def _attribute(module: Any, attribute: str) -> list[Any]:
@@ -51,12 +73,8 @@ def _attribute(module: Any, attribute: str) -> list[Any]:
         )
     value = getattr(module, attribute)
     if inspect.isfunction(value):
-        try:
+        with users_code(f"{module.__name__}:{attribute}()"):
             value = value()
-        except Exception as error:
-            raise CannotCompare(
-                f"{module.__name__}:{attribute}() cannot be called: {one_line(error)}"
-            ) from error
     if isinstance(value, Mapping):
         return list(value.values())
     return list(value) if isinstance(value, (list, tuple)) else [value]
@@ -81,16 +99,53 @@ def _import(module_name: str, name: str) -> Any:
         sys.path.insert(0, str(Path.cwd()))
     jittor_import.install()
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise CannotCompare(
-            f"{module_name} cannot be imported: {one_line(error)}{_remedy(error)}"
-        ) from error
+        with users_code(f"{module_name} cannot be imported: it"):
+            module = (
+                _from_file(Path(module_name))
+                if _is_path(module_name)
+                else (importlib.import_module(module_name))
+            )
+    except CannotCompare as error:
+        error.args = (f"{error}{_remedy(error.__cause__)}{_shadow()}",)
+        raise
     _settle_jittor()
     return module
 
 
-def _remedy(error: Exception) -> str:
+def _is_path(name: str) -> bool:
+    return name.endswith(".py") or "/" in name
+
+
+def _from_file(path: Path) -> Any:
+    """Import a file under a name of its own; modules beside it are found."""
+    if not path.is_file():
+        raise CannotCompare(f"there is no file {path}")
+    path = path.resolve()
+    name = f"{path.stem}_{hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()}"
+    if name in sys.modules:
+        return sys.modules[name]
+    specification = importlib.util.spec_from_file_location(name, path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _shadow() -> str:
+    """Return a remark on files of the current folder that hide a package."""
+    hiding = [f"{name}.py" for name in SHADOWED if Path(f"{name}.py").exists()]
+    return f"; {hiding[0]} in the current folder hides the package of that name" if hiding else ""
+
+
+def _remedy(error: BaseException | None) -> str:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     return f"; pip install 'ddpm-parity[{EXTRAS[missing]}]'" if missing in EXTRAS else ""
 

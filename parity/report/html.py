@@ -12,7 +12,7 @@ from parity.report.text import amount, describe, headline, where
 from parity.verdict import Verdict
 from safe_files import write_text
 
-_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}
 pre{background:#f6f6f6;padding:1em;overflow-x:auto}table{border-collapse:collapse;font-size:13px}
 td,th{text-align:left;padding:.15em .8em;border-bottom:1px solid #ddd}svg{width:100%;height:auto}
 .SEMANTIC_DIFFERENCE,.ERROR{color:#b00020}.ABSTAIN{color:#8a5a00}.NUMERICALLY_WEAKER{color:#8a5a00}
@@ -42,7 +42,7 @@ def page(report: Outcome) -> str:
     rows = "".join(_row(finding) for finding in report.findings)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f"<title>{html.escape(report.pair)}: {report.verdict.name}</title><style>{_STYLE}</style>"
+        f"<title>{html.escape(report.pair)}: {report.verdict.name}</title><style>{STYLE}</style>"
         f"<h1>{html.escape(headline(report))}</h1><pre>{html.escape(describe(report))}</pre>"
         "<h2>Divergence by depth</h2><p>Error (dots) and measured rounding (grey line), relative "
         "to the reference's largest value of each tensor, on a logarithmic scale, in order of "

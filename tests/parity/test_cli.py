@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from parity.cli import main
@@ -26,8 +27,17 @@ good = pair("good", lambda: nn.Sequential(nn.Linear(3, 3), nn.Tanh()))
 bad = pair("bad", lambda: nn.Sequential(nn.Linear(3, 3), nn.Sigmoid()))
 broken = pair("broken", lambda: 1 / 0)
 several = [broken, good]
+two = [good, bad]
+
+def tanh():
+    return nn.Sequential(nn.Linear(3, 3), nn.Tanh())
+
+class Sigmoid(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(3, 3), nn.Sigmoid())
 number = 3
 """
+BOTH = ["--reference", "PROJECT.py:tanh", "--candidate", "PROJECT:Sigmoid"]
 
 
 @pytest.fixture
@@ -35,6 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     name = f"pairs_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(PAIRS)
     (tmp_path / "file").write_text("no folder")
+    (tmp_path / "leaves.py").write_text("import sys; sys.exit(0)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return Path(name)
@@ -57,7 +68,10 @@ def test_agreement_is_0_and_disagreement_1(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["check", "nowhere_at_all:x"], "nowhere_at_all cannot be imported: ModuleNotFoundError"),
+        (
+            ["check", "nowhere_at_all:x"],
+            "nowhere_at_all cannot be imported: it raised ModuleNotFoundError",
+        ),
         (["check", "PROJECT:absent"], "has no attribute 'absent'; its pairs: good, bad, broken"),
         (
             ["check", "PROJECT:number"],
@@ -70,7 +84,22 @@ def test_agreement_is_0_and_disagreement_1(
         ),
         (["check", "PROJECT:good", "--html", "file/x.html"], "file cannot be written into"),
         (["check", "PROJECT:bad", "--repro", "file/x.py"], "file cannot be written into"),
-        (["check", "PROJECT:several", "--json", "x.json"], "take one pair, and 2 were named"),
+        (["check", "PROJECT:several", "--json", "file"], "file is a file, and a folder is needed"),
+        (["check"], "nothing to compare: name a pair, or --reference and --candidate"),
+        (["check", "PROJECT.py:absent"], "has no attribute 'absent'; its pairs: good, bad, broken"),
+        (["check", "nowhere/pairs.py"], "there is no file nowhere/pairs.py"),
+        (["check", "leaves.py"], "leaves.py cannot be imported: it raised SystemExit: 0"),
+        (["check", "--reference", "PROJECT:tanh"], "--reference and --candidate go together"),
+        (["check", "--input", "x=2"], "--input and --rename belong to --reference and"),
+        (["check", *BOTH], "--input is missing: say the inputs' shapes"),
+        (["check", *BOTH, "--input", "x=two"], "--input x=two: write [NAME=][DTYPE[<LIMIT]:]SHAPE"),
+        (
+            ["check", *BOTH, "--input", "x=no:2"],
+            "--input x=no:2: write [NAME=][DTYPE[<LIMIT]:]SHAPE",
+        ),
+        (["check", *BOTH, "--input", "x=2", "--input", "3"], "give all inputs a name, or none"),
+        (["check", *BOTH, "--input", "4,3", "--rename", "a"], "write REFERENCE=CANDIDATE"),
+        (["check", "--reference", "PROJECT", "--candidate", "PROJECT", "--input", "3"], "name one"),
         (["explain", "absent.json"], "absent.json cannot be read: FileNotFoundError"),
     ],
 )
@@ -87,7 +116,6 @@ def test_what_cannot_be_compared_is_2_and_one_line(
     ("arguments", "line"),
     [
         ([], "parity: the following arguments are required: COMMAND; see parity --help"),
-        (["check"], "parity check: the following arguments are required: MODULE:ATTRIBUTE; see"),
         (["check", "a:b", "--seed", "x"], "argument --seed: invalid int value: 'x'; see parity"),
     ],
 )
@@ -163,3 +191,141 @@ def test_no_script_is_written_where_there_is_nothing_to_show(
     assert main(["check", f"{project}:good", "--repro", "show.py"]) == 0
     assert "nothing to show" in capsys.readouterr().err
     assert not Path("show.py").exists()
+
+
+def run(project: Path, *words: str) -> int:
+    return main([word.replace("PROJECT", str(project)) for word in words])
+
+
+@pytest.mark.parametrize("pair", ["PROJECT.py:good", "./PROJECT.py:good"])
+def test_a_file_is_named_by_its_path(
+    pair: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(project, "check", pair) == 0
+    assert capsys.readouterr().out.startswith("good: agree")
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        text = PAIRS.replace('pair("good"', f'pair("good in {folder}"')
+        Path(folder, "pairs.py").write_text(text)
+    assert run(project, "check", "a/pairs.py:good", "b/pairs.py:good") == 0
+    shown = capsys.readouterr().out
+    assert "good in a: agree" in shown
+    assert "good in b: agree" in shown
+
+
+def test_two_builders_and_a_shape_are_enough(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(project, "check", *BOTH, "--input", "4,3") == 1
+    assert "at 1, forward: output" in capsys.readouterr().out
+    same = ["--reference", "PROJECT:tanh", "--candidate", "PROJECT:tanh", "--input", "input=4,3"]
+    assert run(project, "check", *same, "--training") == 0
+
+
+def test_several_pairs_are_written_into_folders_with_an_index(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "PROJECT:several", "PROJECT:two", "--json", "j", "--html", "h"]
+    assert run(project, *words, "--repro", "r", "--markdown", "summary.md") == 2
+    assert {path.name for path in Path("j").iterdir()} == {"good.json", "good@2.json", "bad.json"}
+    assert {path.name for path in Path("h").iterdir()} == {
+        "good.html", "good@2.html", "bad.html", "index.html",
+    }  # fmt: skip
+    assert [path.name for path in Path("r").iterdir()] == ["bad.py"]
+    index = Path("h/index.html").read_text()
+    assert "<h1>2 of 4 pairs agree</h1>" in index
+    assert '<a href="good%402.html">good</a>' in index
+    assert "not compared" in index
+    table = Path("summary.md").read_text().splitlines()
+    assert len(table) == 2 + 4
+    assert table[2].startswith("| broken | not compared |  | pair 'broken': the candidate's")
+    assert table[5].startswith("| bad | SEMANTIC_DIFFERENCE | 1, forward: output | error ")
+
+
+def test_a_ci_on_github_gets_a_summary_and_annotations(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "step.md")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    Path("step.md").write_text("before\n")
+    assert run(project, "check", "PROJECT:two") == 1
+    assert Path("step.md").read_text().startswith("before\n| pair | verdict |")
+    shown = capsys.readouterr().out
+    assert "::error title=parity: bad::SEMANTIC_DIFFERENCE at 1, forward: output, error" in shown
+    assert "::error title=parity: good" not in shown
+
+
+def test_git_bisect_skips_what_cannot_be_compared(project: Path) -> None:
+    assert run(project, "check", "PROJECT:good", "--bisect") == 0
+    assert run(project, "check", "PROJECT:bad", "--bisect") == 1
+    assert run(project, "check", "PROJECT:broken", "--bisect") == 125
+    assert run(project, "check", "nowhere:x", "--bisect") == 125
+
+
+def test_tracebacks_are_shown_when_asked_for(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(project, "check", "PROJECT:broken") == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert run(project, "check", "PROJECT:broken", "--verbose") == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_unexpected_exception_is_2_and_the_next_pair_is_compared(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from parity import pair_check
+
+    compare = pair_check.compare
+
+    def fails_once(subject: object, **options: object) -> object:
+        if getattr(subject, "name", "") == "good":
+            raise np.linalg.LinAlgError("no convergence")
+        return compare(subject, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pair_check, "compare", fails_once)
+    assert run(project, "check", "PROJECT:two") == 2
+    shown = capsys.readouterr()
+    assert "parity: good: LinAlgError: no convergence (test_cli.py:" in shown.err
+    assert "bad: DISAGREE" in shown.out
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith("parity ")
+
+
+def test_a_file_that_hides_a_package_is_named(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("torch.py").write_text("")
+    Path("alone.py").write_text("raise AttributeError('no nn')")
+    assert run(project, "check", "alone.py") == 2
+    assert "torch.py in the current folder hides the package of that name" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_program_is_started_again_once_where_jittor_asks_for_it(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jittor ends the process after it has rebuilt a part of a cache that was copied."""
+    Path("jittor").mkdir()
+    Path("jittor", "rebuilt.py").write_text("import sys\ndef leave():\n    sys.exit(0)\n")
+    Path("asks.py").write_text(
+        "import sys; sys.path.insert(0, 'jittor'); import rebuilt\nrebuilt.leave()"
+    )
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda program, words, environment: started.append(words))
+    run(project, "check", "asks.py")
+    assert len(started) == 1
+    monkeypatch.setenv("PARITY_RESTARTED", "1")
+    assert run(project, "check", "asks.py") == 2
+    assert "asks to be started again; it did so before" in capsys.readouterr().err

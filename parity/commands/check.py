@@ -1,0 +1,212 @@
+"""`parity check`: compares pairs, one after the other, and writes what is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from parity.errors import CannotCompare, RestartNeeded, one_line, users_line
+from parity.report.markdown import Entry, summary
+from parity.report.report import Report
+from safe_files import CannotWrite, make_folder, write_text
+
+AGREE, DISAGREE, CANNOT_COMPARE, SKIP = 0, 1, 2, 125
+
+
+class Subject(NamedTuple):
+    """Something to compare, and where it comes from."""
+
+    value: Any
+    source: str
+
+
+def check_pairs(options: argparse.Namespace) -> int:
+    """Compare every pair that the options name; return the exit status.
+
+    A pair that cannot be compared does not keep the others from it.
+    """
+    worst, checked = AGREE, []
+    subjects, problems = _subjects(options)
+    outputs = _Outputs(options, many=len(subjects) > 1)
+    for problem in problems:
+        _print_problem(problem, options)
+        worst = CANNOT_COMPARE
+    for number, subject in enumerate(subjects, 1):
+        name = subject.value.name
+        _announce(number, len(subjects), name)
+        try:
+            report = _compared(subject, options)
+            print_report(report, options)
+            page = outputs.write(report, subject)
+        except RestartNeeded:
+            raise
+        except (CannotCompare, CannotWrite) as error:
+            _print_problem(error, options, name)
+            worst = CANNOT_COMPARE
+            checked.append(Entry(name, None, str(error)))
+            continue
+        checked.append(Entry(name, report, page=page))
+        worst = max(worst, AGREE if report.passes(strict=options.strict) else DISAGREE)
+    outputs.finish(checked)
+    return SKIP if options.bisect and worst == CANNOT_COMPARE else worst
+
+
+def _subjects(options: argparse.Namespace) -> tuple[list[Subject], list[CannotCompare]]:
+    """Return what the options name, and what kept some of it from being loaded."""
+    from parity.pair_loading import load_pairs
+
+    found: list[Subject] = []
+    problems: list[CannotCompare] = []
+    for name in options.pairs:
+        try:
+            found += [Subject(value, name) for value in load_pairs(name)]
+        except RestartNeeded:
+            raise
+        except CannotCompare as error:
+            problems.append(error)
+    if options.reference or options.candidate:
+        from parity.commands.named_pair import named_pair
+
+        if not (options.reference and options.candidate):
+            raise CannotCompare("--reference and --candidate go together: say both builders")
+        pair = named_pair(
+            options.reference, options.candidate, options.input, rename=options.rename,
+            training=options.training,
+        )  # fmt: skip
+        found.append(Subject(pair, ""))
+    elif options.input or options.rename:
+        raise CannotCompare("--input and --rename belong to --reference and --candidate")
+    if not found and not problems:
+        raise CannotCompare("nothing to compare: name a pair, or --reference and --candidate")
+    return found, problems
+
+
+def _compared(subject: Subject, options: argparse.Namespace) -> Report:
+    from parity.pair_check import compare
+
+    try:
+        return compare(subject.value, seed=options.seed)
+    except CannotCompare:
+        raise
+    except Exception as error:
+        # Nothing that goes wrong may look like a disagreement, whose exit status is 1.
+        place = users_line(error) or "inside parity; please report it"
+        wrapped = CannotCompare(f"{one_line(error)} ({place})")
+        wrapped.details = traceback.format_exc().rstrip()
+        raise wrapped from error
+
+
+def print_report(report: Report, options: argparse.Namespace) -> None:
+    """Print a report, and what `--strict` makes of it."""
+    from parity.report.text import strict_note
+
+    print(report)
+    if options.strict and (note := strict_note(report)):
+        print(note)
+
+
+def _print_problem(
+    error: CannotCompare | CannotWrite, options: argparse.Namespace, name: str = ""
+) -> None:
+    text = str(error)
+    if name and name not in text:
+        text = f"{name}: {text}"
+    print(f"parity: {text}", file=sys.stderr)
+    details = getattr(error, "details", "")
+    if details and options.verbose:
+        print(details, file=sys.stderr)
+
+
+def _announce(number: int, count: int, name: str) -> None:
+    if count > 1 and sys.stderr.isatty():
+        print(f"comparing {number} of {count}: {name}", file=sys.stderr)
+
+
+class _Outputs:
+    """Writes reports, pages and scripts: to files for one pair, into folders for several."""
+
+    def __init__(self, options: argparse.Namespace, *, many: bool) -> None:
+        self._options, self._many = options, many
+        self._used: dict[str, int] = {}
+        for path in (options.json, options.html, options.repro, options.markdown):
+            if path is not None:
+                make_folder(path.absolute().parent)
+        for path in (options.json, options.html, options.repro):
+            if path is not None and self._is_folder(path) and path.is_file():
+                raise CannotWrite(f"{path} is a file, and a folder is needed for several pairs")
+
+    def write(self, report: Report, subject: Subject) -> str:
+        """Write what is asked for; return the name of the page."""
+        from parity.report.html import write_page
+
+        options, stem = self._options, self._stem(report.pair)
+        page = ""
+        if options.json:
+            report.save(self._path(options.json, f"{stem}.json"))
+        if options.html:
+            path = self._path(options.html, f"{stem}.html")
+            write_page(report, path)
+            page = path.name
+        if options.repro:
+            self._write_repro(report, subject, self._path(options.repro, f"{stem}.py"))
+        return page
+
+    def finish(self, checked: list[Entry]) -> None:
+        """Write the index of pages and the summaries."""
+        from parity.report.index import index_page
+
+        if self._options.html and self._is_folder(self._options.html):
+            write_text(self._path(self._options.html, "index.html"), index_page(checked))
+        text = summary(checked)
+        if self._options.markdown:
+            write_text(self._options.markdown, text)
+        if "GITHUB_STEP_SUMMARY" in os.environ:
+            with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+                file.write(text)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            for line in _annotations(checked, strict=self._options.strict):
+                print(line)
+
+    def _stem(self, pair: str) -> str:
+        name = quote(pair, safe=" ,()+=-").replace(" ", "_")
+        count = self._used[name] = self._used.get(name, 0) + 1
+        return name if count == 1 else f"{name}@{count}"
+
+    def _is_folder(self, path: Path) -> bool:
+        return self._many or path.is_dir() or str(path).endswith(os.sep)
+
+    def _path(self, given: Path, name: str) -> Path:
+        if not self._is_folder(given):
+            return given
+        make_folder(given)
+        return given / name
+
+    def _write_repro(self, report: Report, subject: Subject, path: Path) -> None:
+        from parity.diagnose.reproducer import write_script
+
+        written = bool(subject.source) and write_script(
+            report, subject.source, seed=self._options.seed, path=path
+        )
+        if not written:
+            print(f"parity: nothing to show, {path} was not written", file=sys.stderr)
+
+
+def _annotations(checked: list[Entry], *, strict: bool) -> Iterator[str]:
+    """Yield a workflow command of GitHub for each pair that fails."""
+    from parity.report.text import amount, where
+
+    for entry in checked:
+        if entry.report is None:
+            yield f"::error title=parity: {entry.name}::{entry.problem}"
+        elif not entry.report.passes(strict=strict):
+            first = entry.report.first_divergence
+            text = entry.report.verdict.name
+            if first is not None:
+                text = f"{text} at {where(first)}, {amount(first)}"
+            yield f"::error title=parity: {entry.name}::{text}"
