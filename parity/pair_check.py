@@ -19,6 +19,7 @@ from parity.report.domain_notes import domain_notes
 from parity.report.faults import independent_faults
 from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
+from parity.trace.restoring import everything_put_back
 from parity.trace.sites import TensorSite
 from parity.trajectories.check_trajectory import check_trajectory
 from parity.trajectories.optimizer_check import trajectories
@@ -42,14 +43,15 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
         seed: of inputs, of cotangents, of one-ulp shifts.
 
     Returns:
-        The report; a disagreement is a verdict in it and no exception.
+        The report; a disagreement is a verdict in it and no exception. The modules that the
+        builders returned, and the global random generators, are afterwards what they were.
 
     Raises:
         CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit,
             or an entry of `allow` matches nothing.
     """
     started = time.perf_counter()
-    with older_objects_left_alone():
+    with everything_put_back(), older_objects_left_alone():
         report = _check(pair, seed)
     return dataclasses.replace(report, seconds=time.perf_counter() - started)
 

@@ -47,6 +47,7 @@ class JittorAdapter:
 
     def __init__(self, module: Any) -> None:
         self.module = module
+        self._stopped = {id(v): bool(v.is_stop_grad()) for v in self._all_tensors()}
         for submodule in self.modules().values():
             _restart_gradients(submodule)
         # Buffers are separated from parameters here, because eval() stops the gradients of both.
@@ -62,6 +63,33 @@ class JittorAdapter:
         floats = [var for var in self.parameters().values() if var.dtype.is_float()]
         # What the model's inputs are cast to in float32 runs.
         self.input_precision = self._low.get(id(floats[0])) if floats else None
+
+    def _all_tensors(self) -> list[Any]:
+        found = {
+            id(value): value
+            for submodule in self.modules().values()
+            for value in vars(submodule).values()
+            if isinstance(value, jt.Var)
+        }
+        return list(found.values())
+
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that puts all tensors back as the builder left them.
+
+        A run assigns to them, and starts the gradients again that `eval()` had stopped.
+        """
+        kept = [(var, var.clone().detach()) for var in self._all_tensors()]
+        jt.sync([copy for _, copy in kept])
+
+        def put_back() -> None:
+            for var, copy in kept:
+                var.assign(copy)
+                if self._stopped.get(id(var), False):
+                    var.stop_grad()
+                else:
+                    var.start_grad()
+
+        return put_back
 
     def modules(self) -> dict[str, Any]:
         """Return every submodule by path, once."""

@@ -142,6 +142,27 @@ class TorchAdapter:
         """Return a context in which PyTorch's random numbers come from `source`."""
         return nullcontext() if self._compiled else RandomFrom(source)
 
+    def snapshot(self) -> Callable[[], None]:
+        """Return a function that puts parameters and buffers back as they are now.
+
+        A run replaces the memory of tensors before it changes them, so the present memory is kept;
+        buffers are copied, because those that the other side lacks are not replaced.
+        """
+        module = self._uncompiled
+        parameters = [(p, p.data, p.grad, p.requires_grad) for p in module.parameters()]
+        buffers = [(b, b.data, b.data.clone()) for b in module.buffers()]
+
+        def put_back() -> None:
+            for parameter, data, gradient, requires_grad in parameters:
+                parameter.data = data
+                parameter.requires_grad_(requires_grad)
+                parameter.grad = gradient
+            for buffer, data, copy in buffers:
+                buffer.data = data
+                data.copy_(copy)
+
+        return put_back
+
     def generator(self) -> GlobalGenerator:
         """Return PyTorch's default generators."""
         return default_generator(self._device)

@@ -12,6 +12,7 @@ from parity.errors import users_code
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel, Role
 from parity.trace.path_matching import Shapes, match_modules, match_parameters
+from parity.trace.restoring import keep
 
 
 def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
@@ -63,7 +64,9 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
 def _adapted(pair: Pair, role: Role) -> Adapter:
     with users_code(f"pair {pair.name!r}: the {role}'s builder"), named_streams(0):
         module: Any = getattr(pair, role)()
-    return adapt(module)
+    adapter = adapt(module)
+    keep(adapter)
+    return adapter
 
 
 def _shapes(tensors: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
