@@ -129,18 +129,46 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     Returns a function (pair, seed=0) -> Report.
     """
+    from parity.errors import CannotCompare
     from parity.pair_check import compare as compare_any
     from parity.report.text import strict_note
 
     def compare(subject: Any, *, seed: int = 0) -> Any:
         __tracebackhide__ = True
-        report = compare_any(subject, seed=seed)
+        try:
+            report = compare_any(subject, seed=seed)
+        except CannotCompare as error:
+            problem = f"{subject.name}: could not be compared: {error}"
+        else:
+            problem = ""
+        if problem:
+            request.config.stash[_LINES].append(problem)
+            request.node.user_properties.append(("parity_pair", subject.name))
+            request.node.user_properties.append(("parity_problem", problem))
+            pytest.fail(problem, pytrace=False)
         record(request.config, report, seed=seed)
+        request.node.user_properties += properties(report)
         if not report.passes(strict=is_strict(request.config)):
             pytest.fail("\n".join(filter(None, [strict_note(report), str(report)])), pytrace=False)
         return report
 
     return compare
+
+
+def properties(report: Report) -> list[tuple[str, object]]:
+    """Return what a JUnit file says of a comparison: pair, verdict, and the first place."""
+    from parity.report.text import where
+
+    found: list[tuple[str, object]] = [
+        ("parity_pair", report.pair), ("parity_verdict", report.verdict.name),
+    ]  # fmt: skip
+    first = report.first_divergence
+    if first is not None:
+        found += [
+            ("parity_place", where(first)), ("parity_error", first.error),
+            ("parity_noise", first.noise),
+        ]  # fmt: skip
+    return found
 
 
 def record(config: pytest.Config, report: Report, *, seed: int = 0) -> None:

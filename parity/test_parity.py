@@ -30,10 +30,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _subjects(entry: str) -> list[Any]:
     """Return the parameters of an entry, `module:attribute` or `module:attribute@marker`."""
     name, _, marker = entry.partition("@")
+    problem = ""
     try:
         found = load_pairs(name)
     except CannotCompare as error:
-        pytest.fail(str(error), pytrace=False)
+        problem = str(error)
+    if problem:
+        pytest.fail(problem, pytrace=False)
     marks = [getattr(pytest.mark, marker)] if marker else []
     return [pytest.param(subject, id=subject.name, marks=marks) for subject in found]
 

@@ -52,6 +52,11 @@ def page(report: Outcome) -> str:
     )
 
 
+def fragment(report: Outcome) -> str:
+    """Return the report's text and chart as HTML to be shown inside a page, a notebook's say."""
+    return f"<pre>{html.escape(describe(report))}</pre>{_chart(report)}"
+
+
 def _row(finding: Finding) -> str:
     cells = (where(finding), finding.verdict.name, amount(finding), finding.stress_input or "")
     inside = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)

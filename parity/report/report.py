@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parity.report import json, text
+from parity.errors import CannotCompare
+from parity.report import html, json, text
 from parity.report.outcome import Outcome
 
 
@@ -39,6 +40,22 @@ class Report(Outcome):
             CannotCompare: they are damaged or of another schema.
         """
         return cls(**json.from_dict(values))
+
+    def to_dataframe(self) -> Any:
+        """Return the findings as a `pandas.DataFrame`, a row for each, with columns by field.
+
+        Raises:
+            CannotCompare: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise CannotCompare("to_dataframe needs pandas: pip install pandas") from error
+        return pandas.DataFrame(json.to_dict(self)["findings"])
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook."""
+        return html.fragment(self)
 
     def __str__(self) -> str:
         return text.describe(self)

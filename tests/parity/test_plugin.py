@@ -161,7 +161,7 @@ def test_pairs_of_the_ini_file_run_besides_the_projects_own_tests(
     ("arguments", "line"),
     [
         (["parity"], "no pair is named: write --pair MODULE:ATTRIBUTE, or parity_pairs in the *"),
-        (["--pair", "absent:x"], "absent cannot be imported: ModuleNotFoundError: *"),
+        (["--pair", "absent:x"], "absent cannot be imported: it raised ModuleNotFoundError: *"),
         (["--pair", "test_it:x"], "test_it has no attribute 'x'; its pairs: same, again, other, *"),
     ],
 )
@@ -240,6 +240,41 @@ def test_the_summary_is_complete_under_xdist(pytester: pytest.Pytester, run: Run
         result.stdout.fnmatch_lines([line])
     assert (pytester.path / "reports" / "Linear.json").is_file()
     run("-n", "2", "--pair", "test_it:same").assert_outcomes(passed=1)
+
+
+def test_what_cannot_be_compared_is_one_line_without_the_harnesss_code(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(
+        test_it=SUITE
+        + """
+from parity import assert_parity
+
+broken = pair("broken", lambda: 1 / 0)
+
+def test_broken(parity):
+    parity(broken)
+
+def test_assert():
+    assert_parity(broken)
+"""
+    )
+    result = run("test_it.py", "-k", "broken or assert", "--junitxml=junit.xml")
+    text = "broken: could not be compared: pair 'broken': the candidate's builder raised ZeroDiv*"
+    result.stdout.fnmatch_lines([f"*{text}"])
+    result.stdout.fnmatch_lines(["E*CannotCompare: pair 'broken': the candidate's builder*"])
+    result.stdout.no_fnmatch_line("*model_building.py*")
+    junit = (pytester.path / "junit.xml").read_text()
+    assert 'name="parity_problem"' in junit
+
+
+def test_a_junit_file_holds_verdict_and_place(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(test_it=SUITE)
+    run("test_it.py", "--junitxml=junit.xml", "-o", "junit_family=xunit2")
+    junit = (pytester.path / "junit.xml").read_text()
+    assert '<property name="parity_verdict" value="SEMANTIC_DIFFERENCE" />' in junit
+    assert '<property name="parity_place" value="0, forward: output" />' in junit
+    assert '<property name="parity_verdict" value="IDENTICAL" />' in junit
 
 
 def test_a_suite_that_compares_nothing_is_left_alone(pytester: pytest.Pytester, run: Run) -> None:

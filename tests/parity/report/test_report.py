@@ -54,3 +54,13 @@ def test_the_file_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(CannotCompare, match=r"none\.json cannot be read: FileNotFoundError"):
         Report.load(tmp_path / "none.json")
+
+
+def test_findings_are_a_table_for_notebooks() -> None:
+    pandas = pytest.importorskip("pandas")
+    table = report().to_dataframe()
+    assert isinstance(table, pandas.DataFrame)
+    assert list(table["path"]) == ["a"]
+    assert table["verdict"][0] == "NUMERICALLY_WEAKER"
+    assert report()._repr_html_().startswith("<pre>p: agree")
+    assert "<svg" in report()._repr_html_()
