@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from parity.verdict import FLOAT32_EPSILON, PRECISION_RATIO
+from parity.limits import FLOAT32_EPSILON, PRECISION_RATIO
 
 # The least factor by which float64 must shrink a difference that is rounding: 2^14.5.
 SHRINKAGE = PRECISION_RATIO**-0.5

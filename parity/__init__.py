@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from parity.base.random_streams import random_stream
     from parity.compare.tables import Tables
     from parity.errors import CannotCompare
+    from parity.nested.containers import register_container
     from parity.pair import Pair
     from parity.pair_check import assert_parity, check
     from parity.report.finding import Finding
     from parity.report.report import Report
-    from parity.trace.containers import register_container
     from parity.trajectories.check_trajectory import check_course, check_trajectory
     from parity.trajectories.trajectory import Course, Trajectory
     from parity.verdict import Verdict
@@ -38,7 +38,7 @@ _MODULES = {
     "check_trajectory": "trajectories.check_trajectory",
     "random_stream": "base.random_streams",
     "register_adapter": "adapters.protocol",
-    "register_container": "trace.containers",
+    "register_container": "nested.containers",
 }
 
 __all__ = [

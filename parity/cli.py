@@ -226,7 +226,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     from parity.commands.check import print_report
-    from parity.report.html import write_page
+    from parity.report.pages.html import write_page
     from parity.report.report import Report
 
     report = Report.load(options.report)

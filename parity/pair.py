@@ -10,8 +10,8 @@ import numpy as np
 
 from parity.base.stress_inputs import STRESS_INPUTS
 from parity.errors import CannotCompare, users_code
+from parity.nested.arguments import Arguments, arguments_of
 from parity.report.known_divergences import DIVERGENCES
-from parity.trace.arguments import Arguments, arguments_of
 
 # (outputs) -> scalar tensor of the framework.
 Loss = Callable[[Any], Any]

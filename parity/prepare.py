@@ -11,9 +11,9 @@ from parity.compare.environment import environment
 from parity.compare.initial_values import compare_initial
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
+from parity.nested.arguments import Arguments, forward_function, side_names
 from parity.pair import Pair
 from parity.report.finding import Finding, finding_of
-from parity.trace.arguments import Arguments, forward_function, side_names
 from parity.trace.bound_model import BoundModel, randomize_constant_parameters
 from parity.trace.model_building import build
 from parity.trace.sites import Tap, TensorSite

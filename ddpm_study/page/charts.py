@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from ddpm.logs.loss_curve import smoothed
 from ddpm_study.page.figure_style import AMBER, COLOURS, GREEN, GREY, RED
 from implementations import TITLES
+from parity.limits import FLOAT32_EPSILON, K
 from parity.report.finding import Finding
 from parity.report.report import Report
-from parity.verdict import FLOAT32_EPSILON, K, Verdict
+from parity.verdict import Verdict
 
 _FLOOR, _CEILING = 1e-18, 1.0
 WINDOW = 200  # steps in the early, middle and late views

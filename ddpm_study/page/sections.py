@@ -16,7 +16,7 @@ from ddpm_study.page.figure_style import Picture, picture
 from ddpm_study.page.finished_run import FinishedRun
 from ddpm_study.page.sample_pictures import sample_pictures
 from ddpm_study.page.score_remarks import score_remarks
-from parity.verdict import K
+from parity.limits import K
 
 ABSENT = "This stage was left out. To run it: ddpm reproduce --out {path} --only {stage}"
 

@@ -19,7 +19,7 @@ from ddpm_study.run.parallel import run_in_parallel
 from ddpm_study.run.stage import Context
 from implementations import FRAMEWORKS, TITLES, trainer
 from parity.base.perturbation import perturb_one_ulp
-from parity.verdict import HORIZON
+from parity.limits import HORIZON
 
 
 def train_ensemble(context: Context) -> dict[str, Any]:

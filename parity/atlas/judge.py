@@ -15,18 +15,9 @@ from parity.atlas.judge_values import judge_exception
 from parity.base.numerics import Array, Precision, distance, magnitude
 from parity.base.perturbation import perturb_one_ulp
 from parity.compare.arrays import measure
+from parity.limits import FLOAT32_EPSILON, SHIFTS, K
 from parity.noise.side_arrays import SideArrays, Sums
-from parity.verdict import (
-    FLOAT32_EPSILON,
-    SHIFTS,
-    Judgement,
-    K,
-    Measured,
-    Verdict,
-    is_rounding,
-    judge,
-    judge_exact,
-)
+from parity.verdict import Judgement, Measured, Verdict, is_rounding, judge, judge_exact
 
 Inputs = Mapping[str, Array]
 # The smallest scale: relative to less, half a float32 ulp is below the smallest normal float32.

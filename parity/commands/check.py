@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from parity.errors import CannotCompare, RestartNeeded, one_line, users_line
-from parity.report.markdown import Entry, summary
+from parity.report.pages.markdown import Entry, summary
 from parity.report.report import Report
 from safe_files import CannotWrite, make_folder, write_text
 
@@ -143,7 +143,7 @@ class _Outputs:
 
     def write(self, report: Report, subject: Subject) -> str:
         """Write what is asked for; return the name of the page."""
-        from parity.report.html import write_page
+        from parity.report.pages.html import write_page
 
         options, stem = self._options, self._stem(report.pair)
         page = ""
@@ -159,7 +159,7 @@ class _Outputs:
 
     def finish(self, checked: list[Entry]) -> None:
         """Write the index of pages and the summaries."""
-        from parity.report.index import index_page
+        from parity.report.pages.index import index_page
 
         if self._options.html and self._is_folder(self._options.html):
             write_text(self._path(self._options.html, "index.html"), index_page(checked))

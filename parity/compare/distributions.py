@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from parity.base.numerics import Array
-from parity.verdict import INIT_SIGNIFICANCE
+from parity.limits import INIT_SIGNIFICANCE
 
 
 def kolmogorov_smirnov(a: Array, b: Array) -> float:

@@ -13,12 +13,7 @@ from parity.pair import Pair
 from parity.report.finding import Finding, finding_of
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import of_parameter
-from parity.verdict import (
-    Judgement,
-    Verdict,
-    judge_distribution,
-    other_constant,
-)
+from parity.verdict import Judgement, Verdict, judge_distribution, other_constant
 
 
 def compare_initial(

@@ -14,24 +14,18 @@ from parity.base.stress_inputs import STRESS_INPUTS, StressInput
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.domains import Domains
 from parity.errors import CannotCompare
+from parity.limits import FLOAT32_EPSILON
+from parity.nested.arguments import Arguments
 from parity.noise import cancellation_scale, term_counts
 from parity.noise.side_runner import Values
 from parity.pair import Pair
-from parity.trace.arguments import Arguments
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Tap, TensorSite, parent
 from parity.trace.trace import DrawsFrom, Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
-from parity.verdict import (
-    FLOAT32_EPSILON,
-    Draws,
-    Judgement,
-    Verdict,
-    judge_draws,
-    other_structure,
-)
+from parity.verdict import Draws, Judgement, Verdict, judge_draws, other_structure
 
 _STRUCTURE = TensorSite("forward", "", "structure", scope="end_to_end")
 
@@ -345,7 +339,7 @@ class _TracedRunner:
         return [tap.label for tap in self._baseline("float64").recorded if tap.port == "output"]
 
     def structure(self) -> str:
-        """Return the structure of what the model returns, see `parity.trace.outputs`."""
+        """Return the structure of what the model returns, see `parity.nested.outputs`."""
         return self._baseline("float64").structure
 
     def _baseline(self, precision: Precision) -> Trace:

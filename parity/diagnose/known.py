@@ -17,11 +17,12 @@ from parity.base.rng import keyed
 from parity.base.stress_inputs import STRESS_INPUTS, StressInput
 from parity.compare.modules import PairRunner
 from parity.diagnose.signatures import resembles
+from parity.limits import K
 from parity.report.finding import Finding
 from parity.trace.sites import TensorSite
 from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
-from parity.verdict import Cause, K
+from parity.verdict import Cause
 
 Sited = Sequence[tuple[TensorSite, Finding]]
 # Stress inputs with equal values, or with zeros.

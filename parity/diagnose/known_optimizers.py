@@ -10,11 +10,11 @@ from typing import Any
 from parity.base.numerics import distance, magnitude
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
+from parity.limits import K
 from parity.pair import MakeOptimizer
 from parity.report.finding import Finding
 from parity.trajectories.optimizer_check import trajectories
 from parity.trajectories.trajectory_runner import values_of_step
-from parity.verdict import K
 
 ADAM_EPSILON = "jittor.adam.eps"
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from parity.base.numerics import Array, distance, is_float, magnitude
 from parity.compare.modules import PairRunner
+from parity.limits import FLOAT32_EPSILON, K
 from parity.report.finding import Finding
 from parity.trace.sites import Boundary, Segment, Tap, TensorSite
 from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
-from parity.verdict import FLOAT32_EPSILON, K, is_rounding
+from parity.verdict import is_rounding
 
 
 def confirm(

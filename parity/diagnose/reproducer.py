@@ -11,6 +11,7 @@ import numpy as np
 
 from parity.base.numerics import Array, Precision
 from parity.errors import CannotCompare
+from parity.limits import K
 from parity.noise.side_runner import Values
 from parity.pair import Pair
 from parity.prepare import prepare
@@ -24,7 +25,6 @@ from parity.trace.values import tensor_sites
 from parity.trajectories.optimizer_check import trajectories
 from parity.trajectories.trajectory import Trajectory
 from parity.trajectories.trajectory_runner import values_of_step
-from parity.verdict import K
 from safe_files import write_text
 
 _SCRIPT = '''"""{headline}

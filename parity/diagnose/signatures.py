@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from parity.base.numerics import Array, distance, magnitude
-from parity.verdict import RESEMBLANCE
+from parity.limits import RESEMBLANCE
 
 # Magnitude from which one element hides all others, or products overflow: nothing is tried.
 LARGEST = 1e30

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from parity.base.numerics import Array, finite, is_float, magnitude
+from parity.limits import FLOAT32_EPSILON
 from parity.trace.sites import Tap, TensorSite, parent
-from parity.verdict import FLOAT32_EPSILON
 
 CancellationScale = Callable[[TensorSite], float]
 

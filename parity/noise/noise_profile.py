@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 
 from parity.base.numerics import Precision
+from parity.limits import FLOAT32_EPSILON, SHIFTS
 from parity.noise.operation_noise import operation_spread
 from parity.noise.side_arrays import SideArrays
 from parity.noise.side_runner import SideRunner, one_ulp
 from parity.trace.sites import TensorSite
-from parity.verdict import FLOAT32_EPSILON, SHIFTS
 
 Spread = dict[TensorSite, float]
 

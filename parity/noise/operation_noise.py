@@ -15,8 +15,8 @@ import numpy as np
 from parity.base.numerics import Array
 from parity.base.perturbation import PerturbResult, perturb_one_ulp
 from parity.errors import CannotCompare
+from parity.limits import SHIFTS
 from parity.trace.sites import TensorSite
-from parity.verdict import SHIFTS
 
 # (perturb) -> how far every tensor of one side moves in float64, each operation's result perturbed;
 # None where the framework cannot do that.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from parity.base.numerics import Array
-from parity.verdict import FLOAT32_EPSILON
+from parity.limits import FLOAT32_EPSILON
 
 
 class Sums(NamedTuple):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from parity.report.finding import Finding
+if TYPE_CHECKING:
+    from parity.report.finding import Finding
 
 
 @dataclass(frozen=True, kw_only=True)

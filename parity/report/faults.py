@@ -10,11 +10,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from parity.base.stress_inputs import EXTREME_INPUTS
-from parity.report.finding import Finding
 from parity.trace.sites import parent
 from parity.verdict import Cause, Verdict
+
+if TYPE_CHECKING:
+    from parity.report.finding import Finding
 
 
 class FaultKind(enum.Enum):

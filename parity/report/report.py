@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.errors import CannotCompare
-from parity.report import html, json, text
+from parity.report import json, text
 from parity.report.outcome import Outcome
 
 
@@ -55,7 +55,9 @@ class Report(Outcome):
 
     def _repr_html_(self) -> str:
         """Return the report for a notebook."""
-        return html.fragment(self)
+        from parity.report.pages.html import fragment
+
+        return fragment(self)
 
     def __str__(self) -> str:
         return text.describe(self)

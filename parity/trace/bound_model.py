@@ -13,7 +13,7 @@ from parity.adapters.protocol import Adapter, Tensor
 from parity.base.numerics import Array, LowPrecision, Precision, is_float, rounded_to
 from parity.base.rng import keyed
 from parity.errors import CannotCompare, RaisedInModule, SideRaised
-from parity.trace.arguments import Arguments
+from parity.nested.arguments import Arguments
 
 Role = Literal["reference", "candidate"]
 

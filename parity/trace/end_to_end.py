@@ -11,9 +11,9 @@ import numpy as np
 from parity.adapters.protocol import Tensor
 from parity.base.numerics import Array, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
+from parity.nested.outputs import as_array, output_leaves, paired, structure_of
 from parity.trace.bound_model import BoundModel
 from parity.trace.gradients import record_gradients
-from parity.trace.outputs import as_array, output_leaves, paired, structure_of
 from parity.trace.run_observer import ModuleStack, RunObserver
 from parity.trace.sites import Tap
 from parity.trace.trace import Run, Trace

@@ -22,8 +22,8 @@ from parity.adapters.protocol import Tensor
 from parity.base.numerics import LOW_EPSILON, Array, LowPrecision, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
 from parity.errors import CannotCompare, RaisedInModule
+from parity.nested.containers import replaced, substituted, tensors
 from parity.trace.bound_model import BoundModel
-from parity.trace.containers import replaced, substituted, tensors
 from parity.trace.gradients import record_gradients
 from parity.trace.run_observer import RunObserver, as_precise_as, low_precision_of
 from parity.trace.sites import Boundary, Port, Tap

@@ -11,7 +11,7 @@ from parity.adapters.protocol import Family
 from parity.base.numerics import Array, LowPrecision, Precision
 from parity.base.perturbation import Perturbation
 from parity.base.stress_inputs import StressInput
-from parity.trace.arguments import Arguments
+from parity.nested.arguments import Arguments
 from parity.trace.sites import Boundary, Tap, parent
 from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
 
@@ -110,7 +110,7 @@ class Trace:
         callers: path of the module that called each tap's module, `""` for the model itself.
         before: boundary that was met last before each tap.
         shapes: of the tensor that reached each tap.
-        structure: of what the model returned, see `parity.trace.outputs`; end to end only.
+        structure: of what the model returned, see `parity.nested.outputs`; end to end only.
         draws: random draws of the framework, by the reference path of the module that draws.
         taps_before_draws: how many taps had been met before the first draw of such a module.
         epsilons: of the coarsest precision in which a module computes, by its path, where that is

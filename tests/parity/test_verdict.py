@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from parity.verdict import PRECISION_RATIO, Cause, K, Measured, Verdict, judge, judge_draws
+from parity.limits import PRECISION_RATIO, K
+from parity.verdict import Cause, Measured, Verdict, judge, judge_draws
 
 NOISE = 1e-6
 

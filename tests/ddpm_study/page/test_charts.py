@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ddpm_study.page import charts
+from parity.limits import K
 from parity.report.finding import Finding
 from parity.report.report import Report
-from parity.verdict import K, Verdict
+from parity.verdict import Verdict
 
 
 def finding(error: float, verdict: Verdict) -> Finding:

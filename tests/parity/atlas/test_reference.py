@@ -12,7 +12,7 @@ from parity.atlas.backends import Backend
 from parity.atlas.cases import draw_inputs
 from parity.atlas.catalogue import find
 from parity.atlas.finding import OUTPUT
-from parity.verdict import K
+from parity.limits import K
 
 EXACT: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),

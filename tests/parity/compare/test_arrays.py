@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from parity.compare.arrays import judge_arrays
+from parity.limits import K
 from parity.noise.side_arrays import SideArrays, Sums
-from parity.verdict import Cause, Judgement, K, Verdict
+from parity.verdict import Cause, Judgement, Verdict
 
 VALUES = np.array([1.0, -2.0, 0.5])
 ULP64 = 2.0**-52  # of 1, and 2.0 is the largest value

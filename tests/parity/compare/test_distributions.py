@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from parity.compare.distributions import critical_value, kolmogorov_smirnov
-from parity.verdict import INIT_SIGNIFICANCE
+from parity.limits import INIT_SIGNIFICANCE
 
 
 @given(st.integers(0, 10**6), st.integers(1, 200), st.integers(1, 200))

@@ -1,4 +1,4 @@
-"""What people pass to their models and get from them, by other names and in other shapes."""
+"""Arguments and results as people have them, by other names and in other shapes."""
 
 from __future__ import annotations
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from parity.limits import FLOAT32_EPSILON
 from parity.noise import cancellation_scale
 from parity.trace.sites import Tap, TensorSite, of_parameter
-from parity.verdict import FLOAT32_EPSILON
 
 QUERY = of_parameter("optimizer", "attention.query.w", "state", group="exp_avg", scope="step")
 VALUE = of_parameter("optimizer", "attention.value.w", "state", group="exp_avg", scope="step")

@@ -10,9 +10,9 @@ import pytest
 
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
+from parity.limits import SHIFTS
 from parity.noise.noise_profile import NoiseProfile
 from parity.trace.sites import TensorSite
-from parity.verdict import SHIFTS
 
 OUTPUT = TensorSite("forward", "", "output")
 

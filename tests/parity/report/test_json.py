@@ -11,8 +11,8 @@ import pytest
 
 import parity
 from parity import CannotCompare, Finding, Report, Verdict, check
-from parity.report.html import page
 from parity.report.json import SCHEMA, to_dict
+from parity.report.pages.html import page
 from parity.trace.sites import Phase, Quantity, Scope
 from parity.verdict import Cause
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from parity.adapters.protocol import adapt
 from parity.base.rng import cotangent, draw_cotangent
-from parity.trace.arguments import arguments_of
+from parity.nested.arguments import arguments_of
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.sites import Tap

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from parity.adapters.protocol import adapt
-from parity.trace.arguments import arguments_of
+from parity.nested.arguments import arguments_of
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.recorder import run_isolated

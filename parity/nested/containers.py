@@ -16,7 +16,7 @@ Items = list[tuple[str, Any]] | None
 
 
 class _Rule(NamedTuple):
-    """How a kind of container is looked into; see `register_container`."""
+    """The items of a kind of container, and one like it; see `register_container`."""
 
     kind: type
     items: Callable[[Any], Mapping[str, Any]]

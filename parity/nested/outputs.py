@@ -1,4 +1,4 @@
-"""What a model returns: every leaf of it is compared, or named and refused."""
+"""Every leaf of what a model returns is compared, or named and refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.base.numerics import Array, Precision
 from parity.errors import CannotCompare
-from parity.trace.containers import items_of, leaves
+from parity.nested.containers import items_of, leaves
 
 IsTensor = Callable[[object], bool]
 

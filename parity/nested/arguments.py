@@ -16,7 +16,7 @@ import numpy as np
 
 from parity.base.numerics import Array
 from parity.errors import CannotCompare
-from parity.trace.containers import items_of, rebuilt, replaced, tensors
+from parity.nested.containers import items_of, rebuilt, replaced, tensors
 
 # What is passed on as it is.
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), slice, range)

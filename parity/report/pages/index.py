@@ -6,8 +6,8 @@ import html
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from parity.report.html import STYLE
-from parity.report.markdown import Entry, row
+from parity.report.pages.html import STYLE
+from parity.report.pages.markdown import Entry, row
 
 
 def index_page(entries: Sequence[Entry]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parity import Finding, Report, Verdict
-from parity.report.html import page, write_page
+from parity.report.pages.html import page, write_page
 
 
 class Balanced(HTMLParser):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from parity.trace.containers import replaced, substituted, tensors
+from parity.nested.containers import replaced, substituted, tensors
 
 
 class Two(NamedTuple):
