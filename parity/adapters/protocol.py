@@ -11,11 +11,13 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from parity.base.numerics import Array, LowPrecision, Precision
-from parity.base.random_streams import GlobalGenerator
 from parity.errors import CannotCompare
+
+if TYPE_CHECKING:
+    from parity.base.random_streams import GlobalGenerator
 
 # A tensor of the framework.
 Tensor = Any
