@@ -53,6 +53,9 @@ class TorchAdapter:
         floats = [n for n, p in self._parameters.items() if p.is_floating_point()]
         # What the model's inputs are cast to in float32 runs.
         self.input_precision = self.low_precisions().get(floats[0]) if floats else None
+        # Whether the next float64 run looks for casts, and whether one has found any.
+        self.looks_for_casts = True
+        self._has_casts: bool | None = None
         self._anchor = torch.zeros((), device=self._device, requires_grad=True)
         # (identity of a `_Source`, gradient); set while a backward pass runs.
         self._receive: Callable[[int, torch.Tensor], None]
@@ -120,13 +123,17 @@ class TorchAdapter:
         self._uncompiled.train(training)
         torch.set_default_dtype(dtype)
         self._precision = precision
+        casts: CastsToFloat64 | None = None
         try:
             with ExitStack() as stack:
                 stack.enter_context(torch.enable_grad())
                 if precision == "float64" and not self._compiled:
                     stack.enter_context(attributes_in_float64(modes))
-                    stack.enter_context(CastsToFloat64())
+                    if self._has_casts or (self._has_casts is None and self.looks_for_casts):
+                        casts = stack.enter_context(CastsToFloat64())
                 yield
+                if casts is not None and casts.has_changed is not None:
+                    self._has_casts = bool(self._has_casts) or casts.has_changed
         finally:
             torch.set_default_dtype(before)
             for module, mode in modes.items():

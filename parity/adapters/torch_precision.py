@@ -13,6 +13,7 @@ it meets a float64 tensor.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -80,7 +81,15 @@ class _Mode(TorchFunctionMode):
 
 
 class CastsToFloat64(_Mode):
-    """Turns every cast to float32, bfloat16 or float16 into one to float64."""
+    """Turns every cast to float32, bfloat16 or float16 into one to float64.
+
+    Attributes:
+        has_changed: whether there was any; None as long as nothing was called.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_changed: bool | None = None
 
     def handle(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -88,6 +97,7 @@ class CastsToFloat64(_Mode):
         """Call a function of PyTorch with float64 wherever a lower precision was asked for."""
         if func in _AS_WRITTEN:
             return func(*args, **kwargs)
+        given = args, kwargs
         name = getattr(func, "__name__", "")
         if func is torch.Tensor.type:
             args, kwargs = _raised_types(args), {k: _raised_type(v) for k, v in kwargs.items()}
@@ -96,8 +106,21 @@ class CastsToFloat64(_Mode):
         elif not name.startswith("__") or name in _OPERATORS:
             args, kwargs = _lifted(args, kwargs, keep_first=_is_in_place(name))
         args = tuple(_raised(a) for a in args)
-        result = _METHODS.get(func, func)(*args, **{k: _raised(v) for k, v in kwargs.items()})
-        return _as_double(result) if func in _FACTORIES and _is_low(result) else result
+        kwargs = {k: _raised(v) for k, v in kwargs.items()}
+        result = _METHODS.get(func, func)(*args, **kwargs)
+        is_low = func in _FACTORIES and _is_low(result)
+        self.has_changed = (
+            self.has_changed or is_low or func in _METHODS or _differ(given, args, kwargs)
+        )
+        return _as_double(result) if is_low else result
+
+
+def _differ(
+    given: tuple[tuple[Any, ...], dict[str, Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bool:
+    return any(map(operator.is_not, given[0], args)) or any(
+        value is not kwargs[name] for name, value in given[1].items()
+    )
 
 
 class ObservedPrecision(_Mode):

@@ -19,7 +19,7 @@ from parity.nested.arguments import Arguments
 from parity.noise import cancellation_scale, term_counts
 from parity.noise.side_runner import Values
 from parity.pair import Pair
-from parity.trace.bound_model import BoundModel
+from parity.trace.bound_model import BoundModel, Role
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Tap, TensorSite, parent
@@ -41,6 +41,8 @@ class PairRunner:
         weights: by reference path, float32 values.
         seed: of cotangents, dropout and perturbations.
         judge: judges two sides' runs.
+        always_watched: sides that draw random numbers or compute in a lower precision; filled by
+            runs.
         domains: where stress inputs and perturbations leave the model's domain; filled by runs.
     """
 
@@ -51,6 +53,7 @@ class PairRunner:
     weights: Mapping[str, Array]
     seed: int
     judge: Judge = judge_comparison
+    always_watched: set[Role] = field(default_factory=set)
     domains: Domains = field(default_factory=Domains)
 
     def run_spec(
@@ -62,6 +65,7 @@ class PairRunner:
         shift: Perturbation | None = None,
         seed: int | None = None,
         draws: DrawsFrom | None = None,
+        is_watched: bool = True,
     ) -> Run:
         """Describe one run of a side."""
         return Run(
@@ -81,6 +85,7 @@ class PairRunner:
             unperturbed=frozenset() if shift is None else self.domains.modules(None),
             low=model.low_arrays(self.inputs.arrays()),
             draws=draws or self.pair.random or "own",
+            is_watched=is_watched or draws is not None or model.role in self.always_watched,
         )
 
     def judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
@@ -101,12 +106,11 @@ class PairRunner:
         return self.domains.finite(stress_input, judged or {})
 
     def _judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
-        teacher = run_isolated(
-            self.reference, self.run_spec(self.reference, "float64", stress_input=stress_input)
-        )
+        spec = self.run_spec(self.reference, "float64", stress_input=stress_input, is_watched=first)
+        teacher = self._noted(self.reference, run_isolated(self.reference, spec))
         # The teacher's trace is what the reference, fed by itself in float64, would leave.
-        reference = self._isolated(self.reference, teacher, {"float64": teacher})
-        candidate = self._isolated(self.candidate, teacher)
+        reference = self._isolated(self.reference, teacher, {"float64": teacher}, first=first)
+        candidate = self._isolated(self.candidate, teacher, first=first)
         comparison = Comparison(
             reference=reference,
             candidate=candidate,
@@ -171,7 +175,12 @@ class PairRunner:
         return result
 
     def _isolated(
-        self, model: BoundModel, teacher: Trace, kept: Mapping[Precision, Trace] | None = None
+        self,
+        model: BoundModel,
+        teacher: Trace,
+        kept: Mapping[Precision, Trace] | None = None,
+        *,
+        first: bool,
     ) -> _TracedRunner:
         def run(
             precision: Precision,
@@ -179,10 +188,17 @@ class PairRunner:
             baseline: Trace | None,
             draws: DrawsFrom | None = None,
         ) -> Trace:
-            spec = self.run_spec(model, precision, shift=shift, draws=draws)
-            return run_isolated(model, spec, teacher, baseline)
+            is_watched = first and shift is None
+            spec = self.run_spec(model, precision, shift=shift, draws=draws, is_watched=is_watched)
+            return self._noted(model, run_isolated(model, spec, teacher, baseline))
 
         return _TracedRunner(run, model, self.domains, kept)
+
+    def _noted(self, model: BoundModel, trace: Trace) -> Trace:
+        """Have all further runs of a side watched if this one has shown a reason."""
+        if trace.draws or trace.epsilons:
+            self.always_watched.add(model.role)
+        return trace
 
     def _end_to_end(self, model: BoundModel, labels: list[str] | None = None) -> _TracedRunner:
         def run(
@@ -191,8 +207,10 @@ class PairRunner:
             baseline: Trace | None,
             draws: DrawsFrom | None = None,
         ) -> Trace:
-            spec = self.run_spec(model, precision, shift=shift, draws=draws)
-            return run_end_to_end(model, spec, baseline, labels)
+            spec = self.run_spec(
+                model, precision, shift=shift, draws=draws, is_watched=shift is None
+            )
+            return self._noted(model, run_end_to_end(model, spec, baseline, labels))
 
         return _TracedRunner(run, model, self.domains, rename=end_to_end)
 
@@ -216,9 +234,9 @@ class PairRunner:
     def list_calls(self) -> tuple[Trace, Trace]:
         """Run both sides forward, once each; the traces hold calls and no tensors."""
         teacher = list_calls(self.reference, self.run_spec(self.reference, "float32"))
-        return teacher, list_calls(
-            self.candidate, self.run_spec(self.candidate, "float32"), teacher
-        )
+        spec = self.run_spec(self.candidate, "float32")
+        candidate = list_calls(self.candidate, spec, teacher)
+        return self._noted(self.reference, teacher), self._noted(self.candidate, candidate)
 
     def rerun(
         self,

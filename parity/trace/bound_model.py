@@ -101,12 +101,18 @@ class BoundModel:
         return paths - parents - ({""} if len(paths) > 1 else set())
 
     @contextmanager
-    def running(self, precision: Precision, *, training: bool) -> Iterator[None]:
+    def running(
+        self, precision: Precision, *, training: bool, is_watched: bool = True
+    ) -> Iterator[None]:
         """Prepare the module for a run in a precision and mode; undo it afterwards.
+
+        Casts inside the model are looked for if the run is watched, and followed if there are any.
 
         Raises:
             SideRaised: the code inside the `with` block raised.
         """
+        if hasattr(self.adapter, "looks_for_casts"):
+            self.adapter.looks_for_casts = is_watched
         try:
             with self.adapter.in_precision(precision, training=training):
                 yield

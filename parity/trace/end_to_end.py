@@ -50,7 +50,7 @@ def run_end_to_end(
             return drawn
         return keyed(run.seed, "bare dropout", next(calls)).random(shape)
 
-    with model.running(run.precision, training=run.training):
+    with model.running(run.precision, training=run.training, is_watched=run.is_watched):
         model.load(run.weights, run.precision, run.prepare)
         arguments, gradient_inputs = _inputs(model, run)
         with observer.during_run():

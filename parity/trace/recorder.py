@@ -46,7 +46,7 @@ def run_isolated(
     """
     trace = Trace() if baseline is None else baseline.distance_trace()
     recorder = _IsolatingRecorder(model, run, teacher, trace)
-    with model.running(run.precision, training=run.training):
+    with model.running(run.precision, training=run.training, is_watched=run.is_watched):
         with recorder.observer.during_run():
             outputs = _call(model, run, recorder)
             recorder.record_loss(outputs)
@@ -90,7 +90,10 @@ def _observe(
     model: BoundModel, run: Run, teacher: Trace | None, inject: Mapping[Tap, Array], trace: Trace
 ) -> Trace:
     recorder = _InjectingRecorder(model, run, teacher, trace, inject)
-    with model.running(run.precision, training=run.training), recorder.observer.during_run():
+    with (
+        model.running(run.precision, training=run.training, is_watched=run.is_watched),
+        recorder.observer.during_run(),
+    ):
         _call(model, run, recorder)
     return trace
 

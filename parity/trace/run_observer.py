@@ -40,18 +40,18 @@ class RunObserver:
         self._draws = _RandomDraws(
             model, run.seed, source=run.draws, place=place, note=trace.note_draw
         )
-        self.looking_before = self._draws.looking_before
+        self.looking_before = self._draws.looking_before if run.is_watched else _as_it_is
 
     @contextmanager
     def during_run(self) -> Iterator[None]:
         """Observe the block, in which the module is called."""
         observing = getattr(self._adapter, "observing_precision", None)
         with ExitStack() as stack:
-            if observing is not None and self._run.precision == "float32":
+            if self._run.is_watched and observing is not None and self._run.precision == "float32":
                 for path, low in self._low.items():
                     self.note_epsilon(LOW_EPSILON[low], parent(path))
                 stack.enter_context(observing(self._note_here))
-            stack.enter_context(self._draws.during_run())
+            stack.enter_context(self._draws.during_run(is_watched=self._run.is_watched))
             yield
 
     def dropout_numbers(self, shape: tuple[int, ...]) -> Array | None:
@@ -70,6 +70,10 @@ class RunObserver:
 
     def _note_here(self, epsilon: float) -> None:
         self.note_epsilon(epsilon, self._place())
+
+
+def _as_it_is(hook: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    return hook
 
 
 class _RandomDraws:
@@ -121,18 +125,19 @@ class _RandomDraws:
         return np.asarray(rng.random(shape, np.float32))
 
     @contextmanager
-    def during_run(self) -> Iterator[None]:
+    def during_run(self, *, is_watched: bool) -> Iterator[None]:
         """Ask at every draw inside the block, and open the run's named streams."""
         random_from = getattr(self._adapter, "random_from", None)
         with ExitStack() as stack:
             stack.enter_context(named_streams(self._seed))
-            if random_from is not None:
+            if is_watched and random_from is not None:
                 stack.enter_context(random_from(self.numbers))
             for source, generator in self._generators.items():
                 stack.callback(generator.put_back, generator.state())
                 self._restart(source)
             yield
-            self.look()
+            if is_watched:
+                self.look()
 
     def looking_before(self, hook: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
         """Return a hook that looks at the generators first, see `Adapter.hooked`."""

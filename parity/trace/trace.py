@@ -34,6 +34,8 @@ class Run:
         stress_input: changes the input of every leaf module. Used by the teacher's run only, whose
             values the other runs are given.
         perturbation: changes inputs, weights and forced values; None leaves them alone.
+        is_watched: whether random draws and casts inside the model are looked for. That costs time,
+            and what one run of a side does not do, the others do not either.
         unstressed: paths of modules in which, and right below which, no input is stressed.
         unperturbed: likewise, where no value is perturbed.
         low: name of an array, as `prepare` is given it -> the low precision that the side keeps it
@@ -49,6 +51,7 @@ class Run:
     seed: int
     stress_input: StressInput | None = None
     perturbation: Perturbation | None = None
+    is_watched: bool = True
     unstressed: frozenset[str] = frozenset()
     unperturbed: frozenset[str] = frozenset()
     low: Mapping[str, LowPrecision] = field(default_factory=dict)
