@@ -12,6 +12,7 @@ from parity.base.stress_inputs import STRESS_INPUTS
 from parity.errors import CannotCompare, users_code
 from parity.nested.arguments import Arguments, arguments_of
 from parity.report.known_divergences import DIVERGENCES
+from parity.weights import Weight
 
 # (outputs) -> scalar tensor of the framework.
 Loss = Callable[[Any], Any]
@@ -32,6 +33,10 @@ class Pair:
             keyword in a dict, by position in a tuple or list, or a single array. Arrays may be
             nested, of any float, complex, integer or boolean dtype, or tensors of a framework;
             numbers, texts and None are passed on as they are. NaN is refused.
+        weights: candidate path -> path, or function from `parity.weights` of paths, of the
+            reference, for parameters of another shape or number: fused, split, transposed.
+        ignore: paths of candidate tensors, or patterns with `*`, that are no weights. An entry that
+            matches nothing is refused.
         argument_names: argument of the reference -> its name in the candidate, where names differ.
             Without it, names that a side does not know are matched in order.
         rename: reference path -> candidate path, of modules or parameters, where names differ.
@@ -64,6 +69,8 @@ class Pair:
     candidate: Callable[[], Any]
     inputs: Callable[[np.random.Generator], Any]
     rename: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, Weight] = field(default_factory=dict)
+    ignore: Sequence[str] = ()
     argument_names: Mapping[str, str] = field(default_factory=dict)
     training: bool = False
     loss: Loss | Mapping[str, Loss] | None = None

@@ -254,12 +254,13 @@ class TorchAdapter:
         A cotangent is cast when the backward pass reaches its tensor: in float64 all of them
         together would be as large as what the forward pass saves.
         """
-        differentiated = []
+        differentiated, hooks = [], []
         while outputs:
             tensor, array = outputs.pop()
             if tensor.requires_grad:
                 differentiated.append(tensor)
-                tensor.register_hook(partial(_add_cotangent, self._tensor(array)))
+                hook = partial(_add_cotangent, self._tensor(array))
+                hooks.append(tensor.register_hook(hook))
         if not differentiated:
             return
         differentiated.reverse()
@@ -272,9 +273,13 @@ class TorchAdapter:
             torch.zeros((), dtype=t.dtype, device=t.device).expand(t.shape) for t in differentiated
         ]
         leaves = [s for s in sources if isinstance(s, torch.Tensor) and s.requires_grad]
-        gradients = torch.autograd.grad(
-            differentiated, [self._anchor, *leaves], zeros, allow_unused=True
-        )
+        try:
+            gradients = torch.autograd.grad(
+                differentiated, [self._anchor, *leaves], zeros, allow_unused=True
+            )
+        finally:
+            for handle in hooks:
+                handle.remove()  # a tensor may be a parameter of the user's
         for leaf, gradient in zip(leaves, gradients[1:], strict=True):
             if gradient is not None:
                 self._receive(id(leaf), gradient)

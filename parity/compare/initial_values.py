@@ -24,12 +24,13 @@ def compare_initial(
     Returns:
         The findings, where the pair asks for them to count; otherwise a note if any differs.
     """
-    tensors = candidate.adapter.parameters() | candidate.adapter.buffers()
+    to_numpy = candidate.adapter.to_numpy
+    own = {name: to_numpy(tensor) for name, tensor in candidate.own_parameters().items()}
     findings = []
-    for path, name in candidate.parameters.items():
+    for path, array in candidate.by_reference_path(own).items():
         judgement = judge_initial(
             state[path].ravel(),
-            candidate.adapter.to_numpy(tensors[name]).ravel(),
+            array.ravel(),
             must_be_equal=pair.init == "exact",
         )
         site = of_parameter("init", path, "parameter", scope="built")

@@ -106,11 +106,10 @@ def _runs(
 
 def _initial(pair: Pair) -> tuple[Values, Values]:
     _, candidate, reference_state = build(pair)
-    tensors = candidate.adapter.parameters() | candidate.adapter.buffers()
-    candidate_state = {
-        path: candidate.adapter.to_numpy(tensors[name])
-        for path, name in candidate.parameters.items()
-    }
+    to_numpy = candidate.adapter.to_numpy
+    candidate_state = candidate.by_reference_path(
+        {name: to_numpy(tensor) for name, tensor in candidate.own_parameters().items()}
+    )
     reference, other = (
         {of_parameter("init", path, "parameter", scope="built"): array for path, array in s.items()}
         for s in (reference_state, candidate_state)

@@ -43,7 +43,7 @@ def rescaled(seed: int, number: int) -> Perturbation:
         generator = keyed(seed, "rescale", number, name)
         change = generator.uniform(0.5, 1.0) * generator.choice((-1.0, 1.0)) * LARGEST_CHANGE
         dtype = np.complex128 if array.dtype.kind == "c" else np.float64
-        result: Array = array.astype(dtype) * (1.0 + change)
+        result: Array = np.asarray(array.astype(dtype) * (1.0 + change))
         return result
 
     return perturb

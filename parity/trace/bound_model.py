@@ -14,6 +14,7 @@ from parity.base.numerics import Array, LowPrecision, Precision, is_float, round
 from parity.base.rng import keyed
 from parity.errors import CannotCompare, RaisedInModule, SideRaised
 from parity.nested.arguments import Arguments
+from parity.weights.weight_map import WeightMap
 
 Role = Literal["reference", "candidate"]
 
@@ -29,6 +30,7 @@ class BoundModel:
         parameters: reference path -> own path.
         buffers: likewise.
         argument_names: the user's name of an argument -> the side's own.
+        weight_map: for the parameters that are functions of the reference's.
     """
 
     role: Role
@@ -37,6 +39,38 @@ class BoundModel:
     parameters: Mapping[str, str]
     buffers: Mapping[str, str]
     argument_names: Mapping[str, str] = field(default_factory=dict)
+    weight_map: WeightMap | None = None
+
+    def parameter_paths(self) -> list[str]:
+        """Return the reference paths of all parameters that are compared."""
+        mapped = [] if self.weight_map is None else self.weight_map.paths
+        return [*self.parameters, *mapped]
+
+    def own_parameters(self) -> dict[str, Tensor]:
+        """Return this side's tensors of `parameters`, and those of the map, by own path."""
+        tensors = self.adapter.parameters() | self.adapter.buffers()
+        mapped = [] if self.weight_map is None else self.weight_map.names
+        return {name: tensors[name] for name in [*self.parameters.values(), *mapped]}
+
+    def by_reference_path(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Return arrays of parameters, given by own path, by the reference's."""
+        found = {path: arrays[name] for path, name in self.parameters.items() if name in arrays}
+        if self.weight_map is not None:
+            found |= self.weight_map.to_reference(
+                {name: arrays[name] for name in self.weight_map.names}
+            )
+        return found
+
+    def by_own_path(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Return arrays of parameters and buffers, given by the reference's path, by own path.
+
+        Those that this side does not have are left out.
+        """
+        names = {**self.parameters, **self.buffers}
+        found = {names[path]: array for path, array in arrays.items() if path in names}
+        if self.weight_map is not None:
+            found |= self.weight_map.to_candidate(arrays)
+        return found
 
     def call(self, arguments: Arguments, tensors: Mapping[str, Tensor]) -> Any:
         """Call the module with tensors in place of the arrays of its arguments.
@@ -71,13 +105,11 @@ class BoundModel:
                 return prepare(value, name)
             return value.astype(precision) if is_float(value) else value.copy()
 
-        names = {**self.parameters, **self.buffers}
+        known = {*self.parameters, *self.buffers, *self.parameter_paths()}
         self.adapter.assign(
-            {
-                names[path]: copied(value, f"weight {path}")
-                for path, value in weights.items()
-                if path in names
-            }
+            self.by_own_path(
+                {p: copied(value, f"weight {p}") for p, value in weights.items() if p in known}
+            )
         )
 
     def low_precisions(self) -> dict[str, LowPrecision]:
@@ -165,5 +197,5 @@ def _randomized(path: str, value: Array, is_parameter: bool, seed: int) -> Array
         step = rng.standard_normal(value.shape) / np.sqrt(fan_in)
     else:
         step = rng.uniform(0.02, 0.1, value.shape)
-    randomized: Array = (value + step).astype(np.float32)
+    randomized: Array = np.asarray(value + step, np.float32)  # a number of no dimension too
     return randomized

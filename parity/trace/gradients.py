@@ -11,7 +11,6 @@ from parity.adapters.protocol import Tensor
 from parity.base.numerics import Array, Precision
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import Tap
-from parity.trace.tensor_store import TensorSink
 from parity.trace.trace import Trace
 
 
@@ -31,20 +30,23 @@ def record_gradients(
         trace: to put them into.
         precision: dtype of the zeros.
     """
-    tensors = model.adapter.parameters() | model.adapter.buffers()
-    targets: list[tuple[Tensor, TensorSink[Any], Any]] = [
+    mapped = [] if model.weight_map is None else model.weight_map.names
+    own = model.own_parameters()
+    targets: list[tuple[Tensor, Any, Any]] = [
         *((source, trace.gradients, tap) for tap, source in gradient_inputs.items()),
-        *(
-            (tensors[name], trace.parameter_gradients, path)
-            for path, name in model.parameters.items()
-        ),
+        *((own[name], trace.parameter_gradients, p) for p, name in model.parameters.items()),
     ]
+    through_map: dict[str, Array] = {}
+    targets += [(own[name], through_map, name) for name in mapped]
 
     def on_gradient(number: int, gradient: Array) -> None:
         _, sink, key = targets[number]
-        sink[key] = gradient
+        sink[key] = gradient.copy() if sink is through_map else gradient
 
     model.adapter.vjp(weighted_outputs, [tensor for tensor, _, _ in targets], on_gradient)
     for tensor, sink, key in targets:
         if key not in sink:
             sink[key] = np.zeros(tuple(tensor.shape), precision)
+    if model.weight_map is not None:
+        for path, gradient in model.weight_map.to_reference(through_map).items():
+            trace.parameter_gradients[path] = gradient

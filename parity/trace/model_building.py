@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from parity.adapters.protocol import Adapter, adapt
 from parity.base.numerics import Array
 from parity.base.random_streams import named_streams
-from parity.errors import users_code
+from parity.errors import CannotCompare, users_code
 from parity.pair import Pair
 from parity.trace.bound_model import BoundModel, Role
-from parity.trace.path_matching import Shapes, match_modules, match_parameters
+from parity.trace.path_matching import Shapes, match_modules, match_parameters, with_prefix
 from parity.trace.restoring import keep
+from parity.weights.weight_map import WeightMap
 
 
 def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
@@ -27,20 +29,29 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
     reference_shapes = _shapes(reference.parameters())
     candidate_shapes = _shapes(candidate.parameters())
     candidate_buffers = _shapes(candidate.buffers())
+    weight_map = None
+    if pair.weights:
+        weight_map = WeightMap(pair.weights, reference_shapes, candidate_shapes)
+        reference_shapes = _without(reference_shapes, weight_map.paths)
+        candidate_shapes = _without(candidate_shapes, weight_map.names)
+    ignored = _ignored(pair, [*candidate_shapes, *candidate_buffers])
+    candidate_shapes = _without(candidate_shapes, ignored)
+    candidate_buffers = _without(candidate_buffers, ignored)
     # A table that is a buffer in one framework may be a trainable tensor in the other.
     trained_buffers = {
         path: shape
         for path, shape in _shapes(reference.buffers()).items()
         if path in candidate_shapes
     }
+    rename = with_prefix(pair.rename, [*reference_shapes], [*candidate_shapes])
     parameters = match_parameters(
         reference_shapes | trained_buffers,
         candidate_shapes,
-        pair.rename,
+        rename,
         candidate_buffers=candidate_buffers,
     )
     modules = match_modules(
-        list(reference.modules()), list(candidate.modules()), pair.rename, parameters
+        list(reference.modules()), list(candidate.modules()), rename, parameters
     )
     buffers = _match_buffers(reference, candidate_buffers, modules)
     buffers |= {path: parameters.pop(path) for path in trained_buffers}
@@ -49,13 +60,21 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
         for path, tensor in {**reference.parameters(), **reference.buffers()}.items()
     }
     return (
-        BoundModel("reference", reference, *map(_same_names, (modules, parameters, buffers))),
+        BoundModel(
+            "reference",
+            reference,
+            _same_names(modules),
+            # Mapped parameters have gradients on this side as they are.
+            _same_names([*parameters, *(weight_map.paths if weight_map else ())]),
+            _same_names(buffers),
+        ),
         BoundModel(
             "candidate",
             candidate,
             {partner: path for path, partner in modules.items()},
             parameters,
             buffers,
+            weight_map=weight_map,
         ),
         weights,
     )
@@ -69,11 +88,27 @@ def _adapted(pair: Pair, role: Role) -> Adapter:
     return adapter
 
 
+def _ignored(pair: Pair, paths: list[str]) -> list[str]:
+    """Return the candidate's tensors that the user says are no weights."""
+    for pattern in pair.ignore:
+        if not fnmatch.filter(paths, pattern):
+            raise CannotCompare(
+                f"pair {pair.name!r}: ignore names {pattern!r}, which matches no tensor of the "
+                "candidate"
+            )
+    return [path for path in paths if any(fnmatch.fnmatch(path, p) for p in pair.ignore)]
+
+
+def _without(shapes: Shapes, paths: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    left_out = set(paths)
+    return {path: shape for path, shape in shapes.items() if path not in left_out}
+
+
 def _shapes(tensors: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {path: tuple(tensor.shape) for path, tensor in tensors.items()}
 
 
-def _same_names(paths: Mapping[str, str]) -> dict[str, str]:
+def _same_names(paths: Iterable[str]) -> dict[str, str]:
     return {path: path for path in paths}
 
 

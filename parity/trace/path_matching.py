@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Mapping
 
@@ -21,6 +22,30 @@ def renamed(path: str, rename: Mapping[str, str]) -> str:
         if head in rename:
             return ".".join([p for p in [rename[head], *parts[length:]] if p])
     return path
+
+
+# What torch.compile and DataParallel put before every path.
+PREFIXES = ("module", "_orig_mod")
+
+
+def with_prefix(
+    rename: Mapping[str, str], reference: list[str], candidate: list[str]
+) -> dict[str, str]:
+    """Return `rename`, with entries for a wrapper's prefix that all of one side's paths have."""
+    result = dict(rename)
+    for prefix in PREFIXES:
+        starts = f"{prefix}."
+        of_reference, of_candidate = (
+            bool(paths) and all(path.startswith(starts) for path in paths)
+            for paths in (reference, candidate)
+        )
+        if of_reference and not of_candidate:
+            result.setdefault(prefix, "")
+        elif of_candidate and not of_reference:
+            for path in reference:
+                head = path.split(".")[0]
+                result.setdefault(head, f"{prefix}.{head}")
+    return result
 
 
 def match_parameters(
@@ -101,15 +126,47 @@ def _check_rename(reference: Shapes, rename: Mapping[str, str]) -> None:
 def _match_by_order(
     reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]
 ) -> dict[str, str]:
-    proposal = dict(zip(missing, extra, strict=False))
+    in_order = dict(zip(missing, extra, strict=False))
     same_shapes = len(missing) == len(extra) and all(
-        reference[a] == candidate[b] for a, b in proposal.items()
+        reference[a] == candidate[b] for a, b in in_order.items()
     )
-    same_last_names = all(a.split(".")[-1] == b.split(".")[-1] for a, b in proposal.items())
+    same_last_names = all(a.split(".")[-1] == b.split(".")[-1] for a, b in in_order.items())
     distinct_shapes = max(Counter(reference[p] for p in missing).values(), default=0) == 1
-    if same_shapes and (same_last_names or distinct_shapes):
-        return proposal
+    if same_shapes and (distinct_shapes or same_last_names):
+        proposal = propose(reference, candidate, missing, extra)
+        # Where names suggest another pairing than the order, neither is certain.
+        if distinct_shapes or proposal == in_order:
+            return in_order
     raise CannotCompare(_no_partner(reference, candidate, missing, extra))
+
+
+def propose(
+    reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]
+) -> dict[str, str]:
+    """Return a partner of the same shape for as many paths as possible, each used once.
+
+    Paths whose names are alike come first; among equals, the order of definition decides.
+    """
+    scored = [
+        (-_likeness(a, b), abs(i - j), i, j)
+        for i, a in enumerate(missing)
+        for j, b in enumerate(extra)
+        if reference[a] == candidate[b]
+    ]
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, _, i, j in sorted(scored):
+        if i not in found and j not in taken:
+            found[i] = j
+            taken.add(j)
+    return {missing[i]: extra[found[i]] for i in sorted(found)}
+
+
+def _likeness(a: str, b: str) -> float:
+    """Return how alike two paths are: by their last names first, then by all their letters."""
+    same_last_name = a.split(".")[-1] == b.split(".")[-1]
+    letters = difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
+    return 2.0 * same_last_name + round(letters, 2)
 
 
 def _no_partner(reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]) -> str:
@@ -118,8 +175,12 @@ def _no_partner(reference: Shapes, candidate: Shapes, missing: list[str], extra:
         problems.append(f"the candidate has no partner for {_listed(missing)}")
     if extra:
         problems.append(f"the reference has none for the candidate's {_listed(extra)}")
-    by_shape = {a: b for a in missing for b in extra if reference[a] == candidate[b]}
-    advice = f"; say which with rename, perhaps {by_shape!r}" if by_shape else ""
+    by_shape = propose(reference, candidate, missing, extra)
+    shown = dict(list(by_shape.items())[:LISTED])
+    more = f" and {len(by_shape) - LISTED} more" if len(by_shape) > LISTED else ""
+    advice = f"; say which with rename, perhaps rename={shown!r}{more}" if by_shape else ""
+    if not by_shape and missing and extra:
+        advice = "; where layers are fused, split or transposed, say how with weights=…"
     return "parameters without a partner: " + "; ".join(problems) + advice
 
 

@@ -305,7 +305,7 @@ class _IsolatingRecorder(_Recorder):
         is_leaf_input = tap.path in self.leaves and tap.port == "input"
         is_stressed = is_leaf_input and not is_beside(tap.path, self.run.unstressed)
         if self.run.stress_input is not None and is_stressed and is_float(array):
-            array = self.run.stress_input(array)
+            array = np.asarray(self.run.stress_input(array))
         forced = rounded(array)
         # Half the size, and no digit is lost: its values are those of float32.
         self.trace.forced[tap] = forced.astype(np.float32) if forced.dtype.kind == "f" else forced

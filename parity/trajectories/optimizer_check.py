@@ -100,7 +100,7 @@ class _OptimizerStepper:
 
     def state(self) -> dict[str, Array]:
         """Return the parameters, by reference path."""
-        return _state({p: self.weights[p] for p in self.model.parameters})
+        return _state({p: self.weights[p] for p in self.model.parameter_paths()})
 
     def load(self, state: Mapping[str, Array]) -> None:
         """Set parameters by reference path; all other weights are the pair's."""
@@ -115,11 +115,11 @@ class _OptimizerStepper:
 
     def apply(self, step: OptimizerStep, gradients: Mapping[str, Array]) -> None:
         """Take one step, given a gradient for each reference path, and read the weights."""
-        names = self.model.parameters
-        step({names[path]: g.astype(self.precision) for path, g in gradients.items()})
-        tensors = self.model.adapter.parameters() | self.model.adapter.buffers()
-        for path, name in names.items():
-            self.weights[path] = self.model.adapter.to_numpy(tensors[name]).copy()
+        step(self.model.by_own_path({p: g.astype(self.precision) for p, g in gradients.items()}))
+        to_numpy = self.model.adapter.to_numpy
+        own = {name: to_numpy(tensor) for name, tensor in self.model.own_parameters().items()}
+        for path, array in self.model.by_reference_path(own).items():
+            self.weights[path] = array.copy()
 
 
 class _GivenGradients(_OptimizerStepper):

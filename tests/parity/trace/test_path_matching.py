@@ -25,7 +25,7 @@ def test_names_match_first_and_order_settles_the_rest() -> None:
 def test_doubt_is_not_settled_but_asked_about() -> None:
     reference = {"a.w": (3, 3), "b.v": (3, 3)}
     candidate = {"x.p": (3, 3), "y.q": (3, 3)}
-    with pytest.raises(CannotCompare, match=r"say which with rename, perhaps \{'a.w': 'y.q'"):
+    with pytest.raises(CannotCompare, match=r"perhaps rename=\{'a.w': 'x.p', 'b.v': 'y.q'\}"):
         match_parameters(reference, candidate, {}, candidate_buffers={})
 
 
