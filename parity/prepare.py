@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from parity.base.rng import keyed
 from parity.compare.environment import environment
-from parity.compare.initial_values import compare_initial
+from parity.compare.initial_values import compare_buffers, compare_initial
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
 from parity.nested.arguments import Arguments, forward_function, side_names
@@ -42,6 +42,7 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     reference, candidate, state = build(pair)
     settings = environment(reference.adapter, candidate.adapter)
     initial, notes = compare_initial(pair, candidate, state)
+    buffers = compare_buffers(candidate, state)
     inputs = pair.draw_inputs(keyed(seed, "inputs"))
     reference, candidate = (
         _with_argument_names(pair, side, inputs, notes) for side in (reference, candidate)
@@ -57,6 +58,10 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
         seed=seed,
     )
     runner, uncalled, reshaped = _match_calls(runner)
+    wrong, changing = _wrong_tables(buffers, runner)
+    initial += wrong
+    if changing:
+        notes.append(f"buffers built otherwise, which training changes: {changing}; not judged")
     if uncalled:
         notes.append(f"called on one side only, judged within their callers: {uncalled}")
     if reshaped:
@@ -87,6 +92,25 @@ def _with_argument_names(
         if own != name and name not in given
     ]
     return replace(side, argument_names=names)
+
+
+def _wrong_tables(buffers: list[Finding], runner: PairRunner) -> tuple[list[Finding], str]:
+    """Return the findings of buffers that were built otherwise and that no forward pass changes.
+
+    What training changes, such as the vectors of a spectral norm, may start anywhere.
+
+    Returns:
+        Them, and the paths of the others.
+    """
+    wrong = [finding for finding in buffers if finding.is_fault]
+    if not wrong:
+        return [], ""
+    changed = runner.buffers_changed_by_training()
+    paths = {id(f): ".".join(p for p in (f.owner, f.label) if p) for f in wrong}
+    return (
+        [finding for finding in wrong if paths[id(finding)] not in changed],
+        ", ".join(paths[id(finding)] for finding in wrong if paths[id(finding)] in changed),
+    )
 
 
 def _match_calls(

@@ -2,13 +2,12 @@
 
 No tolerance belongs to a layer. What rounding explains is measured for each tensor, in float32, and
 float64 must agree better by the ratio of the two precisions. Every verdict of this package is made
-here.
+here; those on random draws in `parity.compare.draws`, with these words.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,6 +66,7 @@ class Cause(enum.Enum):
     LOSES_DIGITS = "a side loses digits that the other keeps"
     CONSTANT = "initial values: a constant on one side only, or another constant"
     DISTRIBUTION = "initial values: another distribution"
+    OTHER_BUFFER = "a buffer is built with other values"
     OTHER_DRAW = "initial values: the same distribution, other numbers"
     INEXACT = "a table is further from exact arithmetic than its operations explain"
     RANDOM = "both sides draw random numbers of their own"
@@ -308,6 +308,27 @@ def judge_distribution(statistic: float, critical: float, *, must_be_equal: bool
     return Judgement(verdict=verdict, error=statistic, noise=critical, cause=cause)
 
 
+def judge_buffer(distance: float, scale: float, *, equal: bool) -> Judgement:
+    """Decide for a buffer as it was built, a table for example, float32 or exact.
+
+    Args:
+        distance: largest absolute difference.
+        scale: largest absolute value of the reference's.
+        equal: whether both are bitwise equal.
+    """
+    noise = FLOAT32_EPSILON / 2
+    if equal:
+        return Judgement(verdict=Verdict.IDENTICAL, error=0.0, noise=noise)
+    error = distance / (scale or 1.0)
+    passes = error <= K * noise
+    return Judgement(
+        verdict=Verdict.WITHIN_NOISE if passes else Verdict.SEMANTIC_DIFFERENCE,
+        error=error,
+        noise=noise,
+        cause=None if passes else Cause.OTHER_BUFFER,
+    )
+
+
 def judge_ulps(distances: dict[Role, float], operations: float, *, equal: bool) -> Judgement:
     """Decide for a table whose exact values are known; error and noise are in ulps.
 
@@ -344,38 +365,6 @@ def cannot_judge(cause: Cause, side: Role | None = None) -> Judgement:
     """Return the judgement of a tensor of which nothing can be said."""
     nan = float("nan")
     return Judgement(verdict=Verdict.ABSTAIN, error=nan, noise=nan, cause=cause, side=side)
-
-
-# Size of each draw at one place, by the kind of numbers.
-Draws = Mapping[str, Sequence[int]]
-# Kinds of draws that the harness cannot give equal numbers to.
-NOT_SHARED = ("other", "generator")
-
-
-def judge_draws(reference: Draws, candidate: Draws, *, shared: bool) -> Judgement | None:
-    """Decide for a place where random numbers are drawn; None where its tensors are judged.
-
-    Args:
-        reference: the reference's draws at the place, in order.
-        candidate: the candidate's.
-        shared: whether both sides are given the same numbers.
-    """
-    if not reference and not candidate:
-        return None
-    nan = float("nan")
-    if not reference or not candidate:
-        side: Role = "reference" if reference else "candidate"
-        return Judgement(
-            verdict=Verdict.SEMANTIC_DIFFERENCE, error=nan, noise=nan,
-            cause=Cause.RANDOM_ON_ONE_SIDE, side=side,
-        )  # fmt: skip
-    if not shared or any(kind in draws for draws in (reference, candidate) for kind in NOT_SHARED):
-        return cannot_judge(Cause.RANDOM)
-    if dict(reference) != dict(candidate):
-        return Judgement(
-            verdict=Verdict.SEMANTIC_DIFFERENCE, error=nan, noise=nan, cause=Cause.OTHER_DRAWS
-        )
-    return None
 
 
 def error(

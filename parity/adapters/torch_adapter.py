@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook, RandomSource
+from parity.adapters.torch_checkpoint import without_checkpointing
 from parity.adapters.torch_dropout import DropoutFrom
 from parity.adapters.torch_precision import (
     CastsToFloat64,
@@ -118,7 +119,9 @@ class TorchAdapter:
         modes = {module: module.training for module in self._uncompiled.modules()}
         for name, tensor in self._tensors().items():
             wanted = dtype if precision == "float64" else self._low.get(name, dtype)
-            if tensor.is_floating_point() and tensor.dtype != wanted:
+            if tensor.is_complex():
+                wanted = wanted.to_complex()
+            if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype != wanted:
                 tensor.data = tensor.data.to(wanted)
         self._uncompiled.train(training)
         torch.set_default_dtype(dtype)
@@ -127,6 +130,7 @@ class TorchAdapter:
         try:
             with ExitStack() as stack:
                 stack.enter_context(torch.enable_grad())
+                stack.enter_context(without_checkpointing())
                 if precision == "float64" and not self._compiled:
                     stack.enter_context(attributes_in_float64(modes))
                     if self._has_casts or (self._has_casts is None and self.looks_for_casts):
@@ -222,7 +226,8 @@ class TorchAdapter:
         tensor = tensor.detach()
         if low_precision_of(tensor) is not None:
             tensor = tensor.to(torch.float32)
-        array: Array = tensor.cpu().numpy()
+        # A conjugate, or a negative, may be a mark on shared memory, which NumPy does not know.
+        array: Array = tensor.resolve_conj().resolve_neg().cpu().numpy()
         return array
 
     def constant(self, array: Array) -> torch.Tensor:

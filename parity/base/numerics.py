@@ -19,16 +19,23 @@ def is_float(array: Array) -> bool:
     return array.dtype.kind in "fc"
 
 
+def in_precision(array: Array, precision: Precision) -> Array:
+    """Return a copy, floats in a precision: a complex number has two of them."""
+    if array.dtype.kind == "c":
+        return array.astype(np.complex64 if precision == "float32" else np.complex128)
+    return array.astype(precision) if array.dtype.kind == "f" else array.copy()
+
+
 def rounded(array: Array) -> Array:
-    """Round real floats to the values of float32, dtype kept, so that both precisions start equal.
+    """Round floats to the values of float32, dtype kept, so that both precisions start equal.
 
     The result is C-contiguous, as a trace will return it: the memory layout may decide the order
     in which a framework sums. Other dtypes are returned as they are.
     """
-    if array.dtype.kind != "f":
+    if not is_float(array):
         return array
     with np.errstate(over="ignore"):  # an overflow becomes infinity, which is judged
-        result: Array = array.astype(np.float32).astype(array.dtype, order="C")
+        result: Array = in_precision(array, "float32").astype(array.dtype, order="C")
     return result
 
 

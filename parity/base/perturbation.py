@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.base.numerics import Array, LowPrecision, Precision, rounded_to
+from parity.base.numerics import Array, LowPrecision, Precision, in_precision, rounded_to
 from parity.base.rng import random_bytes
 
 # (array, its name) -> a perturbed copy. In float32 runs the low precision whose ulp is meant may
@@ -42,13 +42,19 @@ def perturb_one_ulp(
     infinities and NaN.
 
     Args:
-        array: of any shape; what is not real floats is returned as it is.
+        array: of any shape; what is no float is returned as it is, complex numbers are moved in
+            both parts.
         precision: dtype of the result, whose ulp is meant.
         name: of the array; two arrays of one name are perturbed alike.
         key: of the random numbers.
         low: the tensor's own precision in a float32 run, if it is lower: the array is rounded to
             it and moved by its ulp, because a smaller change would be rounded away.
     """
+    if array.dtype.kind == "c":
+        numbers = np.ascontiguousarray(in_precision(array, precision))
+        parts = numbers.reshape(-1).view(precision)
+        moved = perturb_one_ulp(parts, precision, name, *key)
+        return moved.view(numbers.dtype).reshape(array.shape)
     if array.dtype.kind != "f":
         return array
     if low is not None and precision == "float32":

@@ -157,7 +157,8 @@ def _mismatch(expected: Array, actual: Array) -> Judgement | None:
 def _lower_precision(expected: Array, actual: Array) -> Judgement | None:
     sides: tuple[tuple[Role, Array], ...] = (("reference", expected), ("candidate", actual))
     for side, array in sides:
-        if is_float(array) and array.dtype.itemsize < 8:
+        numbers = 2 if array.dtype.kind == "c" else 1
+        if is_float(array) and array.dtype.itemsize < 8 * numbers:
             lower = cannot_judge(Cause.LOWER_PRECISION, side)
             return replace(lower, compared=(str(expected.dtype), str(actual.dtype)))
     return None

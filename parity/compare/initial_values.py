@@ -5,15 +5,17 @@ Where a pair asks for it, the numbers must be equal.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from parity.base.numerics import Array
+from parity.base.numerics import Array, distance, magnitude
 from parity.compare.distributions import critical_value, kolmogorov_smirnov
 from parity.pair import Pair
 from parity.report.finding import Finding, finding_of
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import of_parameter
-from parity.verdict import Judgement, Verdict, judge_distribution, other_constant
+from parity.verdict import Judgement, Verdict, judge_buffer, judge_distribution, other_constant
 
 
 def compare_initial(
@@ -42,6 +44,26 @@ def compare_initial(
         return [], []
     shown = ", ".join(different[:3]) + (", …" if len(different) > 3 else "")
     return [], [f"initial values differ in {len(different)} parameters ({shown}); not judged"]
+
+
+def compare_buffers(candidate: BoundModel, state: Mapping[str, Array]) -> list[Finding]:
+    """Compare buffers as they were built: a table may be wrong though training never changes it.
+
+    Args:
+        candidate: before any weights are loaded.
+        state: the reference's tensors as built, by path.
+    """
+    tensors = candidate.adapter.parameters() | candidate.adapter.buffers()
+    findings = []
+    for path, name in candidate.buffers.items():
+        array = candidate.adapter.to_numpy(tensors[name]).reshape(state[path].shape)
+        judgement = judge_buffer(
+            distance(array, state[path]),
+            magnitude(state[path]),
+            equal=np.array_equal(array, state[path]),
+        )
+        findings.append(finding_of(of_parameter("init", path, "buffer", scope="built"), judgement))
+    return findings
 
 
 def judge_initial(reference: Array, candidate: Array, *, must_be_equal: bool) -> Judgement:

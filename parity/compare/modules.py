@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
 from parity.base.stress_inputs import STRESS_INPUTS, StressInput
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.domains import Domains
+from parity.compare.draws import Draws, judge_draws
 from parity.errors import CannotCompare
 from parity.limits import FLOAT32_EPSILON
 from parity.nested.arguments import Arguments
@@ -25,7 +28,7 @@ from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Tap, TensorSite, parent
 from parity.trace.trace import DrawsFrom, Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
-from parity.verdict import Draws, Judgement, Verdict, judge_draws, other_structure
+from parity.verdict import Judgement, Verdict, other_structure
 
 _STRUCTURE = TensorSite("forward", "", "structure", scope="end_to_end")
 
@@ -237,6 +240,24 @@ class PairRunner:
         spec = self.run_spec(self.candidate, "float32")
         candidate = list_calls(self.candidate, spec, teacher)
         return self._noted(self.reference, teacher), self._noted(self.candidate, candidate)
+
+    def buffers_changed_by_training(self) -> set[str]:
+        """Run the reference in training mode; return the reference paths of the buffers it changes.
+
+        Raises:
+            SideRaised: it raised.
+        """
+        spec = replace(self.run_spec(self.reference, "float32"), training=True)
+        adapter = self.reference.adapter
+        list_calls(self.reference, spec)
+        after = {
+            p: adapter.to_numpy(adapter.buffers()[n]) for p, n in self.reference.buffers.items()
+        }
+        return {
+            path
+            for path, array in after.items()
+            if not np.array_equal(array.astype(np.float64), self.weights[path].astype(np.float64))
+        }
 
     def rerun(
         self,

@@ -54,8 +54,8 @@ def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> 
     reference, candidate = tensor_sites(teacher).get(site), tensor_sites(other).get(site)
     if reference is None or candidate is None or reference.shape != candidate.shape:
         return ""
-    if not is_float(reference) or not is_float(candidate):
-        return ""
+    if {reference.dtype.kind, candidate.dtype.kind} != {"f"}:
+        return ""  # the signatures are those of real numbers
     reference, candidate = reference.astype(np.float64), candidate.astype(np.float64)
     if resembles(reference, candidate) or not np.isfinite(candidate).all():
         return ""
@@ -76,7 +76,7 @@ def _nearby(site: TensorSite, trace: Trace) -> dict[str, Array]:
         f"the {port_name(t.port, t.label, t.call)} of {t.path or 'the model'}": x
         for t, x in before.items()
     }
-    return {name: x.astype(np.float64) for name, x in named.items() if is_float(x)}
+    return {name: x.astype(np.float64) for name, x in named.items() if x.dtype.kind == "f"}
 
 
 def _as_used(tap: Tap, site: TensorSite, trace: Trace) -> Array:

@@ -79,6 +79,7 @@ def cause_text(
         Cause.LOSES_DIGITS: f"the {side} loses digits",
         Cause.CONSTANT: "a constant on one side only, or another one",
         Cause.DISTRIBUTION: "another distribution",
+        Cause.OTHER_BUFFER: "built with other values",
         Cause.OTHER_DRAW: "of the same distribution, but other numbers",
         Cause.INEXACT: f"the {side} is further from exact arithmetic than its operations explain",
         Cause.RANDOM: "both sides draw random numbers of their own here",

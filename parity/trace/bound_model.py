@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from parity.adapters.protocol import Adapter, Tensor
-from parity.base.numerics import Array, LowPrecision, Precision, is_float, rounded_to
+from parity.base.numerics import Array, LowPrecision, Precision, in_precision, is_float, rounded_to
 from parity.base.rng import keyed
 from parity.errors import CannotCompare, RaisedInModule, SideRaised
 from parity.nested.arguments import Arguments
@@ -103,7 +103,7 @@ class BoundModel:
         def copied(value: Array, name: str) -> Array:
             if prepare is not None:
                 return prepare(value, name)
-            return value.astype(precision) if is_float(value) else value.copy()
+            return in_precision(value, precision)
 
         known = {*self.parameters, *self.buffers, *self.parameter_paths()}
         self.adapter.assign(
@@ -188,7 +188,7 @@ def randomize_constant_parameters(
 def _randomized(path: str, value: Array, is_parameter: bool, seed: int) -> Array:
     if not is_float(value):
         return value
-    value = value.astype(np.float32)
+    value = in_precision(value, "float32")
     if value.size == 0 or not np.all(value == value.flat[0]):
         return value
     rng = keyed(seed, "move", path)
@@ -197,5 +197,5 @@ def _randomized(path: str, value: Array, is_parameter: bool, seed: int) -> Array
         step = rng.standard_normal(value.shape) / np.sqrt(fan_in)
     else:
         step = rng.uniform(0.02, 0.1, value.shape)
-    randomized: Array = np.asarray(value + step, np.float32)  # a number of no dimension too
+    randomized: Array = np.asarray(value + step, value.dtype)  # a number of no dimension too
     return randomized

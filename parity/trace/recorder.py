@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.adapters.protocol import Tensor
-from parity.base.numerics import LOW_EPSILON, Array, LowPrecision, is_float, rounded
+from parity.base.numerics import LOW_EPSILON, Array, LowPrecision, in_precision, is_float, rounded
 from parity.base.rng import cotangent, draw_cotangent, keyed
 from parity.errors import CannotCompare, RaisedInModule
 from parity.nested.containers import replaced, substituted, tensors
@@ -308,7 +308,7 @@ class _IsolatingRecorder(_Recorder):
             array = np.asarray(self.run.stress_input(array))
         forced = rounded(array)
         # Half the size, and no digit is lost: its values are those of float32.
-        self.trace.forced[tap] = forced.astype(np.float32) if forced.dtype.kind == "f" else forced
+        self.trace.forced[tap] = in_precision(forced, "float32")
         return forced
 
 

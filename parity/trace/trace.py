@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from parity.adapters.protocol import Family
-from parity.base.numerics import Array, LowPrecision, Precision
+from parity.base.numerics import Array, LowPrecision, Precision, in_precision, is_float
 from parity.base.perturbation import Perturbation
 from parity.base.stress_inputs import StressInput
 from parity.nested.arguments import Arguments
@@ -65,10 +65,8 @@ class Run:
             name: decides the random numbers of the perturbation.
             low: the tensor's own precision where `self.low` does not have it.
         """
-        if array.dtype.kind != "f":
-            return array.copy()
-        if self.perturbation is None:
-            return array.astype(self.precision)
+        if self.perturbation is None or not is_float(array):
+            return in_precision(array, self.precision)
         low = self.low.get(name, low)
         if low is None or self.precision == "float64":
             return self.perturbation(array, name)
