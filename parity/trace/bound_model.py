@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from parity.base.numerics import Array, LowPrecision, Precision, in_precision, i
 from parity.base.rng import keyed
 from parity.errors import CannotCompare, RaisedInModule, SideRaised
 from parity.nested.arguments import Arguments
-from parity.weights.weight_map import WeightMap
+
+if TYPE_CHECKING:
+    from parity.weights.weight_map import WeightMap
 
 Role = Literal["reference", "candidate"]
 

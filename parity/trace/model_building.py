@@ -55,10 +55,6 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
     )
     buffers = _match_buffers(reference, candidate_buffers, modules)
     buffers |= {path: parameters.pop(path) for path in trained_buffers}
-    weights = {
-        path: reference.to_numpy(tensor).copy()
-        for path, tensor in {**reference.parameters(), **reference.buffers()}.items()
-    }
     return (
         BoundModel(
             "reference",
@@ -76,8 +72,13 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
             buffers,
             weight_map=weight_map,
         ),
-        weights,
+        _copies(reference),
     )
+
+
+def _copies(side: Adapter) -> dict[str, Array]:
+    tensors = {**side.parameters(), **side.buffers()}
+    return {path: side.to_numpy(tensor).copy() for path, tensor in tensors.items()}
 
 
 def _adapted(pair: Pair, role: Role) -> Adapter:
