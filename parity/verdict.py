@@ -62,7 +62,7 @@ class Cause(enum.Enum):
     LOWER_PRECISION = "a side computes in a lower precision than it is run in"
     RERUNS_DIFFER = "a side gives another result when run again"
     FLOAT32_ONLY = "float64 agrees, float32 does not"
-    COARSER = "the candidate computes in a lower precision than the reference"
+    COARSER = "a side computes in a lower precision than the other"
     LOSES_DIGITS = "a side loses digits that the other keeps"
     CONSTANT = "initial values: a constant on one side only, or another constant"
     DISTRIBUTION = "initial values: another distribution"
@@ -244,8 +244,10 @@ def _judge_float32(m: Measured, unit: float, is_plain_input: bool) -> Judgement:
             noise=m.noise / unit,
             precision="float32",
         )
-    # A cast that only the port makes is a change of the program, whatever its size.
-    is_coarser = weaker == "candidate" and m.candidate_epsilon > m.epsilon
+    # A cast that only one side makes is another program, whatever its size.
+    epsilons = (m.epsilon, m.candidate_epsilon)
+    of_weaker, of_other = epsilons if weaker == "reference" else epsilons[::-1]
+    is_coarser = of_weaker > of_other
     return Judgement(
         verdict=Verdict.SEMANTIC_DIFFERENCE if is_coarser else Verdict.NUMERICALLY_WEAKER,
         error=error / unit,

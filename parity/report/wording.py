@@ -75,7 +75,7 @@ def cause_text(
         Cause.LOWER_PRECISION: f"the {side} computes this in {lower} even when run in float64",
         Cause.RERUNS_DIFFER: f"the {side} differs from itself when run again",
         Cause.FLOAT32_ONLY: "in float32 only; float64 agrees",
-        Cause.COARSER: "the candidate computes in a lower precision than the reference",
+        Cause.COARSER: f"the {side} computes in a lower precision than the other side",
         Cause.LOSES_DIGITS: f"the {side} loses digits",
         Cause.CONSTANT: "a constant on one side only, or another one",
         Cause.DISTRIBUTION: "another distribution",

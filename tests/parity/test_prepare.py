@@ -53,7 +53,9 @@ def test_a_module_that_one_side_does_not_call_is_left_out_and_said() -> None:
 
 
 def test_inputs_are_drawn_from_the_seed_alone() -> None:
-    first, again, other = (prepare(pair(False), seed=seed).runner.inputs["x"] for seed in (0, 0, 1))
+    first, again, other = (
+        prepare(pair(False), seed=seed).runner.inputs.arrays()["x"] for seed in (0, 0, 1)
+    )
     assert (first == again).all()
     assert (first != other).any()
 

@@ -17,7 +17,7 @@ def test_a_network_has_the_sizes_of_its_configuration() -> None:
     drawn = next(c for c in ALL if c.run.unet.image_channels > 1 and c.scale != 1)
     network = subjects(drawn)["network"]
     assert isinstance(network, PairBase)
-    inputs = network.pair.draw_inputs(keyed(0, "inputs"))
+    inputs = network.pair.draw_inputs(keyed(0, "inputs")).arrays()
     unet = drawn.run.unet
     size = unet.image_size
     assert inputs["x"].shape == (drawn.batch, unet.image_channels, size, size)
