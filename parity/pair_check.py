@@ -215,8 +215,9 @@ def _merge_moved_boundaries(runner: PairRunner, judged: Sited) -> tuple[Sited, s
     faults = [(s, f) for s, f in judged if f.is_fault and f.scope == "isolated"]
     modules = {site.tap.path if site.tap else site.path for site, _ in faults} - {""}
     is_plain_input = all(f.stress_input == runner.pair.stress_inputs[0] for _, f in faults)
-    # A model that returns nothing has no output that could agree.
-    agree = any(f.phase != "backward" for f in end_to_end) and all(f.passes() for f in end_to_end)
+    # An output that depends on nothing, or none at all, cannot show that the modules agree.
+    tells = any(f.phase != "backward" and f.varies and f.scale for f in end_to_end)
+    agree = tells and all(f.passes() for f in end_to_end)
     if not modules or not is_plain_input or not agree:
         return judged, ""
     again = _worst(runner.without(modules))

@@ -27,8 +27,9 @@ class Torch(nn.Module):
         super().__init__()
         self.linear = nn.Linear(3, 3)
 
-    def forward(self, x: torch.Tensor) -> None:
+    def forward(self, x: torch.Tensor) -> int:
         self.linear(x)
+        return 1
 
 
 class Jittor(jt.nn.Module):
@@ -38,8 +39,9 @@ class Jittor(jt.nn.Module):
         super().__init__()
         self.linear = jt.nn.Linear(3, 3)
 
-    def execute(self, x: Any) -> None:
+    def execute(self, x: Any) -> int:
         self.linear(x)
+        return 1
 
 
 WITHOUT_OUTPUTS = Pair(

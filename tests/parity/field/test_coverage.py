@@ -72,3 +72,23 @@ class Table(nn.Module):
 def test_an_output_that_depends_on_nothing_is_said() -> None:
     text = str(compared(Table))
     assert "1 of 1 output stayed the same whatever inputs and weights are: the output" in text
+
+
+class Constant(nn.Module):
+    """Computes with its layer and returns a number that has nothing to do with it."""
+
+    def __init__(self, slope: float = 1.0) -> None:
+        super().__init__()
+        self.l, self.act, self.slope = nn.Linear(4, 4), nn.Tanh(), slope
+
+    def forward(self, x: torch.Tensor) -> int:
+        self.act(self.l(x) * self.slope)
+        return 1
+
+
+def test_an_output_that_depends_on_nothing_excuses_no_module() -> None:
+    inputs = {"x": np.ones((3, 4), np.float32)}
+    pair = Pair(
+        name="field", reference=Constant, candidate=lambda: Constant(1.1), inputs=lambda g: inputs
+    )
+    assert not check(pair).passed
