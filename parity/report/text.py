@@ -103,6 +103,8 @@ def _others(faults: Sequence[Fault]) -> list[str]:
         lines.append(
             f"     {where(fault.first)}{tensors}: {fault.first.verdict.name}, {amount(fault.first)}"
         )
+        if fault.first.segment is not None:
+            lines.append(f"        in the code between {segment_name(fault.first.segment)}")
         if fault.first.hint:
             lines.append(f"        hint, a guess: {fault.first.hint}")
     hidden = len(faults) - LISTED
@@ -119,7 +121,7 @@ def _confirmed(finding: Finding, others: int) -> str:
     if finding.phase != "forward":
         return "confirmed: it fails again with other output gradients"
     injected = "tensor" if not others else "tensors"
-    after = "it" if not others else f"it and after the other {_number(others, 'fault')}"
+    after = "it" if not others else f"it and after {_number(others, 'other fault')}"
     return f"confirmed: with the reference's {injected} injected after {after}, everything agrees"
 
 

@@ -47,7 +47,7 @@ def test_a_disagreement_shows_the_place_its_neighbours_and_what_to_do() -> None:
     assert "error 5.00e-01, noise 1.00e-16\n" in text
     assert "in the code between output of x and input of y" in text
     assert (
-        "confirmed: with the reference's tensors injected after it and after the other 1 fault, "
+        "confirmed: with the reference's tensors injected after it and after 1 other fault, "
         "everything agrees" in text
     )
     assert "hint, a guess: it is halved" in text
