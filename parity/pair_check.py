@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 from parity.base.memory import older_objects_left_alone
+from parity.base.progress import begin
 from parity.compare.allowlist import require_used_entries
 from parity.compare.modules import PairRunner
 from parity.compare.tables import Tables, check_tables
@@ -97,6 +98,8 @@ def _explain(sited: Sited, runner: PairRunner) -> list[Finding]:
 
     Whether injecting the reference's tensors removes every difference is tried for the first.
     """
+    if any(finding.is_fault for _, finding in sited):
+        begin("what explains the faults")
     segmented = _with_segments(sited, runner)
     findings = [finding for _, finding in segmented]
     faults = independent_faults(findings)
@@ -138,6 +141,7 @@ def _judge_training(runner: PairRunner, is_random: bool) -> list[Finding]:
     """
     if runner.pair.optimizer is None:
         return []
+    begin("steps of the optimizer")
     findings = [
         finding
         for trajectory in trajectories(runner)
@@ -185,7 +189,9 @@ def judge_pair(runner: PairRunner) -> dict[TensorSite, tuple[str, Judgement]]:
         By site, in order of execution, the stress input with the worst verdict and its judgement.
     """
     worst: dict[TensorSite, tuple[str, Judgement]] = {}
+    count = len(runner.pair.stress_inputs)
     for number, stress_input in enumerate(runner.pair.stress_inputs):
+        begin(f"stress input {number + 1} of {count}, {stress_input}")
         for site, judgement in runner.judge_isolated(stress_input, first=number == 0).items():
             if site not in worst or judgement.verdict.rank > worst[site][1].verdict.rank:
                 worst[site] = (stress_input, judgement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from parity.base.progress import listening
 from parity.errors import CannotCompare, RestartNeeded, one_line, users_line
 from parity.report.pages.markdown import Entry, summary
 from parity.report.report import Report
@@ -39,9 +41,10 @@ def check_pairs(options: argparse.Namespace) -> int:
         worst = CANNOT_COMPARE
     for number, subject in enumerate(subjects, 1):
         name = subject.value.name
-        _announce(number, len(subjects), name)
+        line = _Line(f"{name} ({number} of {len(subjects)})")
         try:
-            report = _compared(subject, options)
+            with listening(line.show), line:
+                report = _compared(subject, options)
             print_report(report, options)
             page = outputs.write(report, subject)
         except RestartNeeded:
@@ -123,9 +126,24 @@ def _print_problem(
         print(details, file=sys.stderr)
 
 
-def _announce(number: int, count: int, name: str) -> None:
-    if count > 1 and sys.stderr.isatty():
-        print(f"comparing {number} of {count}: {name}", file=sys.stderr)
+class _Line:
+    """A line on a terminal that says what is being done; it is gone when that is over."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._is_shown = name, sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        if self._is_shown:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[K{f'{self._name}: {text}'[:width]}", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> None:
+        self.show("building both sides")
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 class _Outputs:

@@ -12,6 +12,7 @@ import numpy as np
 
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
+from parity.base.progress import begin
 from parity.base.stress_inputs import STRESS_INPUTS, StressInput
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.domains import Domains
@@ -129,6 +130,7 @@ class PairRunner:
 
     def judge_end_to_end(self) -> dict[TensorSite, Judgement]:
         """Judge outputs, loss and gradients of both sides, run as their users run them."""
+        begin("end to end")
         reference = self._end_to_end(self.reference)
         candidate = self._end_to_end(self.candidate, reference.output_labels())
         # Without a loss of the user's, the outputs' cotangents are standard normal numbers.
@@ -236,6 +238,7 @@ class PairRunner:
 
     def list_calls(self) -> tuple[Trace, Trace]:
         """Run both sides forward, once each; the traces hold calls and no tensors."""
+        begin("calls of modules; kernels that are new are compiled on the way")
         teacher = list_calls(self.reference, self.run_spec(self.reference, "float32"))
         spec = self.run_spec(self.candidate, "float32")
         candidate = list_calls(self.candidate, spec, teacher)
