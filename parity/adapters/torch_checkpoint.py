@@ -13,6 +13,9 @@ from typing import Any
 
 import torch.utils.checkpoint as checkpointing
 
+# The implementation of the form that is not reentrant.
+_OTHER = "_checkpoint_without_reentrant_generator"
+
 
 @contextmanager
 def without_checkpointing() -> Iterator[None]:
@@ -21,19 +24,22 @@ def without_checkpointing() -> Iterator[None]:
     Both of its forms are replaced where they are implemented, so how a model has imported it does
     not matter.
     """
-    names = ("apply", "_checkpoint_without_reentrant_generator")
     function, module = checkpointing.CheckpointFunction, checkpointing
-    reentrant, other = vars(function).get(names[0]), getattr(module, names[1])
-    setattr(function, names[0], staticmethod(_called))
-    setattr(module, names[1], _once)
+    reentrant = vars(function).get("apply")
+    # One name up to PyTorch 2.13, another since then.
+    generators = {name: value for name, value in vars(module).items() if name.startswith(_OTHER)}
+    setattr(function, "apply", staticmethod(_called))  # noqa: B010 - no method for mypy
+    for name in generators:
+        setattr(module, name, _once)
     try:
         yield
     finally:
-        setattr(module, names[1], other)
+        for name, generator in generators.items():
+            setattr(module, name, generator)
         if reentrant is None:
-            delattr(function, names[0])
+            delattr(function, "apply")
         else:
-            setattr(function, names[0], reentrant)
+            setattr(function, "apply", reentrant)  # noqa: B010
 
 
 def _called(function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
