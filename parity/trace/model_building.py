@@ -24,8 +24,7 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
         CannotCompare: a builder raises or returns something else than a module, or a parameter has
             no partner.
     """
-    reference = _adapted(pair, "reference")
-    candidate = _adapted(pair, "candidate")
+    reference, candidate = _both(pair)
     reference_shapes = _shapes(reference.parameters())
     candidate_shapes = _shapes(candidate.parameters())
     candidate_buffers = _shapes(candidate.buffers())
@@ -79,6 +78,16 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
 def _copies(side: Adapter) -> dict[str, Array]:
     tensors = {**side.parameters(), **side.buffers()}
     return {path: side.to_numpy(tensor).copy() for path, tensor in tensors.items()}
+
+
+def _both(pair: Pair) -> tuple[Adapter, Adapter]:
+    reference, candidate = _adapted(pair, "reference"), _adapted(pair, "candidate")
+    if reference.module is candidate.module:
+        raise CannotCompare(
+            f"pair {pair.name!r}: both builders returned the same object, which would be compared "
+            "with itself: build two"
+        )
+    return reference, candidate
 
 
 def _adapted(pair: Pair, role: Role) -> Adapter:

@@ -72,6 +72,12 @@ def test_what_a_pairs_functions_raise_is_one_line(options: dict[str, Any], text:
     assert "\n" not in str(raised.value)
 
 
+def test_one_object_is_not_compared_with_itself() -> None:
+    model = linear()
+    with pytest.raises(CannotCompare, match="both builders returned the same object"):
+        check(pair(reference=lambda: model, candidate=lambda: model))
+
+
 @pytest.mark.parametrize(
     "raised", [SystemExit(0), RecursionError("deep"), MemoryError(), ValueError("a\nb"), OSError()]
 )
