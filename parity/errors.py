@@ -51,12 +51,20 @@ class SideRaised(CannotCompare):
     """
 
     def __init__(
-        self, role: str, framework: str, precision: str, module: str, cause: BaseException
+        self,
+        role: str,
+        framework: str,
+        precision: str,
+        module: str,
+        cause: BaseException,
+        *,
+        in_loss: bool = False,
     ) -> None:
         self.place = users_line(cause)
         inside = f" in {module}" if module else ""
         at = f" ({self.place})" if self.place else ""
-        where = f"the {role} ({framework}) raised{inside} in {precision}"
+        whose = "the loss of " if in_loss else ""
+        where = f"{whose}the {role} ({framework}) raised{inside} in {precision}"
         super().__init__(f"{where}: {one_line(cause)}{at}")
         self.role, self.framework = role, framework
         self.precision, self.module = precision, module
@@ -69,6 +77,10 @@ class RaisedInModule(Exception):  # noqa: N818 - passes a place on, inside this 
     def __init__(self, module: str) -> None:
         super().__init__(module)
         self.module = module
+
+
+class RaisedInLoss(Exception):  # noqa: N818 - likewise
+    """Says that the user's loss raised; its cause is the exception."""
 
 
 def one_line(error: BaseException) -> str:

@@ -11,7 +11,8 @@ from parity.compare.environment import environment
 from parity.compare.initial_values import compare_buffers, compare_initial
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
-from parity.nested.arguments import Arguments, forward_function, side_names
+from parity.nested.arguments import Arguments, forward_function, side_names, signature_of
+from parity.nested.outputs import matched_outputs
 from parity.pair import Pair
 from parity.report.finding import Finding, finding_of
 from parity.trace.bound_model import BoundModel, randomize_constant_parameters
@@ -45,7 +46,8 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     buffers = compare_buffers(candidate, state)
     inputs = pair.draw_inputs(keyed(seed, "inputs"))
     reference, candidate = (
-        _with_argument_names(pair, side, inputs, notes) for side in (reference, candidate)
+        _with_argument_names(pair, side, other, inputs, notes)
+        for side, other in ((reference, candidate), (candidate, reference))
     )
     runner = PairRunner(
         pair=pair,
@@ -71,7 +73,7 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
 
 
 def _with_argument_names(
-    pair: Pair, side: BoundModel, inputs: Arguments, notes: list[str]
+    pair: Pair, side: BoundModel, other: BoundModel, inputs: Arguments, notes: list[str]
 ) -> BoundModel:
     """Return the side with its own names of the arguments; note those that nobody gave."""
     given = pair.argument_names if side.role == "candidate" else {}
@@ -81,17 +83,20 @@ def _with_argument_names(
             f"pair {pair.name!r}: argument_names names {unknown[0]!r}; the inputs are "
             f"{', '.join(inputs.keywords) or 'given by position'}"
         )
-    function = forward_function(side.adapter.module)
+    functions = [forward_function(model.adapter.module) for model in (side, other)]
+    signature = signature_of(functions[1])
+    order = [] if signature is None else list(signature.parameters)
     try:
-        names = side_names(function, inputs.keywords, len(inputs.positional), given)
+        arguments = side_names(functions[0], list(inputs.keywords), given, order)
     except CannotCompare as error:
-        raise CannotCompare(f"pair {pair.name!r}: the {side.role} {error}") from error
-    notes += [
-        f"argument {name!r} is passed to the {side.role} as {own!r}"
-        for name, own in names.items()
-        if own != name and name not in given
-    ]
-    return replace(side, argument_names=names)
+        partner = f"; the {other.role} takes {signature}" if signature is not None else ""
+        raise CannotCompare(f"pair {pair.name!r}: the {side.role} {error}{partner}") from error
+    for name, own in arguments.names.items():
+        if name in arguments.positions:
+            notes.append(f"argument {name!r} is passed to the {side.role} by position")
+        elif own != name and name not in given:
+            notes.append(f"argument {name!r} is passed to the {side.role} as {own!r}")
+    return replace(side, arguments=arguments)
 
 
 def _wrong_tables(buffers: list[Finding], runner: PairRunner) -> tuple[list[Finding], str]:
@@ -131,6 +136,17 @@ def _match_calls(
         {tap for tap in trace.callers if tap.port == "output"} for trace in traces
     )
     unmatched = {tap.path for tap in reference ^ candidate} - {""}
+    given = [{tap for tap in trace.callers if tap.port == "input"} for trace in traces]
+    outputs = matched_outputs(traces[0].outputs, traces[1].outputs)
+    runner = replace(
+        runner,
+        reference=replace(
+            runner.reference, outputs=outputs[0], unpaired=frozenset(given[0] - given[1])
+        ),
+        candidate=replace(
+            runner.candidate, outputs=outputs[1], unpaired=frozenset(given[1] - given[0])
+        ),
+    )
     reshaped = [
         _other_shape(traces[0], tap, shape, traces[1].shapes[tap])
         for tap, shape in traces[0].shapes.items()

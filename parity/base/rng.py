@@ -42,6 +42,25 @@ def draw_cotangent(shape: tuple[int, ...], *key: object) -> Array:
     return draw.reshape(shape)
 
 
+def draw_cotangent_of(array: Array, *key: object) -> Array:
+    """Draw the numbers of an array's cotangent, by key: two for each complex number."""
+    parts = (2,) if array.dtype.kind == "c" else ()
+    return draw_cotangent((*array.shape, *parts), *key)
+
+
+def cotangent_of(array: Array, draw: Array) -> Array:
+    """Return the cotangent of an array, complex64 if the array is complex, or else float32.
+
+    Args:
+        array: whose gradient is wanted.
+        draw: of `draw_cotangent_of` for an array of the same size.
+    """
+    weights = cotangent(draw.reshape(-1))
+    if array.dtype.kind == "c":
+        weights = weights.view(np.complex64)
+    return weights.reshape(array.shape)
+
+
 def cotangent(draw: Array) -> Array:
     """Return the float32 cotangent of a draw, of the same shape.
 

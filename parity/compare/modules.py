@@ -20,6 +20,7 @@ from parity.compare.draws import Draws, judge_draws
 from parity.errors import CannotCompare
 from parity.limits import FLOAT32_EPSILON
 from parity.nested.arguments import Arguments
+from parity.nested.outputs import Structure
 from parity.noise import cancellation_scale, term_counts
 from parity.noise.side_runner import Values
 from parity.pair import Pair
@@ -132,7 +133,7 @@ class PairRunner:
         """Judge outputs, loss and gradients of both sides, run as their users run them."""
         begin("end to end")
         reference = self._end_to_end(self.reference)
-        candidate = self._end_to_end(self.candidate, reference.output_labels())
+        candidate = self._end_to_end(self.candidate)
         # Without a loss of the user's, the outputs' cotangents are standard normal numbers.
         cotangent = 1.0 if self.pair.loss is None else 0.0
         comparison = Comparison(
@@ -147,9 +148,13 @@ class PairRunner:
             cross_framework=self._cross_framework(),
         )
         judged = self._with_draws(self.judge(comparison, seed=self.seed), reference, candidate)
+        # Two arrays without elements are equal, and nothing was compared.
+        empty = [s for s, a in reference.values("float64").items() if a.size == 0 and s.tap]
+        judged = {s: j for s, j in judged.items() if s not in empty or not j.verdict.passes()}
         structures = reference.structure(), candidate.structure()
-        if structures[0] != structures[1]:
-            judged = {_STRUCTURE: other_structure(structures), **judged}
+        if not structures[0].is_like(structures[1]):
+            texts = str(structures[0]), str(structures[1])
+            judged = {_STRUCTURE: other_structure(texts), **judged}
         return judged
 
     def _with_draws(
@@ -205,7 +210,7 @@ class PairRunner:
             self.always_watched.add(model.role)
         return trace
 
-    def _end_to_end(self, model: BoundModel, labels: list[str] | None = None) -> _TracedRunner:
+    def _end_to_end(self, model: BoundModel) -> _TracedRunner:
         def run(
             precision: Precision,
             shift: Perturbation | None,
@@ -215,7 +220,7 @@ class PairRunner:
             spec = self.run_spec(
                 model, precision, shift=shift, draws=draws, is_watched=shift is None
             )
-            return self._noted(model, run_end_to_end(model, spec, baseline, labels))
+            return self._noted(model, run_end_to_end(model, spec, baseline))
 
         return _TracedRunner(run, model, self.domains, rename=end_to_end)
 
@@ -233,7 +238,7 @@ class PairRunner:
     def end_to_end(self, precision: Precision) -> tuple[Values, Values]:
         """Run the reference in float64 and the candidate in a precision, end to end, once each."""
         reference = self._end_to_end(self.reference)
-        candidate = self._end_to_end(self.candidate, reference.output_labels())
+        candidate = self._end_to_end(self.candidate)
         return reference.values("float64"), candidate.values(precision)
 
     def list_calls(self) -> tuple[Trace, Trace]:
@@ -376,12 +381,8 @@ class _TracedRunner:
         with perturbing_operations(perturb):
             return self._renamed(self._run("float64", None, baseline))
 
-    def output_labels(self) -> list[str]:
-        """Return the labels of what the model returns, in order."""
-        return [tap.label for tap in self._baseline("float64").recorded if tap.port == "output"]
-
-    def structure(self) -> str:
-        """Return the structure of what the model returns, see `parity.nested.outputs`."""
+    def structure(self) -> Structure:
+        """Return the structure of what the model returns."""
         return self._baseline("float64").structure
 
     def _baseline(self, precision: Precision) -> Trace:

@@ -7,19 +7,21 @@ framework's tensors, in the same structure.
 
 from __future__ import annotations
 
+import enum
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from parity.base.numerics import Array
-from parity.errors import CannotCompare
-from parity.nested.containers import items_of, rebuilt, replaced, tensors
+from parity.base.numerics import Array, is_float
+from parity.errors import CannotCompare, one_line
+from parity.nested.containers import copied, items_of, leaves, rebuilt, tensors
 
 # What is passed on as it is.
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), slice, range)
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), slice, range, enum.Enum)
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -37,33 +39,46 @@ class Arguments:
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays by label: the name or position, and the dotted place inside it."""
-        return dict(tensors(self._by_label(), _is_array))
+        return dict(tensors(self.by_label(), _is_array))
 
     def filled(self, new: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return positional and keyword arguments with other tensors in place of the arrays.
+
+        All containers are copies: a model may change what it is given.
 
         Args:
             new: by label.
         """
         order = iter([new[label] for label in self.arrays()])
-        values = replaced(self._by_label(), _is_array, order)
+        values = copied(self.by_label(), _is_array, order)
         number = len(self.positional)
         items = list(values.values())
         return tuple(items[:number]), dict(zip(self.keywords, items[number:], strict=True))
 
-    def named(self, names: Mapping[str, str]) -> Arguments:
-        """Return the same arguments with other keywords.
-
-        Args:
-            names: keyword -> the other one; those not in it stay.
-        """
-        return Arguments(
-            self.positional, {names.get(key, key): v for key, v in self.keywords.items()}
-        )
-
-    def _by_label(self) -> dict[str, Any]:
+    def by_label(self) -> dict[str, Any]:
+        """Return every argument by its name or position."""
         positions = {str(number): value for number, value in enumerate(self.positional)}
         return {**positions, **self.keywords}
+
+
+@dataclass(frozen=True)
+class SideNames:
+    """Names and positions by which a side takes what is given by keyword.
+
+    Attributes:
+        names: keyword -> the side's own; those not in it stay.
+        positions: keywords that it takes by position, in order.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    positions: Sequence[str] = ()
+
+    def passed(
+        self, positional: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of the side's own call."""
+        others = {self.names.get(k, k): v for k, v in keywords.items() if k not in self.positions}
+        return (*positional, *(keywords[name] for name in self.positions)), others
 
 
 def arguments_of(drawn: Any) -> Arguments:
@@ -79,61 +94,92 @@ def arguments_of(drawn: Any) -> Arguments:
     if isinstance(drawn, Mapping):
         if not all(isinstance(key, str) for key in drawn):
             raise CannotCompare("inputs returned a dict whose keys are not argument names")
-        found = Arguments((), {key: _as_arrays(value, key) for key, value in drawn.items()})
+        found = Arguments((), {key: _converted(value, key) for key, value in drawn.items()})
     elif isinstance(drawn, (tuple, list)) and not hasattr(drawn, "_fields"):
-        found = Arguments(tuple(_as_arrays(v, str(i)) for i, v in enumerate(drawn)), {})
+        found = Arguments(tuple(_converted(v, str(i)) for i, v in enumerate(drawn)), {})
     else:
-        found = Arguments((_as_arrays(drawn, "0"),), {})
-    arrays = found.arrays()
-    if not arrays:
+        found = Arguments((_converted(drawn, "0"),), {})
+    values = dict(leaves(found.by_label(), _is_array))
+    if drawn is None or not any(isinstance(v, (np.ndarray, int, float)) for v in values.values()):
         raise CannotCompare(
             f"inputs returned {type(drawn).__name__} without an array: return arrays by keyword in "
             "a dict, or by position in a tuple"
         )
-    for label, array in arrays.items():
-        if array.dtype.kind == "f" and np.isnan(array).any():
+    for label, value in values.items():
+        is_number = isinstance(value, float) and math.isnan(value)
+        if is_number or (_is_array(value) and is_float(value) and np.isnan(value).any()):
             raise CannotCompare(f"input {label!r} holds NaN")
     return found
 
 
 def side_names(
-    call: Any, keywords: Mapping[str, Any], number: int, given: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the names under which a side takes keyword arguments.
+    call: Any, keywords: Sequence[str], given: Mapping[str, str], order: Sequence[str] = ()
+) -> SideNames:
+    """Return how a side takes keyword arguments.
 
-    Names that its signature lacks are matched, in order, to the parameters that are left without a
-    value, where there are as many.
+    Names that its signature lacks are matched to the parameters that are left without a value,
+    where there are as many: in the order in which the other side's signature has them, or else in
+    that of the inputs.
 
     Args:
         call: the side's own forward function.
-        keywords: the arguments by the user's names.
-        number: of positional arguments before them.
+        keywords: the user's names of the arguments.
         given: the user's name -> the side's, where the user says so.
+        order: names in the order of the other side's parameters.
 
     Raises:
         CannotCompare: names cannot be matched; the text shows the signature.
     """
     names = {key: given.get(key, key) for key in keywords}
-    try:
-        signature = inspect.signature(call)
-    except (TypeError, ValueError):
-        return names
+    signature = signature_of(call)
+    if signature is None or not keywords:
+        return SideNames(names)
     parameters = signature.parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        return names
-    accepted = [n for n, p in parameters.items() if p.kind in _BY_NAME][number:]
-    unknown = [key for key in keywords if names[key] not in accepted]
-    taken = set(names.values())
-    empty = inspect.Parameter.empty
-    free = [n for n in accepted if n not in taken and parameters[n].default is empty]
+    kinds = {p.kind for p in parameters.values()}
+    accepted = [n for n, p in parameters.items() if p.kind in _BY_NAME]
+    for key in given:
+        if names[key] not in parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
+            raise CannotCompare(f"takes {signature}, and argument_names says {names[key]!r}")
+    unknown = [key for key in keywords if names[key] not in accepted and key not in given]
+    if unknown and all(key in order for key in keywords):
+        unknown.sort(key=list(order).index)
+    free = _free(parameters, set(names.values()))
     if unknown and len(unknown) == len(free):
-        return {**names, **dict(zip(unknown, free, strict=True))}
-    if unknown:
-        raise CannotCompare(
-            f"takes {signature}, and is given {', '.join(keywords)}: say which argument is which "
-            f"with argument_names, as {{{unknown[0]!r}: …}}"
-        )
-    return names
+        names |= dict(zip(unknown, free, strict=True))
+    elif unknown == list(keywords) and inspect.Parameter.VAR_KEYWORD not in kinds:
+        if free or inspect.Parameter.VAR_POSITIONAL not in kinds:
+            raise CannotCompare(_unmatched(signature, keywords, unknown))
+        return SideNames(names, unknown)
+    elif unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
+        raise CannotCompare(_unmatched(signature, keywords, unknown))
+    if len(set(names.values())) < len(names):
+        raise CannotCompare(f"takes {signature}, and two arguments would be passed as one")
+    first = [n for n, p in parameters.items() if p.kind is inspect.Parameter.POSITIONAL_ONLY]
+    by_own = {own: key for key, own in names.items()}
+    return SideNames(names, [by_own[own] for own in first if own in by_own])
+
+
+def _free(parameters: Mapping[str, inspect.Parameter], taken: set[str]) -> list[str]:
+    """Return the parameters without a value: those without a default, or the only one with one."""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    left = {n: p for n, p in parameters.items() if n not in taken and p.kind not in several}
+    free = [n for n, p in left.items() if p.default is inspect.Parameter.empty]
+    return free or (list(left) if len(left) == 1 else [])
+
+
+def _unmatched(signature: inspect.Signature, keywords: Sequence[str], unknown: list[str]) -> str:
+    return (
+        f"takes {signature}, and is given {', '.join(keywords)}: say which argument is which with "
+        f"argument_names, as {{{unknown[0]!r}: …}}"
+    )
+
+
+def signature_of(call: Any) -> inspect.Signature | None:
+    """Return the signature of a forward function, None where it cannot be read."""
+    try:
+        return inspect.signature(call)
+    except (TypeError, ValueError):
+        return None
 
 
 def forward_function(module: Any) -> Any:
@@ -145,8 +191,16 @@ def forward_function(module: Any) -> Any:
     return module
 
 
-def _as_arrays(value: Any, label: str) -> Any:
-    """Return a value with its tensors, of any framework, as NumPy arrays."""
+def _converted(value: Any, label: str) -> Any:
+    """Return a value with its tensors, of any framework, as NumPy arrays.
+
+    Raises:
+        CannotCompare: it holds something that cannot be given to both sides.
+    """
+    return _as_arrays(value, label, frozenset())
+
+
+def _as_arrays(value: Any, label: str, around: frozenset[int]) -> Any:
     if isinstance(value, np.ndarray):
         return _checked(value, label)
     if isinstance(value, np.generic):
@@ -154,21 +208,35 @@ def _as_arrays(value: Any, label: str) -> Any:
     if isinstance(value, _PLAIN):
         return value
     if callable(getattr(value, "numpy", None)):
-        return _checked(np.array(_detached(value).numpy()), label)
+        try:
+            return _checked(as_array(value), label)
+        except (TypeError, RuntimeError) as error:
+            raise CannotCompare(
+                f"input {label!r} is {type(value).__name__}, and NumPy cannot read it: "
+                f"{one_line(error)}"
+            ) from error
+    if id(value) in around:
+        raise CannotCompare(f"input {label!r} holds itself")
     found = items_of(value)
     if found is not None:
-        return rebuilt(value, [_as_arrays(item, f"{label}.{key}") for key, item in found])
+        inside = around | {id(value)}
+        return rebuilt(value, [_as_arrays(item, f"{label}.{key}", inside) for key, item in found])
     raise CannotCompare(
         f"input {label!r} is {type(value).__name__}: an array, a number, None, a text or a "
         "container of these is needed"
     )
 
 
-def _detached(value: Any) -> Any:
-    """Return a tensor that NumPy can read: on the CPU, without a graph, in a dtype it has."""
-    for step in ("detach", "cpu"):
+def as_array(value: Any) -> Array:
+    """Return a tensor of any framework, a number or an array as an array.
+
+    A tensor is taken off its device and graph, and in a dtype that NumPy has.
+    """
+    for step in ("detach", "cpu", "resolve_conj", "resolve_neg"):
         value = getattr(value, step)() if hasattr(value, step) else value
-    return value.float() if str(getattr(value, "dtype", "")).endswith("bfloat16") else value
+    if str(getattr(value, "dtype", "")).endswith("bfloat16"):
+        value = value.float()
+    return np.array(value.numpy() if callable(getattr(value, "numpy", None)) else value)
 
 
 def _checked(array: Array, label: str) -> Array:

@@ -12,8 +12,10 @@ import numpy as np
 from parity.adapters.protocol import Adapter, Tensor
 from parity.base.numerics import Array, LowPrecision, Precision, in_precision, is_float, rounded_to
 from parity.base.rng import keyed
-from parity.errors import CannotCompare, RaisedInModule, SideRaised
-from parity.nested.arguments import Arguments
+from parity.errors import CannotCompare, RaisedInLoss, RaisedInModule, SideRaised
+from parity.nested.arguments import Arguments, SideNames
+from parity.nested.outputs import OutputNames
+from parity.trace.sites import Tap
 
 if TYPE_CHECKING:
     from parity.weights.weight_map import WeightMap
@@ -31,7 +33,9 @@ class BoundModel:
         modules: own module path -> reference path, of the modules that both sides have.
         parameters: reference path -> own path.
         buffers: likewise.
-        argument_names: the user's name of an argument -> the side's own.
+        arguments: the side's own names of the arguments.
+        outputs: names of what the model returns; None where they are not known yet.
+        unpaired: taps of tensors that only this side gives to a module; nothing is done there.
         weight_map: for the parameters that are functions of the reference's.
     """
 
@@ -40,7 +44,9 @@ class BoundModel:
     modules: Mapping[str, str]
     parameters: Mapping[str, str]
     buffers: Mapping[str, str]
-    argument_names: Mapping[str, str] = field(default_factory=dict)
+    arguments: SideNames = field(default_factory=SideNames)
+    outputs: OutputNames | None = None
+    unpaired: frozenset[Tap] = frozenset()
     weight_map: WeightMap | None = None
 
     def parameter_paths(self) -> list[str]:
@@ -85,7 +91,7 @@ class BoundModel:
         if as_input is not None:
             tensors = {label: as_input(tensor) for label, tensor in tensors.items()}
         positional, keywords = arguments.filled(tensors)
-        own = {self.argument_names.get(name, name): value for name, value in keywords.items()}
+        positional, own = self.arguments.passed(positional, keywords)
         return self.adapter.call(own, positional) if positional else self.adapter.call(own)
 
     def load(
@@ -155,11 +161,18 @@ class BoundModel:
         except RaisedInModule as error:
             cause = error.__cause__ or error
             raise self._raised(precision, error.module, cause) from cause
+        except RaisedInLoss as error:
+            cause = error.__cause__ or error
+            raise self._raised(precision, "", cause, in_loss=True) from cause
         except BaseException as error:  # `sys.exit` too
             raise self._raised(precision, "", error) from error
 
-    def _raised(self, precision: Precision, module: str, cause: BaseException) -> SideRaised:
-        return SideRaised(self.role, self.adapter.framework, precision, module, cause)
+    def _raised(
+        self, precision: Precision, module: str, cause: BaseException, *, in_loss: bool = False
+    ) -> SideRaised:
+        return SideRaised(
+            self.role, self.adapter.framework, precision, module, cause, in_loss=in_loss
+        )
 
 
 def randomize_constant_parameters(

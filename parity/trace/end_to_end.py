@@ -10,28 +10,22 @@ import numpy as np
 
 from parity.adapters.protocol import Tensor
 from parity.base.numerics import Array, is_float, rounded
-from parity.base.rng import cotangent, draw_cotangent, keyed
-from parity.nested.outputs import as_array, output_leaves, paired, structure_of
+from parity.base.rng import cotangent_of, draw_cotangent_of, keyed
+from parity.nested.outputs import as_array, output_leaves, structure_of
 from parity.trace.bound_model import BoundModel
-from parity.trace.gradients import record_gradients
+from parity.trace.gradients import record_gradients, user_loss
 from parity.trace.run_observer import ModuleStack, RunObserver
 from parity.trace.sites import Tap
 from parity.trace.trace import Run, Trace
 
 
-def run_end_to_end(
-    model: BoundModel,
-    run: Run,
-    baseline: Trace | None = None,
-    labels: list[str] | None = None,
-) -> Trace:
+def run_end_to_end(model: BoundModel, run: Run, baseline: Trace | None = None) -> Trace:
     """Run one side once, forward and backward, without taps inside.
 
     Args:
         model: the side.
         run: its settings.
         baseline: keep each tensor's distance from this trace's instead of the tensor.
-        labels: of the reference's outputs, in order, to be used where there are as many.
 
     Returns:
         Outputs, loss, and gradients with respect to float inputs and parameters.
@@ -61,7 +55,7 @@ def run_end_to_end(
             ):
                 outputs = model.call(run.inputs, arguments)
             del arguments
-            weighted_outputs = _record_outputs(model, run, outputs, trace, labels or [])
+            weighted_outputs = _record_outputs(model, run, outputs, trace)
         record_gradients(model, weighted_outputs, gradient_inputs, trace, run.precision)
     return trace
 
@@ -81,29 +75,32 @@ def _inputs(model: BoundModel, run: Run) -> tuple[dict[str, Tensor], dict[Tap, T
 
 
 def _record_outputs(
-    model: BoundModel, run: Run, outputs: Any, trace: Trace, labels_of_reference: list[str]
+    model: BoundModel, run: Run, outputs: Any, trace: Trace
 ) -> list[tuple[Tensor, Array]]:
     """Record outputs and loss; return the tensors to differentiate and their cotangents.
 
-    An output's name is that of the reference's at the same position, where there are as many; so
-    its cotangent does not depend on what the sides call it.
+    An output has the reference's label, so its cotangent does not depend on what the sides call it.
+    One that the other side does not have is not differentiated: its structure is what differs.
     """
-    adapter = model.adapter
+    adapter, names = model.adapter, model.outputs
     weighted_outputs: list[tuple[Tensor, Array]] = []
-    found = output_leaves(outputs, adapter.is_tensor)
     trace.structure = structure_of(outputs, adapter.is_tensor)
-    labels = paired(labels_of_reference, [label for label, _ in found])
-    for label, (_, leaf) in zip(labels, found, strict=True):
-        tap = Tap("", 0, "output", label)
-        if not adapter.is_tensor(leaf):
-            trace.recorded[tap] = as_array(leaf, run.precision)
+    taken = set() if names is None else set(names.labels.values())
+    for leaf in output_leaves(outputs, adapter.is_tensor):
+        label = leaf.label if names is None else names.labels.get(leaf.label)
+        if label is None and leaf.label in taken:
+            continue  # another output of the reference has this label
+        tap = Tap("", 0, "output", leaf.label if label is None else label)
+        if not leaf.is_tensor:
+            trace.recorded[tap] = as_array(leaf.value, run.precision)
             continue
-        trace.recorded[tap] = array = adapter.to_numpy(leaf)
-        if run.loss is None and is_float(array):
-            draw = draw_cotangent(array.shape, run.seed, "bare", label)
-            weighted_outputs.append((leaf, cotangent(draw)))
+        trace.recorded[tap] = array = adapter.to_numpy(leaf.value)
+        is_wanted = names is None or label in names.tensors
+        if run.loss is None and is_wanted and is_float(array):
+            draw = draw_cotangent_of(array, run.seed, "bare", tap.label)
+            weighted_outputs.append((leaf.value, cotangent_of(array, draw)))
     if run.loss is not None:
-        loss = run.loss(outputs)
+        loss = user_loss(model, run, outputs)
         trace.recorded[Tap("", 0, "loss", "")] = adapter.to_numpy(loss)
         weighted_outputs.append((loss, np.ones(tuple(loss.shape), np.float32)))
     return weighted_outputs

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from parity.adapters.protocol import Tensor
 from parity.base.numerics import Array, Precision
+from parity.errors import CannotCompare, RaisedInLoss
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import Tap
-from parity.trace.trace import Trace
+from parity.trace.trace import Run, Trace
 
 
 def record_gradients(
@@ -50,3 +52,29 @@ def record_gradients(
     if model.weight_map is not None:
         for path, gradient in model.weight_map.to_reference(through_map).items():
             trace.parameter_gradients[path] = gradient
+
+
+def user_loss(model: BoundModel, run: Run, outputs: Any) -> Tensor:
+    """Return the value of the user's loss, a tensor with one number.
+
+    Raises:
+        RaisedInLoss: the loss raised.
+        CannotCompare: it returned something else; the text names the side.
+    """
+    assert run.loss is not None
+    try:
+        loss = run.loss(outputs)
+    except (CannotCompare, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # `sys.exit` too
+        raise RaisedInLoss from error
+    side = f"the loss of the {model.role} ({model.adapter.framework})"
+    if not model.adapter.is_tensor(loss):
+        raise CannotCompare(
+            f"{side} is {type(loss).__name__}: return a tensor of the framework with one number"
+        )
+    if prod(loss.shape) != 1:
+        raise CannotCompare(
+            f"{side} has shape {tuple(loss.shape)}: return one number, its mean for example"
+        )
+    return loss

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,11 +20,12 @@ import numpy as np
 
 from parity.adapters.protocol import Tensor
 from parity.base.numerics import LOW_EPSILON, Array, LowPrecision, in_precision, is_float, rounded
-from parity.base.rng import cotangent, draw_cotangent, keyed
+from parity.base.rng import cotangent_of, draw_cotangent_of, keyed
 from parity.errors import CannotCompare, RaisedInModule
 from parity.nested.containers import replaced, substituted, tensors
+from parity.nested.outputs import output_leaves, paired
 from parity.trace.bound_model import BoundModel
-from parity.trace.gradients import record_gradients
+from parity.trace.gradients import record_gradients, user_loss
 from parity.trace.run_observer import RunObserver, as_precise_as, low_precision_of
 from parity.trace.sites import Boundary, Port, Tap
 from parity.trace.trace import Run, Trace, is_beside
@@ -94,7 +95,8 @@ def _observe(
         model.running(run.precision, training=run.training, is_watched=run.is_watched),
         recorder.observer.during_run(),
     ):
-        _call(model, run, recorder)
+        outputs = output_leaves(_call(model, run, recorder), model.adapter.is_tensor)
+        trace.outputs = tuple(leaf._replace(value=None) for leaf in outputs)
     return trace
 
 
@@ -197,7 +199,10 @@ class _Recorder(ABC):
         labels = self._paired_labels(path, call, port, [label for label, _ in labelled])
         new = []
         for label, (_, tensor) in zip(labels, labelled, strict=True):
-            tap = Tap(path, call, port, label)
+            tap = Tap(path, call, port, label or "")
+            if label is None or tap in self.model.unpaired:
+                new.append(tensor)
+                continue
             array = self.adapter.to_numpy(tensor)
             self.trace.recorded[tap], self.trace.callers[tap] = array, caller
             self.trace.before[tap], self.trace.shapes[tap] = self.last_boundary, array.shape
@@ -205,11 +210,18 @@ class _Recorder(ABC):
         self.last_boundary = Boundary(port, path)
         return iter(new)
 
-    def _paired_labels(self, path: str, call: int, port: Port, labels: list[str]) -> list[str]:
-        """Return the teacher's labels for as many tensors, by order where the names differ."""
-        of_teacher = self.teacher_labels.get((path, call, port), labels)
-        same_number = len(of_teacher) == len(labels)
-        return of_teacher if same_number and set(of_teacher) != set(labels) else labels
+    def _paired_labels(
+        self, path: str, call: int, port: Port, labels: list[str]
+    ) -> Sequence[str | None]:
+        """Return the teacher's labels: the same ones, and for as many others by order.
+
+        None for an output of the model that the other side does not have.
+        """
+        names = self.model.outputs
+        if names is not None and path == "" and port == "output":
+            found = [names.labels.get(label) for label in labels]
+            return [label if label in names.tensors else None for label in found]
+        return paired(self.teacher_labels.get((path, call, port), labels), labels)
 
 
 class _InjectingRecorder(_Recorder):
@@ -248,7 +260,9 @@ class _IsolatingRecorder(_Recorder):
         if self.teacher is not None and tap not in self.teacher.forced:
             return tensor
         if is_float(array):
-            self.weighted_outputs.append((tensor, cotangent(self._cotangent_draw(tap, array))))
+            self.weighted_outputs.append(
+                (tensor, cotangent_of(array, self._cotangent_draw(tap, array)))
+            )
         low = low_precision_of(self.adapter, tensor)
         if low is not None:
             self.observer.note_epsilon(LOW_EPSILON[low], tap.path, self.caller())
@@ -262,7 +276,7 @@ class _IsolatingRecorder(_Recorder):
         """Record the user's loss, if there is one, as an output with cotangent 1."""
         if self.run.loss is None:
             return
-        loss, tap = self.run.loss(outputs), Tap("", 0, "loss", "")
+        loss, tap = user_loss(self.model, self.run, outputs), Tap("", 0, "loss", "")
         self.trace.recorded[tap], self.trace.callers[tap] = self.adapter.to_numpy(loss), ""
         self.trace.before[tap] = self.last_boundary
         self.weighted_outputs.append((loss, np.ones(tuple(loss.shape), np.float32)))
@@ -286,9 +300,9 @@ class _IsolatingRecorder(_Recorder):
     def _cotangent_draw(self, tap: Tap, array: Array) -> Array:
         if self.teacher is not None and tap in self.teacher.cotangent_draws:
             draw = self.teacher.cotangent_draws[tap]
-            if draw.size == array.size:
-                return draw.reshape(array.shape)
-        draw = draw_cotangent(array.shape, self.run.seed, *tap)
+            if draw.size == array.size * (2 if array.dtype.kind == "c" else 1):
+                return draw
+        draw = draw_cotangent_of(array, self.run.seed, *tap)
         if self.teacher is None:
             self.trace.cotangent_draws[tap] = draw
         return draw

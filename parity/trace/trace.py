@@ -12,6 +12,7 @@ from parity.base.numerics import Array, LowPrecision, Precision, in_precision, i
 from parity.base.perturbation import Perturbation
 from parity.base.stress_inputs import StressInput
 from parity.nested.arguments import Arguments
+from parity.nested.outputs import NO_STRUCTURE, OutputLeaf, Structure
 from parity.trace.sites import Boundary, Tap, parent
 from parity.trace.tensor_store import DistanceStore, TensorSink, TensorStore
 
@@ -111,7 +112,8 @@ class Trace:
         callers: path of the module that called each tap's module, `""` for the model itself.
         before: boundary that was met last before each tap.
         shapes: of the tensor that reached each tap.
-        structure: of what the model returned, see `parity.nested.outputs`; end to end only.
+        structure: of what the model returned; end to end only.
+        outputs: places of what the model returned, without the tensors; of a list of calls only.
         draws: random draws of the framework, by the reference path of the module that draws.
         taps_before_draws: how many taps had been met before the first draw of such a module.
         epsilons: of the coarsest precision in which a module computes, by its path, where that is
@@ -127,7 +129,8 @@ class Trace:
     callers: dict[Tap, str] = field(default_factory=dict)
     before: dict[Tap, Boundary] = field(default_factory=dict)
     shapes: dict[Tap, tuple[int, ...]] = field(default_factory=dict)
-    structure: str = ""
+    structure: Structure = NO_STRUCTURE
+    outputs: tuple[OutputLeaf, ...] = ()
     draws: dict[str, list[Draw]] = field(default_factory=dict)
     taps_before_draws: dict[str, int] = field(default_factory=dict)
     epsilons: dict[str, float] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from parity.base.numerics import Array, Precision, is_float, rounded
 from parity.base.perturbation import Perturbation
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.errors import CannotCompare, users_code
+from parity.nested.arguments import as_array
 from parity.noise import cancellation_scale
 from parity.noise.side_runner import FunctionRunner, SideRunner, Values
 from parity.report.finding import Finding, finding_of
@@ -26,7 +27,7 @@ from parity.report.outcome import Outcome
 from parity.trace.bound_model import Role
 from parity.trace.sites import Phase, TensorSite
 from parity.trajectories.trajectory import HORIZON, State, Stepper, Trajectory
-from parity.verdict import Cause, Judgement, cannot_judge, reaches_horizon
+from parity.verdict import Cause, Judgement, cannot_judge, error, reaches_horizon
 
 
 def judge_trajectory(
@@ -47,7 +48,9 @@ def judge_trajectory(
     findings, notes = runner.judge_steps(seed, judge), []
     if trajectory.free:
         findings += runner.judge_free_run(seed, judge)
-    if trajectory.free and trajectory.phase == "sampling":
+    if not findings:
+        findings = [_nothing_compared(trajectory.phase)]
+    elif trajectory.free and trajectory.phase == "sampling":
         notes.append(runner.compare_final_images())
     return Outcome(
         pair=trajectory.name,
@@ -98,8 +101,9 @@ def build_steppers(trajectory: Trajectory) -> TrajectoryRunner:
         for role in roles
         for precision in precisions
     }
-    with users_code(f"{trajectory.name!r}: the reference's state()"):
-        state = _mapping(steppers["reference", "float64"].state(), "state")
+    what = f"{trajectory.name!r}: the reference's state()"
+    with users_code(what):
+        state = _arrays(steppers["reference", "float64"].state(), what)
     start = {name: rounded(value) for name, value in state.items()}
     return TrajectoryRunner(trajectory, steppers, start)
 
@@ -134,7 +138,7 @@ class TrajectoryRunner:
                 if self.trajectory.phase == "optimizer"
                 else cancellation_scale.none,
             )
-            for site, judgement in judge(comparison, seed=seed).items():
+            for site, judgement in _of_elements(values, judge(comparison, seed=seed)).items():
                 if site not in worst or judgement.verdict.rank > worst[site][1].verdict.rank:
                     worst[site] = (number, judgement)
             state = _restricted(after, state)
@@ -152,7 +156,9 @@ class TrajectoryRunner:
             check_determinism=False,
             cancellation_scale=cancellation_scale.none,
         )
-        return _within_horizon(self.trajectory, judge(comparison, seed=seed))
+        values = comparison.reference.values("float64")
+        judged = _of_elements(values, judge(comparison, seed=seed))
+        return _within_horizon(self.trajectory, judged)
 
     def compare_final_images(self) -> str:
         """Describe how far the final images differ, float32 runs in [-1, 1] as 8-bit pixels."""
@@ -198,11 +204,15 @@ class TrajectoryRunner:
         def run(precision: Precision, perturbation: Perturbation | None) -> Values:
             reported: dict[TensorSite, Array] = {}
             stepper = self.steppers[role, precision]
-            stepper.load(_prepared(self.start, precision, perturbation))
+            what = f"{self.trajectory.name!r}: the {role}, running free in {precision},"
+            with users_code(what):
+                stepper.load(_prepared(self.start, precision, perturbation))
             for number in range(self.trajectory.free):
-                for name, value in (stepper.step(number) or {}).items():
+                with users_code(what):
+                    values = _arrays(stepper.step(number), f"{what} step({number})", or_none=True)
+                for name, value in values.items():
                     site = TensorSite(phase, "", "reported", name, scope="free_run", step=number)
-                    reported[site] = np.asarray(value)
+                    reported[site] = value
             return reported
 
         return FunctionRunner(run)
@@ -221,10 +231,11 @@ class TrajectoryRunner:
             CannotCompare: the side raised.
         """
         stepper = self.steppers[role, precision]
-        with users_code(f"{self.trajectory.name!r}: the {role}, at step {number} in {precision},"):
+        what = f"{self.trajectory.name!r}: the {role}, at step {number} in {precision},"
+        with users_code(what):
             stepper.load(_prepared(state, precision, perturbation))
-            reported = stepper.step(number)
-            return {**_mapping(reported or {}, "step"), **_mapping(stepper.state(), "state")}
+            reported = _arrays(stepper.step(number), f"{what} step()", or_none=True)
+            return {**reported, **_arrays(stepper.state(), f"{what} state()")}
 
     def _by_site(self, values: State) -> dict[TensorSite, Array]:
         by_site = {}
@@ -235,7 +246,7 @@ class TrajectoryRunner:
                 self.trajectory.phase, owner, "state" if colon else "reported", label, owner,
                 group=group if colon else "", scope="step",
             )  # fmt: skip
-            by_site[site] = np.asarray(value)
+            by_site[site] = value
         return by_site
 
 
@@ -245,15 +256,56 @@ def _build(trajectory: Trajectory, role: Role, precision: Precision) -> Stepper:
     return stepper
 
 
-def _mapping(values: Any, method: str) -> Mapping[str, Array]:
+def _arrays(values: Any, what: str, *, or_none: bool = False) -> dict[str, Array]:
+    """Return what a stepper returned as arrays by name.
+
+    Args:
+        values: arrays, tensors of any framework, or numbers, by name.
+        what: returned it, the start of the line that refuses it.
+        or_none: whether None is allowed, and stands for no arrays.
+
+    Raises:
+        CannotCompare: it is something else.
+    """
+    if values is None and or_none:
+        return {}
     if not isinstance(values, Mapping):
-        raise CannotCompare(f"{method}() returned {type(values).__name__}: return arrays by name")
-    return values
+        raise CannotCompare(f"{what} returned {type(values).__name__}: return arrays by name")
+    arrays = {str(name): as_array(value) for name, value in values.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiubc":
+            raise CannotCompare(
+                f"{what} returned {type(values[name]).__name__} as {name!r}: return an array"
+            )
+    return arrays
 
 
 def _restricted(after_step: State, state: State) -> State:
-    """Return the state in what a step left, without what it reported, as float32 values."""
+    """Return the state in what a step left, without what it reported, as float32 values.
+
+    Raises:
+        CannotCompare: a part of the state is gone.
+    """
+    gone = [name for name in state if name not in after_step]
+    if gone:
+        raise CannotCompare(
+            f"the reference's state() had {gone[0]!r} before a step and not after it: return the "
+            "same names always"
+        )
     return {name: rounded(after_step[name]) for name in state}
+
+
+def _of_elements(
+    values: Values, judged: Mapping[TensorSite, Judgement]
+) -> dict[TensorSite, Judgement]:
+    """Return the judgements without equal arrays of no elements: nothing was compared there."""
+    empty = {site for site, array in values.items() if array.size == 0}
+    return {s: j for s, j in judged.items() if s not in empty or not j.verdict.passes()}
+
+
+def _nothing_compared(phase: Phase) -> Finding:
+    site = TensorSite(phase, "", "state", "state", scope="step")
+    return finding_of(site, error(Cause.NO_OUTPUT))
 
 
 def _prepared(

@@ -73,9 +73,9 @@ def test_inputs_are_drawn_from_the_generator() -> None:
 @pytest.mark.parametrize(
     ("returned", "text"),
     [
-        ([1.0], "inputs returned list without an array: return arrays by keyword"),
+        (["a"], "inputs returned list without an array: return arrays by keyword"),
         ({}, "inputs returned dict without an array"),
-        ({"x": 1.0}, "inputs returned dict without an array"),
+        ({"x": "a"}, "inputs returned dict without an array"),
         ({3: np.ones(2)}, "inputs returned a dict whose keys are not argument names"),
         ({"x": [np.ones(2), object()]}, "input 'x.1' is object: an array, a number, None, a text"),
         ({"x": np.array(["a"])}, "input 'x' is an array of <U1"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from parity import CannotCompare
-from parity.nested.arguments import arguments_of, forward_function, side_names
+from parity.nested.arguments import SideNames, arguments_of, forward_function, side_names
 
 A, B = np.ones((2, 3), np.float32), np.arange(4)
 
@@ -71,27 +71,74 @@ def takes(image: Any, mask: Any, scale: float = 1.0) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keywords", "number", "given", "names"),
+    ("keywords", "order", "given", "names"),
     [
-        (["image", "mask"], 0, {}, {"image": "image", "mask": "mask"}),
-        (["x", "m"], 0, {}, {"x": "image", "m": "mask"}),
-        (["x", "mask"], 0, {}, {"x": "image", "mask": "mask"}),
-        (["m"], 1, {}, {"m": "mask"}),
-        (["x", "y"], 0, {"x": "mask", "y": "image"}, {"x": "mask", "y": "image"}),
-        (["image", "mask", "scale"], 0, {}, {"image": "image", "mask": "mask", "scale": "scale"}),
+        (["image", "mask"], [], {}, {"image": "image", "mask": "mask"}),
+        (["x", "m"], [], {}, {"x": "image", "m": "mask"}),
+        (["m", "x"], ["x", "m"], {}, {"x": "image", "m": "mask"}),
+        (["x", "mask"], [], {}, {"x": "image", "mask": "mask"}),
+        (["x", "y"], [], {"x": "mask", "y": "image"}, {"x": "mask", "y": "image"}),
+        (["x", "y"], [], {"x": "mask"}, {"x": "mask", "y": "image"}),
+        (["image", "mask", "scale"], [], {}, {"image": "image", "mask": "mask", "scale": "scale"}),
     ],
 )
 def test_names_that_a_side_lacks_are_matched_in_order(
-    keywords: list[str], number: int, given: dict[str, str], names: dict[str, str]
+    keywords: list[str], order: list[str], given: dict[str, str], names: dict[str, str]
 ) -> None:
-    assert side_names(takes, dict.fromkeys(keywords), number, given) == names
+    assert side_names(takes, keywords, given, order) == SideNames(names, [])
+
+
+def only_default(image: Any = None) -> None: ...
+
+
+def by_position_only(image: Any, /) -> None: ...
+
+
+def any_number(*images: Any) -> None: ...
+
+
+def named_and_others(image: Any, **others: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("call", "passed"),
+    [
+        (only_default, ((), {"image": A})),
+        (by_position_only, ((A,), {})),
+        (any_number, ((A,), {})),
+        (named_and_others, ((), {"image": A})),
+    ],
+)
+def test_a_single_argument_finds_its_parameter(call: Any, passed: Any) -> None:
+    assert side_names(call, ["x"], {}).passed((), {"x": A}) == passed
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"x": "imagee"}, "and argument_names says 'imagee'"),
+        ({"x": "image", "y": "image"}, "two arguments would be passed as one"),
+    ],
+)
+def test_names_that_the_user_got_wrong_are_refused(given: dict[str, str], text: str) -> None:
+    with pytest.raises(CannotCompare, match=text):
+        side_names(takes, ["x", "y"], given)
 
 
 def test_names_that_could_be_anything_are_refused() -> None:
     with pytest.raises(CannotCompare, match=r"takes \(image: .* say which argument is which"):
-        side_names(takes, {"x": A}, 0, {})
-    assert side_names(lambda **others: None, {"x": A}, 0, {}) == {"x": "x"}
-    assert side_names(int, {"x": A}, 0, {}) == {"x": "x"}  # a signature that cannot be read
+        side_names(takes, ["x"], {})
+    assert side_names(lambda **others: None, ["x"], {}).names == {"x": "x"}
+    assert side_names(int, ["x"], {}).names == {"x": "x"}  # a signature that cannot be read
+
+
+def test_a_model_may_change_the_containers_that_it_is_given() -> None:
+    arguments = arguments_of({"x": A, "sizes": [1, 2], "cache": []})
+    for _ in range(2):
+        _, keywords = arguments.filled({"x": A})
+        assert keywords["sizes"].pop() == 2
+        keywords["cache"].append(A)
+        assert len(keywords["cache"]) == 1
 
 
 def test_the_forward_function_of_either_framework_counts() -> None:
