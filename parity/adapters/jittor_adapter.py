@@ -14,6 +14,7 @@ from parity.adapters.jittor_casts import low_precision_of, observed_casts
 from parity.adapters.jittor_float64 import exact_var, lifted_scalars
 from parity.adapters.jittor_random import random_from
 from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook, RandomSource
+from parity.base.call_form import CallForm
 from parity.base.numerics import Array, LowPrecision, Precision
 
 
@@ -74,14 +75,24 @@ class JittorAdapter:
         return list(found.values())
 
     def snapshot(self) -> Callable[[], None]:
-        """Return a function that puts all tensors back as the builder left them.
+        """Return a function that puts tensors and attributes back as the builder left them.
 
-        A run assigns to them, and starts the gradients again that `eval()` had stopped.
+        A run assigns to tensors, and starts the gradients again that `eval()` had stopped.
         """
+        modules = list(self.modules().values())
+        attributes = [(vars(module), dict(vars(module))) for module in modules]
+        # Of lists of modules or parameters.
+        attributes += [
+            (value, dict(value)) for own, _ in attributes for value in own.values()
+            if isinstance(value, dict)
+        ]  # fmt: skip
         kept = [(var, var.clone().detach()) for var in self._all_tensors()]
         jt.sync([copy for _, copy in kept])
 
         def put_back() -> None:
+            for own, before in attributes:
+                own.clear()
+                own.update(before)
             for var, copy in kept:
                 var.assign(copy)
                 if self._stopped.get(id(var), False):
@@ -101,6 +112,25 @@ class JittorAdapter:
     def parameters(self) -> dict[str, Any]:
         """Return the float tensors whose gradient is not stopped, by path, once."""
         return {n: v for n, v in self.module.state_dict().items() if n not in self._buffers}
+
+    def aliases(self) -> dict[str, str]:
+        """Return further paths of parameters -> the path under which `parameters` has them."""
+        first = {id(var): path for path, var in self.parameters().items()}
+        found = {}
+        for owner, module in self.module.named_modules():
+            for name, value in vars(module).items():
+                path = f"{owner}.{name}" if owner else name
+                if first.get(id(value), path) != path:
+                    found[path] = first[id(value)]
+        return found
+
+    def tie(self, path: str, other: str) -> Callable[[], None]:
+        """Use the parameter at `other` at `path` as well; return what undoes it."""
+        owner_path, _, name = path.rpartition(".")
+        owner, parameters = self.modules()[owner_path], self.parameters()
+        before = parameters[path]
+        vars(owner)[name] = parameters[other]
+        return lambda: vars(owner).__setitem__(name, before)
 
     def buffers(self) -> dict[str, Any]:
         """Return the other persistent tensors by path, once."""
@@ -329,9 +359,9 @@ def _hooked(
     signature = inspect.signature(execute)
 
     def hooked(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        bound.arguments.update(pre_hook(path, dict(bound.arguments)))
-        return post_hook(path, execute(*bound.args, **bound.kwargs))
+        form = CallForm(signature, args, kwargs)
+        positional, keywords = form.with_values(pre_hook(path, dict(form.arguments)))
+        return post_hook(path, execute(*positional, **keywords))
 
     return hooked
 

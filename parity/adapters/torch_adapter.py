@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
@@ -15,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook, RandomSource
 from parity.adapters.torch_checkpoint import without_checkpointing
 from parity.adapters.torch_dropout import DropoutFrom
+from parity.adapters.torch_hooks import hooked_forward
 from parity.adapters.torch_precision import (
     CastsToFloat64,
     ObservedPrecision,
@@ -22,6 +22,7 @@ from parity.adapters.torch_precision import (
     low_precision_of,
 )
 from parity.adapters.torch_random import RandomFrom, default_generator
+from parity.adapters.torch_snapshot import snapshot
 from parity.base.numerics import Array, LowPrecision, Precision
 from parity.base.perturbation import PerturbResult
 from parity.base.random_streams import GlobalGenerator
@@ -68,6 +69,20 @@ class TorchAdapter:
     def parameters(self) -> dict[str, torch.Tensor]:
         """Return the parameters by path, once."""
         return dict(self._parameters)
+
+    def aliases(self) -> dict[str, str]:
+        """Return further paths of parameters -> the path under which `parameters` has them."""
+        first = {id(parameter): path for path, parameter in self._parameters.items()}
+        every = self._uncompiled.named_parameters(remove_duplicate=False)
+        return {path: first[id(p)] for path, p in every if first[id(p)] != path}
+
+    def tie(self, path: str, other: str) -> Callable[[], None]:
+        """Use the parameter at `other` at `path` as well; return what undoes it."""
+        owner_path, _, name = path.rpartition(".")
+        owner = self._uncompiled.get_submodule(owner_path)
+        before = self._parameters.pop(path)
+        setattr(owner, name, self._parameters[other])
+        return partial(setattr, owner, name, before)
 
     def buffers(self) -> dict[str, torch.Tensor]:
         """Return the persistent buffers by path, once."""
@@ -154,46 +169,16 @@ class TorchAdapter:
         return nullcontext() if self._compiled else RandomFrom(source)
 
     def snapshot(self) -> Callable[[], None]:
-        """Return a function that puts parameters and buffers back as they are now.
-
-        A run replaces the memory of tensors before it changes them, so the present memory is kept;
-        buffers are copied, because those that the other side lacks are not replaced.
-        """
-        module = self._uncompiled
-        parameters = [(p, p.data, p.grad, p.requires_grad) for p in module.parameters()]
-        buffers = [(b, b.data, b.data.clone()) for b in module.buffers()]
-
-        def put_back() -> None:
-            for parameter, data, gradient, requires_grad in parameters:
-                parameter.data = data
-                parameter.requires_grad_(requires_grad)
-                parameter.grad = gradient
-            for buffer, data, copy in buffers:
-                buffer.data = data
-                data.copy_(copy)
-
-        return put_back
+        """Return a function that puts tensors, attributes and hooks back as they are now."""
+        return snapshot([self.module, *self._uncompiled.modules()])
 
     def generator(self) -> GlobalGenerator:
         """Return PyTorch's default generators."""
         return default_generator(self._device)
 
-    @contextmanager
-    def hooked(self, pre_hook: PreHook, post_hook: PostHook) -> Iterator[None]:
+    def hooked(self, pre_hook: PreHook, post_hook: PostHook) -> AbstractContextManager[None]:
         """Wrap `forward` on each submodule's instance."""
-        wrapped = self.modules()
-        before = {path: vars(module).get("forward") for path, module in wrapped.items()}
-        for path, module in wrapped.items():
-            object.__setattr__(
-                module, "forward", _hooked(path, module.forward, pre_hook, post_hook)
-            )
-        try:
-            yield
-        finally:
-            for path, module in wrapped.items():
-                object.__delattr__(module, "forward")
-                if before[path] is not None:
-                    object.__setattr__(module, "forward", before[path])
+        return hooked_forward(self.modules(), pre_hook, post_hook)
 
     @contextmanager
     def dropout_from(self, source: DropoutSource) -> Iterator[None]:
@@ -375,20 +360,3 @@ class _GraphInput(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None]:
         ctx.receive(gradient)
         return None, None, None
-
-
-def _hooked(
-    path: str, forward: Callable[..., Any], pre_hook: PreHook, post_hook: PostHook
-) -> Callable[..., Any]:
-    signature = inspect.signature(forward)
-
-    def hooked(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        with torch._C.DisableTorchFunction():  # the hooks' own operations do not concern a mode
-            changed = pre_hook(path, dict(bound.arguments))
-        bound.arguments.update(changed)
-        result = forward(*bound.args, **bound.kwargs)
-        with torch._C.DisableTorchFunction():
-            return post_hook(path, result)
-
-    return hooked

@@ -1,0 +1,94 @@
+"""Lets each call of a submodule of PyTorch pass through two functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from parity.adapters.protocol import PostHook, PreHook
+from parity.base.call_form import CallForm
+
+
+@contextmanager
+def hooked_forward(
+    modules: Mapping[str, torch.nn.Module], pre_hook: PreHook, post_hook: PostHook
+) -> Iterator[None]:
+    """Wrap `forward` on each instance.
+
+    Calls that an autograd function makes are left alone. It may make them again in its backward
+    pass, as hand-written checkpointing does, and then expects the same values.
+
+    Args:
+        modules: by path.
+        pre_hook: as in `Adapter.hooked`.
+        post_hook: likewise.
+    """
+    inside = _Inside()
+    before = {path: vars(module).get("forward") for path, module in modules.items()}
+    for path, module in modules.items():
+        forward = _hooked(path, module.forward, pre_hook, post_hook, inside)
+        object.__setattr__(module, "forward", forward)
+    try:
+        with inside.counting():
+            yield
+    finally:
+        for path, module in modules.items():
+            object.__delattr__(module, "forward")
+            if before[path] is not None:
+                object.__setattr__(module, "forward", before[path])
+
+
+class _Inside:
+    """Knows whether the code of an autograd function runs.
+
+    Attributes:
+        function: number of functions, one inside the other.
+    """
+
+    def __init__(self) -> None:
+        self.function = 0
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count calls of autograd functions inside the block."""
+        apply: Any = vars(torch.autograd.Function)["apply"]
+
+        def counted(function: Any, *args: Any, **kwargs: Any) -> Any:
+            self.function += 1
+            try:
+                return apply.__func__(function, *args, **kwargs)
+            finally:
+                self.function -= 1
+
+        torch.autograd.Function.apply = classmethod(counted)  # type: ignore[assignment,method-assign]
+        try:
+            yield
+        finally:
+            torch.autograd.Function.apply = apply  # type: ignore[method-assign]
+
+
+def _hooked(
+    path: str,
+    forward: Callable[..., Any],
+    pre_hook: PreHook,
+    post_hook: PostHook,
+    inside: _Inside,
+) -> Callable[..., Any]:
+    signature = inspect.signature(forward)
+
+    def hooked(*args: Any, **kwargs: Any) -> Any:
+        if inside.function:
+            return forward(*args, **kwargs)
+        form = CallForm(signature, args, kwargs)
+        with torch._C.DisableTorchFunction():  # the hooks' own operations do not concern a mode
+            changed = pre_hook(path, dict(form.arguments))
+        positional, keywords = form.with_values(changed)
+        result = forward(*positional, **keywords)
+        with torch._C.DisableTorchFunction():
+            return post_hook(path, result)
+
+    return hooked
