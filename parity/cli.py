@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("parity: stopped; nothing was written", file=sys.stderr)
         return CANNOT_COMPARE
+    except BrokenPipeError:  # `parity tree PAIR | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CANNOT_COMPARE
     return status
 
 
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"parity {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_check(commands)
+    _add_tree(commands)
     _add_explain(commands)
     _add_atlas(commands)
     return parser
@@ -81,6 +85,7 @@ examples:
   parity check path/to/my_pairs.py --strict      compare every pair of that file
   parity check --reference nets:build --candidate port.py:build --input x=2,3,32,32
   parity check my_pairs:unet --json parity.json --repro show.py
+  parity tree my_pairs:unet                      show modules and parameters of both sides
   parity explain parity.json --html parity.html
   parity atlas --only norms
 
@@ -115,13 +120,7 @@ def _add_check(commands: Any) -> None:
         epilog=CHECK_NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check.add_argument(
-        "pairs",
-        nargs="*",
-        metavar="MODULE:ATTRIBUTE",
-        help="a pair, trajectory or tables, a list of them, or a function that returns them; "
-        "MODULE alone means all of that module; FILE.py:ATTRIBUTE works too",
-    )
+    _add_pairs(check)
     _add_named_pair(check)
     check.add_argument(
         "--seed", type=int, default=0, help="of inputs and perturbations (default: 0)"
@@ -137,8 +136,46 @@ def _add_check(commands: Any) -> None:
     check.set_defaults(command=_check)
 
 
-def _add_named_pair(check: argparse.ArgumentParser) -> None:
-    group = check.add_argument_group("a pair without a file of pairs")
+TREE = """\
+Build both sides and print their modules next to each other, with numbers of parameters and what has
+no partner, or another shape, on the other side. Nothing is run. Where names or shapes differ, it
+ends with `rename` and `weights` to paste into the pair.
+"""
+
+
+def _add_tree(commands: Any) -> None:
+    tree = commands.add_parser(
+        "tree",
+        help="show modules and parameters of both sides",
+        description=TREE,
+        epilog="exit status: 0 every parameter has a partner of its shape, 1 some have none, "
+        "2 they could not be built",
+    )
+    _add_pairs(tree)
+    _add_builders(tree.add_argument_group("a pair without a file of pairs"))
+    tree.add_argument(
+        "--only-differences", action="store_true", help="leave out rows in which nothing differs"
+    )
+    tree.set_defaults(command=_tree)
+
+
+def _tree(options: argparse.Namespace) -> int:
+    from parity.commands.tree import show_trees
+
+    return show_trees(options)
+
+
+def _add_pairs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "pairs",
+        nargs="*",
+        metavar="MODULE:ATTRIBUTE",
+        help="a pair, trajectory or tables, a list of them, or a function that returns them; "
+        "MODULE alone means all of that module; FILE.py:ATTRIBUTE works too",
+    )
+
+
+def _add_builders(group: Any) -> None:
     group.add_argument(
         "--reference", metavar="MODULE:BUILDER", help="function or class that builds the reference"
     )
@@ -146,19 +183,24 @@ def _add_named_pair(check: argparse.ArgumentParser) -> None:
         "--candidate", metavar="MODULE:BUILDER", help="function or class that builds the candidate"
     )
     group.add_argument(
+        "--rename",
+        action="append",
+        default=[],
+        metavar="REFERENCE=CANDIDATE",
+        help="path of a module or parameter that has another name in the candidate",
+    )
+
+
+def _add_named_pair(check: argparse.ArgumentParser) -> None:
+    group = check.add_argument_group("a pair without a file of pairs")
+    _add_builders(group)
+    group.add_argument(
         "--input",
         action="append",
         default=[],
         metavar="[NAME=][DTYPE:]SHAPE",
         help="x=2,3,32,32 draws normal numbers, t=int64<1000:2 integers below 1000; without NAME "
         "by position; may be repeated",
-    )
-    group.add_argument(
-        "--rename",
-        action="append",
-        default=[],
-        metavar="REFERENCE=CANDIDATE",
-        help="path of a module or parameter that has another name in the candidate",
     )
     group.add_argument("--training", action="store_true", help="compare in training mode")
 

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # Longest text of an exception in a message; `--verbose` shows the rest.
 LONGEST = 300
@@ -69,6 +70,16 @@ class SideRaised(CannotCompare):
         self.role, self.framework = role, framework
         self.precision, self.module = precision, module
         self.details = "".join(traceback.format_exception(cause)).rstrip()
+
+
+class NoPartner(CannotCompare):
+    """Parameters of one side have no partner on the other.
+
+    Attributes:
+        tree: a `parity.structure.module_tree.Tree` of both sides, where they are known.
+    """
+
+    tree: Any = None
 
 
 class RaisedInModule(Exception):  # noqa: N818 - passes a place on, inside this package

@@ -76,7 +76,11 @@ def _check(pair: Pair, seed: int) -> Report:
         notes.append("training was not run: the model draws random numbers; see Pair(random=…)")
     findings = (*_explain(sited, runner), *_judge_training(runner, is_random))
     report = Report(
-        pair=pair.name, findings=findings, notes=notes, environment=prepared.environment
+        pair=pair.name,
+        findings=findings,
+        notes=notes,
+        environment=prepared.environment,
+        parameters={side.role: side.size() for side in (runner.reference, runner.candidate)},
     )
     abstained = {f.path for f in findings if f.allowed and f.known is None}
     report = require_used_entries(report, "allow", pair.allow, abstained)

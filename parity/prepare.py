@@ -40,7 +40,7 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     Raises:
         CannotCompare: as `check`.
     """
-    reference, candidate, state = build(pair)
+    reference, candidate, state, tied = build(pair)
     settings = environment(reference.adapter, candidate.adapter)
     initial, notes = compare_initial(pair, candidate, state)
     buffers = compare_buffers(candidate, state)
@@ -69,7 +69,7 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     if reshaped:
         paths = ", ".join(dict.fromkeys(site.owner for site, _ in reshaped))
         notes.append(f"tensors of another shape, judged within their callers: {paths}")
-    return Prepared(runner, initial, [*settings.notes, *notes], settings.sides, reshaped)
+    return Prepared(runner, initial, [*settings.notes, *tied, *notes], settings.sides, reshaped)
 
 
 def _with_argument_names(

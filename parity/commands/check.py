@@ -9,23 +9,19 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from parity.base.progress import listening
-from parity.errors import CannotCompare, RestartNeeded, one_line, users_line
+from parity.commands.subjects import Subject, subjects_of
+from parity.errors import CannotCompare, NoPartner, RestartNeeded, one_line, users_line
 from parity.report.pages.markdown import Entry, summary
 from parity.report.report import Report
+from parity.report.tree_text import tree_lines
 from safe_files import CannotWrite, make_folder, write_text
 
 AGREE, DISAGREE, CANNOT_COMPARE, SKIP = 0, 1, 2, 125
-
-
-class Subject(NamedTuple):
-    """Something to compare, and where it comes from."""
-
-    value: Any
-    source: str
+# Rows of module trees that are shown where names do not match; `parity tree` shows them all.
+TREE_LINES = 20
 
 
 def check_pairs(options: argparse.Namespace) -> int:
@@ -34,7 +30,7 @@ def check_pairs(options: argparse.Namespace) -> int:
     A pair that cannot be compared does not keep the others from it.
     """
     worst, checked = AGREE, []
-    subjects, problems = _subjects(options)
+    subjects, problems = subjects_of(options)
     outputs = _Outputs(options, many=len(subjects) > 1)
     for problem in problems:
         _print_problem(problem, options)
@@ -58,36 +54,6 @@ def check_pairs(options: argparse.Namespace) -> int:
         worst = max(worst, AGREE if report.passes(strict=options.strict) else DISAGREE)
     outputs.finish(checked)
     return SKIP if options.bisect and worst == CANNOT_COMPARE else worst
-
-
-def _subjects(options: argparse.Namespace) -> tuple[list[Subject], list[CannotCompare]]:
-    """Return what the options name, and what kept some of it from being loaded."""
-    from parity.pair_loading import load_pairs
-
-    found: list[Subject] = []
-    problems: list[CannotCompare] = []
-    for name in options.pairs:
-        try:
-            found += [Subject(value, name) for value in load_pairs(name)]
-        except RestartNeeded:
-            raise
-        except CannotCompare as error:
-            problems.append(error)
-    if options.reference or options.candidate:
-        from parity.commands.named_pair import named_pair
-
-        if not (options.reference and options.candidate):
-            raise CannotCompare("--reference and --candidate go together: say both builders")
-        pair = named_pair(
-            options.reference, options.candidate, options.input, rename=options.rename,
-            training=options.training,
-        )  # fmt: skip
-        found.append(Subject(pair, ""))
-    elif options.input or options.rename:
-        raise CannotCompare("--input and --rename belong to --reference and --candidate")
-    if not found and not problems:
-        raise CannotCompare("nothing to compare: name a pair, or --reference and --candidate")
-    return found, problems
 
 
 def _compared(subject: Subject, options: argparse.Namespace) -> Report:
@@ -121,6 +87,9 @@ def _print_problem(
     if name and name not in text:
         text = f"{name}: {text}"
     print(f"parity: {text}", file=sys.stderr)
+    if isinstance(error, NoPartner) and error.tree is not None:
+        lines = tree_lines(error.tree, only_differences=True, longest=TREE_LINES)
+        print("\n".join(lines), file=sys.stderr)
     details = getattr(error, "details", "")
     if details and options.verbose:
         print(details, file=sys.stderr)

@@ -20,7 +20,12 @@ LIMIT = 10
 
 
 def named_pair(
-    reference: str, candidate: str, inputs: Sequence[str], *, rename: Sequence[str], **options: Any
+    reference: str,
+    candidate: str,
+    inputs: Sequence[str] | None,
+    *,
+    rename: Sequence[str],
+    **options: Any,
 ) -> Pair:
     """Return the pair of two builders.
 
@@ -30,15 +35,15 @@ def named_pair(
         candidate: likewise.
         inputs: each `[NAME=][DTYPE[<LIMIT]:]SHAPE`, `x=2,3,32,32` or `t=int64<1000:2` for example.
             Floats are normal, integers uniform below LIMIT; without a name they are passed by
-            position.
+            position. None: the pair is not to be run.
         rename: each `REFERENCE=CANDIDATE`, of paths.
         options: of `Pair`.
 
     Raises:
         CannotCompare: an argument cannot be understood.
     """
-    draw = [_parsed(text) for text in inputs]
-    if not draw:
+    draw = [_parsed(text) for text in inputs or ()]
+    if inputs is not None and not draw:
         raise CannotCompare("--input is missing: say the inputs' shapes, --input x=2,3,32,32")
     named = [(name, function) for name, function in draw if name]
     if named and len(named) < len(draw):

@@ -105,7 +105,7 @@ def _runs(
 
 
 def _initial(pair: Pair) -> tuple[Values, Values]:
-    _, candidate, reference_state = build(pair)
+    _, candidate, reference_state, _ = build(pair)
     to_numpy = candidate.adapter.to_numpy
     candidate_state = candidate.by_reference_path(
         {name: to_numpy(tensor) for name, tensor in candidate.own_parameters().items()}

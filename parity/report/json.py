@@ -36,6 +36,7 @@ def to_dict(report: Outcome) -> dict[str, Any]:
         "notes": list(report.notes),
         "environment": {side: dict(values) for side, values in report.environment.items()},
         "seconds": report.seconds,
+        "parameters": dict(report.parameters),
         "findings": [_finding(finding) for finding in report.findings],
     }
 
@@ -85,6 +86,8 @@ def from_dict(values: Any) -> dict[str, Any]:
             "notes": tuple(values["notes"]),
             "environment": values["environment"],
             "seconds": values["seconds"],
+            # Reports of version 0.1 lack it.
+            "parameters": {side: int(n) for side, n in values.get("parameters", {}).items()},
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CannotCompare(f"not a complete report: {one_line(error)}") from error

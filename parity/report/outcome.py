@@ -22,6 +22,8 @@ class Outcome:
         notes: what a reader should know beside the findings.
         environment: each side's versions and settings.
         seconds: wall time.
+        parameters: number of elements of all parameters of `reference` and of `candidate`; empty
+            where no modules were compared.
     """
 
     pair: str
@@ -29,6 +31,7 @@ class Outcome:
     notes: Sequence[str] = ()
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     seconds: float = 0.0
+    parameters: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:

@@ -36,6 +36,7 @@ def describe(report: Outcome) -> str:
         lines.append(f"  what to do: {_advice(first)}")
         lines += _others(faults[1:])
     lines += [f"  coverage: {line}" for line in coverage_lines(report.coverage)]
+    lines += [f"  parameters: {line}" for line in _parameters(report)]
     lines.append("  compared: " + _counts(report))
     return "\n".join(lines)
 
@@ -182,6 +183,16 @@ def coverage_lines(coverage: Coverage) -> list[str]:
 def _listed(names: Sequence[str]) -> str:
     shown = "; ".join(names[: NEIGHBOURS + 1])
     return shown + ("; …" if len(names) > NEIGHBOURS + 1 else "")
+
+
+def _parameters(report: Outcome) -> list[str]:
+    """Return a line with the number of parameters of both sides; none if there are no modules."""
+    if not report.parameters:
+        return []
+    reference, candidate = (report.parameters[side] for side in ("reference", "candidate"))
+    if reference == candidate:
+        return [f"{reference:,} on both sides"]
+    return [f"{reference:,} in the reference, {candidate:,} in the candidate"]
 
 
 def _counts(report: Outcome) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,10 @@ class BoundModel:
     outputs: OutputNames | None = None
     unpaired: frozenset[Tap] = frozenset()
     weight_map: WeightMap | None = None
+
+    def size(self) -> int:
+        """Return the number of elements of all its parameters."""
+        return sum(math.prod(tensor.shape) for tensor in self.adapter.parameters().values())
 
     def parameter_paths(self) -> list[str]:
         """Return the reference paths of all parameters that are compared."""

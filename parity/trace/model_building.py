@@ -4,27 +4,93 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from parity.adapters.protocol import Adapter, adapt
 from parity.base.numerics import Array
 from parity.base.random_streams import named_streams
-from parity.errors import CannotCompare, users_code
+from parity.errors import CannotCompare, NoPartner, users_code
 from parity.pair import Pair
+from parity.structure.module_tree import Side, Tree, tree
+from parity.structure.path_matching import (
+    Shapes,
+    check_rename,
+    match_modules,
+    match_parameters,
+    renamed,
+    with_prefix,
+)
+from parity.structure.tied_weights import tie_both
 from parity.trace.bound_model import BoundModel, Role
-from parity.trace.path_matching import Shapes, match_modules, match_parameters, with_prefix
-from parity.trace.restoring import keep
+from parity.trace.restoring import keep, keep_also
+from parity.weights import paths_of
 from parity.weights.weight_map import WeightMap
 
 
-def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
-    """Return reference, candidate, and copies of the reference's weights as built, by path.
+class Built(NamedTuple):
+    """Both sides of a pair.
+
+    Attributes:
+        reference: one side.
+        candidate: the other.
+        weights: copies of the reference's tensors as built, by path.
+        notes: what a reader should know of them.
+    """
+
+    reference: BoundModel
+    candidate: BoundModel
+    weights: dict[str, Array]
+    notes: list[str]
+
+
+def build(pair: Pair) -> Built:
+    """Build both sides and match their names.
 
     Raises:
         CannotCompare: a builder raises or returns something else than a module, or a parameter has
             no partner.
     """
     reference, candidate = _both(pair)
+    notes, undo = tie_both(reference, candidate, pair.rename)
+    for put_back in undo:
+        keep_also(put_back)
+    try:
+        return Built(*_matched(pair, reference, candidate), notes)
+    except NoPartner as error:
+        error.tree = _tree(pair, reference, candidate)
+        raise
+
+
+def tree_of(pair: Pair) -> Tree:
+    """Return the module trees of both sides, whether or not their parameters have partners.
+
+    Raises:
+        CannotCompare: a builder raises or returns something else than a module.
+    """
+    return _tree(pair, *_both(pair))
+
+
+def _tree(pair: Pair, reference: Adapter, candidate: Adapter) -> Tree:
+    own, other = (
+        Side(
+            side.framework,
+            {path: type(module).__name__ for path, module in side.modules().items()},
+            _shapes(side.parameters()),
+            _shapes(side.buffers()),
+        )
+        for side in (reference, candidate)
+    )
+    ignored = [p for p in other.parameters if any(fnmatch.fnmatch(p, i) for i in pair.ignore)]
+    used: list[str] = []
+    for weight in pair.weights.values():
+        used += paths_of(weight)
+    return tree(own, other, pair.rename, (used, [*ignored, *pair.weights]))
+
+
+def _matched(
+    pair: Pair, reference: Adapter, candidate: Adapter
+) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
+    check_rename([*reference.parameters(), *reference.buffers(), *reference.modules()], pair.rename)
     reference_shapes = _shapes(reference.parameters())
     candidate_shapes = _shapes(candidate.parameters())
     candidate_buffers = _shapes(candidate.buffers())
@@ -36,13 +102,13 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
     ignored = _ignored(pair, [*candidate_shapes, *candidate_buffers])
     candidate_shapes = _without(candidate_shapes, ignored)
     candidate_buffers = _without(candidate_buffers, ignored)
+    rename = with_prefix(pair.rename, [*reference_shapes], [*candidate_shapes])
     # A table that is a buffer in one framework may be a trainable tensor in the other.
     trained_buffers = {
         path: shape
         for path, shape in _shapes(reference.buffers()).items()
-        if path in candidate_shapes
+        if renamed(path, rename) in candidate_shapes
     }
-    rename = with_prefix(pair.rename, [*reference_shapes], [*candidate_shapes])
     parameters = match_parameters(
         reference_shapes | trained_buffers,
         candidate_shapes,
@@ -52,7 +118,7 @@ def build(pair: Pair) -> tuple[BoundModel, BoundModel, dict[str, Array]]:
     modules = match_modules(
         list(reference.modules()), list(candidate.modules()), rename, parameters
     )
-    buffers = _match_buffers(reference, candidate_buffers, modules)
+    buffers = _match_buffers(reference, candidate_buffers, modules, rename)
     buffers |= {path: parameters.pop(path) for path in trained_buffers}
     return (
         BoundModel(
@@ -123,13 +189,18 @@ def _same_names(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _match_buffers(
-    reference: Adapter, candidate_buffers: Shapes, modules: Mapping[str, str]
+    reference: Adapter,
+    candidate_buffers: Shapes,
+    modules: Mapping[str, str],
+    rename: Mapping[str, str],
 ) -> dict[str, str]:
     """Match buffers by name and shape; a buffer that only one side has is not compared."""
     matched = {}
     for path, shape in _shapes(reference.buffers()).items():
         owner, _, name = path.rpartition(".")
         partner = ".".join(p for p in (modules.get(owner, owner), name) if p)
+        if path in rename:
+            partner = rename[path]
         if candidate_buffers.get(partner) == shape:
             matched[path] = partner
     return matched

@@ -47,6 +47,13 @@ def keep(adapter: Any) -> None:
             restore.append(method() if name == "snapshot" else _restoring(method()))
 
 
+def keep_also(put_back: Callable[[], None]) -> None:
+    """Have a function called at the end of the block around, before what was kept earlier."""
+    restore = _RESTORE.get()
+    if restore is not None:
+        restore.append(put_back)
+
+
 def _restoring(generator: Any) -> Callable[[], None]:
     state = generator.state()
     return lambda: generator.put_back(state)

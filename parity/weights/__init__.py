@@ -49,6 +49,13 @@ def evaluate(weight: Weight, lookup: Lookup) -> Array:
     return lookup(weight) if isinstance(weight, str) else weight.evaluate(lookup)
 
 
+def paths_of(weight: Weight) -> list[str]:
+    """Return the paths of the reference's parameters that a weight is made of."""
+    if isinstance(weight, str):
+        return [weight]
+    return [path for part in weight.parts for path in paths_of(part)]
+
+
 def concat(*parts: Weight, axis: int = 0) -> Moved:
     """Join weights along an axis: the layout [Q, K, V] of fused attention for example."""
     return Moved(lambda *arrays: np.concatenate(arrays, axis), parts)

@@ -37,7 +37,7 @@ def pair(reference: Any = Reference, candidate: Any = Candidate) -> Pair:
 
 
 def test_every_name_of_the_reference_leads_to_its_partner() -> None:
-    reference, candidate, weights = build(pair())
+    reference, candidate, weights, _ = build(pair())
     assert (reference.role, candidate.role) == ("reference", "candidate")
     assert candidate.modules == {"": "", "linear": "linear", "normalise": "norm"}
     assert candidate.parameters == {
@@ -60,7 +60,7 @@ def test_every_name_of_the_reference_leads_to_its_partner() -> None:
 
 def test_the_weights_are_copies_of_the_references() -> None:
     module = Reference()
-    _, _, weights = build(pair(lambda: module))
+    _, _, weights, _ = build(pair(lambda: module))
     before = weights["linear.weight"].copy()
     with torch.no_grad():
         module.linear.weight.fill_(9)

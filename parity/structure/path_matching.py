@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, NoPartner
+from parity.structure.proposals import pairs_of_equal_shape, propose
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -63,24 +63,41 @@ def match_parameters(
         candidate_buffers: shapes by path; a parameter's name may refer to a buffer as well.
 
     Raises:
-        CannotCompare: a key of `rename` matches nothing, a parameter has no partner (the text
-            proposes some by shape), or partners differ in shape.
+        NoPartner: a parameter has no partner (the text proposes some), or partners differ in shape.
     """
-    _check_rename(reference, rename)
+    partners = {**candidate_buffers, **candidate}
+    matched, missing, extra = matched_by_name(
+        reference, candidate, rename, candidate_buffers=candidate_buffers
+    )
+    if missing or extra:
+        in_order = matched_by_order(reference, candidate, matched, missing, extra)
+        if not in_order:
+            raise NoPartner(_no_partner(reference, candidate, matched, missing, extra))
+        matched |= in_order
+    for path, partner in matched.items():
+        if reference[path] != partners[partner]:
+            raise NoPartner(
+                f"parameter {path!r} is {reference[path]} in the reference, but {partner!r} is "
+                f"{partners[partner]} in the candidate"
+            )
+    return {path: matched[path] for path in reference}
+
+
+def matched_by_name(
+    reference: Shapes, candidate: Shapes, rename: Mapping[str, str], *, candidate_buffers: Shapes
+) -> tuple[dict[str, str], list[str], list[str]]:
+    """Match parameters by name alone, whatever their shapes are.
+
+    Returns:
+        Partners, reference path -> candidate path; what is left of the reference, and of the
+        candidate.
+    """
     partners = {**candidate_buffers, **candidate}
     matched = {p: renamed(p, rename) for p in reference if renamed(p, rename) in partners}
     taken = set(matched.values())
     missing = [p for p in reference if p not in matched]
     extra = [p for p in candidate if p not in taken]
-    if missing or extra:
-        matched |= _match_by_order(reference, candidate, missing, extra)
-    for path, partner in matched.items():
-        if reference[path] != partners[partner]:
-            raise CannotCompare(
-                f"parameter {path!r} is {reference[path]} in the reference, but {partner!r} is "
-                f"{partners[partner]} in the candidate"
-            )
-    return {path: matched[path] for path in reference}
+    return matched, missing, extra
 
 
 def match_modules(
@@ -114,76 +131,81 @@ def match_modules(
     return {path: p for path, p in partners.items() if p in known and uses[p] == 1}
 
 
-def _check_rename(reference: Shapes, rename: Mapping[str, str]) -> None:
+def check_rename(paths: Iterable[str], rename: Mapping[str, str]) -> None:
+    """Refuse renamings of what is not there.
+
+    Args:
+        paths: of the reference's parameters, buffers and modules.
+        rename: reference path -> candidate path.
+
+    Raises:
+        CannotCompare: a key is no path, nor one above others.
+    """
+    known = list(paths)
     for path in rename:
-        if not any(p == path or p.startswith(path + ".") for p in reference):
+        if not any(p == path or p.startswith(f"{path}.") for p in known):
             raise CannotCompare(
-                f"rename: the reference has no parameter at or below {path!r}; "
-                f"it has {_listed(list(reference))}"
+                f"rename: the reference has nothing at or below {path!r}; it has {_listed(known)}"
             )
 
 
-def _match_by_order(
-    reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]
+def matched_by_order(
+    reference: Shapes,
+    candidate: Shapes,
+    matched: Mapping[str, str],
+    missing: list[str],
+    extra: list[str],
 ) -> dict[str, str]:
+    """Match what is left by the order of definition; return nothing where that is in doubt."""
     in_order = dict(zip(missing, extra, strict=False))
     same_shapes = len(missing) == len(extra) and all(
         reference[a] == candidate[b] for a, b in in_order.items()
     )
     same_last_names = all(a.split(".")[-1] == b.split(".")[-1] for a, b in in_order.items())
     distinct_shapes = max(Counter(reference[p] for p in missing).values(), default=0) == 1
-    if same_shapes and (distinct_shapes or same_last_names):
-        proposal = propose(reference, candidate, missing, extra)
-        # Where names suggest another pairing than the order, neither is certain.
-        if distinct_shapes or proposal == in_order:
-            return in_order
-    raise CannotCompare(_no_partner(reference, candidate, missing, extra))
+    if same_shapes and distinct_shapes:
+        return in_order
+    # Where names suggest another pairing than the order, neither is certain.
+    if (
+        same_shapes
+        and same_last_names
+        and pairs_of_equal_shape(reference, candidate, missing, extra) == in_order
+    ):
+        return in_order
+    return {}
 
 
-def propose(
-    reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]
-) -> dict[str, str]:
-    """Return a partner of the same shape for as many paths as possible, each used once.
-
-    Paths whose names are alike come first; among equals, the order of definition decides.
-    """
-    scored = [
-        (-_likeness(a, b), abs(i - j), i, j)
-        for i, a in enumerate(missing)
-        for j, b in enumerate(extra)
-        if reference[a] == candidate[b]
-    ]
-    found: dict[int, int] = {}
-    taken: set[int] = set()
-    for _, _, i, j in sorted(scored):
-        if i not in found and j not in taken:
-            found[i] = j
-            taken.add(j)
-    return {missing[i]: extra[found[i]] for i in sorted(found)}
-
-
-def _likeness(a: str, b: str) -> float:
-    """Return how alike two paths are: by their last names first, then by all their letters."""
-    same_last_name = a.split(".")[-1] == b.split(".")[-1]
-    letters = difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
-    return 2.0 * same_last_name + round(letters, 2)
-
-
-def _no_partner(reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]) -> str:
+def _no_partner(
+    reference: Shapes,
+    candidate: Shapes,
+    matched: Mapping[str, str],
+    missing: list[str],
+    extra: list[str],
+) -> str:
     problems = []
     if missing:
         problems.append(f"the candidate has no partner for {_listed(missing)}")
     if extra:
         problems.append(f"the reference has none for the candidate's {_listed(extra)}")
-    by_shape = propose(reference, candidate, missing, extra)
-    shown = dict(list(by_shape.items())[:LISTED])
-    more = f" and {len(by_shape) - LISTED} more" if len(by_shape) > LISTED else ""
-    advice = f"; say which with rename, perhaps rename={shown!r}{more}" if by_shape else ""
-    if not by_shape and missing and extra:
-        advice = "; where layers are fused, split or transposed, say how with weights=…"
-    return "parameters without a partner: " + "; ".join(problems) + advice
+    proposal = propose(reference, candidate, missing, extra, matched)
+    advice = []
+    if proposal.rename:
+        shown = dict(list(proposal.rename.items())[:LISTED])
+        advice.append(f"rename={shown!r}{_more(len(proposal.rename))}")
+    if proposal.weights:
+        entries = [f"{path!r}: {weight}" for path, weight in proposal.weights.items()]
+        advice.append(f"weights={{{', '.join(entries[:LISTED])}}}{_more(len(entries))}")
+    if extra and not missing:
+        shown_extra = tuple(extra[:LISTED])
+        advice.append(f"ignore={shown_extra!r}{_more(len(extra))} if they are no weights")
+    text = "parameters without a partner: " + "; ".join(problems)
+    return f"{text}; perhaps {', '.join(advice)}" if advice else text
+
+
+def _more(number: int) -> str:
+    return f" and {number - LISTED} more" if number > LISTED else ""
 
 
 def _listed(paths: list[str]) -> str:
     shown = ", ".join(repr(path) for path in paths[:LISTED])
-    return shown + (f" and {len(paths) - LISTED} more" if len(paths) > LISTED else "")
+    return shown + _more(len(paths))

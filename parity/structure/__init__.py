@@ -1,0 +1,1 @@
+"""Modules, parameters and their names on both sides, before any number is computed."""
