@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 from parity.base.progress import listening
 from parity.commands.subjects import Subject, subjects_of
+from parity.commands.terminal import ProgressLine, quiet
 from parity.errors import CannotCompare, NoPartner, RestartNeeded, one_line, users_line
 from parity.report.pages.markdown import Entry, summary
 from parity.report.report import Report
@@ -30,16 +30,17 @@ def check_pairs(options: argparse.Namespace) -> int:
     A pair that cannot be compared does not keep the others from it.
     """
     worst, checked = AGREE, []
-    subjects, problems = subjects_of(options)
+    with quiet(verbose=options.verbose):
+        subjects, problems = subjects_of(options)
     outputs = _Outputs(options, many=len(subjects) > 1)
     for problem in problems:
         _print_problem(problem, options)
         worst = CANNOT_COMPARE
     for number, subject in enumerate(subjects, 1):
         name = subject.value.name
-        line = _Line(f"{name} ({number} of {len(subjects)})")
+        line = ProgressLine(f"{name} ({number} of {len(subjects)})")
         try:
-            with listening(line.show), line:
+            with listening(line.show), line, quiet(verbose=options.verbose):
                 report = _compared(subject, options)
             print_report(report, options)
             page = outputs.write(report, subject)
@@ -93,26 +94,6 @@ def _print_problem(
     details = getattr(error, "details", "")
     if details and options.verbose:
         print(details, file=sys.stderr)
-
-
-class _Line:
-    """A line on a terminal that says what is being done; it is gone when that is over."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._is_shown = name, sys.stderr.isatty()
-
-    def show(self, text: str) -> None:
-        """Replace the line."""
-        if self._is_shown:
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r\x1b[K{f'{self._name}: {text}'[:width]}", end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> None:
-        self.show("building both sides")
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 class _Outputs:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from parity import Finding, Report, Verdict
-from parity.commands.check import Subject, _annotations, _Line, _Outputs
+from parity.commands.check import _annotations, _Outputs
+from parity.commands.subjects import Subject
 from parity.report.pages.markdown import Entry
 from safe_files import CannotWrite
 
@@ -64,18 +65,3 @@ def test_annotations_name_what_fails_and_nothing_else() -> None:
         "::error title=parity: gone::no builder",
     ]
     assert any("weak" in line for line in _annotations(entries, strict=True))
-
-
-def test_a_terminal_shows_what_is_done_and_a_file_nothing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with _Line("p (1 of 2)") as _:
-        pass
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "30")
-    line = _Line("p (1 of 2)")
-    with line:
-        line.show("stress input 3 of 7, large magnitude")
-    shown = capsys.readouterr().err.split("\r\x1b[K")
-    assert shown == ["", "p (1 of 2): building both sid", "p (1 of 2): stress input 3 of", ""]
