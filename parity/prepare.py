@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from parity.base.numerics import is_same_shape
 from parity.base.rng import keyed
 from parity.compare.environment import environment
 from parity.compare.initial_values import compare_buffers, compare_initial
@@ -158,8 +159,7 @@ def _match_calls(
 
 
 def _is_other_shape(reference: tuple[int, ...], candidate: tuple[int, ...] | None) -> bool:
-    # A zero-dimensional tensor has shape (1,) in a framework without them.
-    return candidate not in (None, reference) and {reference, candidate} != {(), (1,)}
+    return candidate is not None and not is_same_shape(reference, candidate)
 
 
 def _other_shape(

@@ -76,6 +76,10 @@ class TorchAdapter:
         every = self._uncompiled.named_parameters(remove_duplicate=False)
         return {path: first[id(p)] for path, p in every if first[id(p)] != path}
 
+    def frozen(self) -> set[str]:
+        """Return the paths of parameters that need no gradient."""
+        return {path for path, p in self._parameters.items() if not p.requires_grad}
+
     def tie(self, path: str, other: str) -> Callable[[], None]:
         """Use the parameter at `other` at `path` as well; return what undoes it."""
         owner_path, _, name = path.rpartition(".")
@@ -118,6 +122,8 @@ class TorchAdapter:
         targets = self.parameters() | self.buffers()
         for name, array in values.items():
             target, tensor = targets[name], self._tensor(array)
+            if tensor.shape != target.shape:  # (1,) of a framework without scalars
+                tensor = tensor.reshape(target.shape)
             if tensor.dtype == torch.float32:
                 tensor = tensor.to(self._low.get(name, tensor.dtype))
             if not target.is_contiguous():
@@ -283,7 +289,9 @@ class TorchAdapter:
 
         def step(gradients: Mapping[str, Array]) -> None:
             for path, array in gradients.items():
-                parameters[path].grad = self._tensor(array).to(parameters[path].dtype)
+                parameters[path].grad = (
+                    self._tensor(array).to(parameters[path].dtype).reshape(parameters[path].shape)
+                )
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 

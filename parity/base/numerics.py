@@ -19,6 +19,11 @@ def is_float(array: Array) -> bool:
     return array.dtype.kind in "fc"
 
 
+def is_same_shape(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Tell whether shapes are equal, but that () is (1,) in a framework without scalars."""
+    return one == other or {one, other} == {(), (1,)}
+
+
 def in_precision(array: Array, precision: Precision) -> Array:
     """Return a copy, floats in a precision: a complex number has two of them."""
     if array.dtype.kind == "c":

@@ -12,6 +12,7 @@ from parity.base.numerics import (
     distance,
     finite,
     is_float,
+    is_same_shape,
     magnitude,
     same_not_finite,
 )
@@ -146,8 +147,7 @@ def _given(array: Array | None) -> Array:
 
 
 def _mismatch(expected: Array, actual: Array) -> Judgement | None:
-    # A zero-dimensional tensor has shape (1,) in a framework without them.
-    if expected.shape != actual.shape and {expected.shape, actual.shape} != {(), (1,)}:
+    if not is_same_shape(expected.shape, actual.shape):
         return error(Cause.SHAPE, compared=(str(expected.shape), str(actual.shape)))
     if is_float(expected) != is_float(actual):
         return error(Cause.DTYPE, compared=(str(expected.dtype), str(actual.dtype)))

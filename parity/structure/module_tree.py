@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
 
+from parity.base.numerics import is_same_shape
 from parity.structure.path_matching import (
     Shapes,
     match_modules,
@@ -106,7 +107,7 @@ def tree(
     missing = [path for path in missing if path not in in_order]
     extra = [path for path in extra if path not in set(in_order.values())]
     partners = {**candidate.buffers, **candidate.parameters}
-    other = {a: b for a, b in matched.items() if shapes[0][a] != partners[b]}
+    other = {a: b for a, b in matched.items() if not is_same_shape(shapes[0][a], partners[b])}
     for path, partner in other.items():
         del matched[path]
         missing.append(path)
@@ -223,7 +224,8 @@ class _Rows:
         if partner is None:
             return "no partner"
         shapes = {**self.candidate.buffers, **self.candidate.parameters}
-        return "perhaps" if self.reference.parameters[path] == shapes[partner] else "another shape"
+        fits = is_same_shape(self.reference.parameters[path], shapes[partner])
+        return "perhaps" if fits else "another shape"
 
     def _remark(self, path: str | None, partner: str | None) -> str:
         if path is None or partner is None:

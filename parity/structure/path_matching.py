@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from parity.base.numerics import is_same_shape
 from parity.errors import CannotCompare, NoPartner
 from parity.structure.proposals import pairs_of_equal_shape, propose
 
@@ -75,7 +76,7 @@ def match_parameters(
             raise NoPartner(_no_partner(reference, candidate, matched, missing, extra))
         matched |= in_order
     for path, partner in matched.items():
-        if reference[path] != partners[partner]:
+        if not is_same_shape(reference[path], partners[partner]):
             raise NoPartner(
                 f"parameter {path!r} is {reference[path]} in the reference, but {partner!r} is "
                 f"{partners[partner]} in the candidate"
@@ -159,7 +160,7 @@ def matched_by_order(
     """Match what is left by the order of definition; return nothing where that is in doubt."""
     in_order = dict(zip(missing, extra, strict=False))
     same_shapes = len(missing) == len(extra) and all(
-        reference[a] == candidate[b] for a, b in in_order.items()
+        is_same_shape(reference[a], candidate[b]) for a, b in in_order.items()
     )
     same_last_names = all(a.split(".")[-1] == b.split(".")[-1] for a, b in in_order.items())
     distinct_shapes = max(Counter(reference[p] for p in missing).values(), default=0) == 1

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from parity import weights
+from parity.base.numerics import is_same_shape
 from parity.weights import Weight
 
 Shape = tuple[int, ...]
@@ -156,7 +157,7 @@ def pairs_of_equal_shape(
     reference: Shapes, candidate: Shapes, missing: Sequence[str], extra: Sequence[str]
 ) -> dict[str, str]:
     """Return partners of the same shape, the likeliest names first, each path once."""
-    return _partners(reference, candidate, missing, extra, lambda one, other: one == other)
+    return _partners(reference, candidate, missing, extra, is_same_shape)
 
 
 def _partners(
@@ -256,7 +257,7 @@ def _are_transposed(one: Shape, other: Shape) -> bool:
 
 def _differ_in_ones(one: Shape, other: Shape) -> bool:
     same_others = [size for size in one if size != 1] == [size for size in other if size != 1]
-    return one != other and same_others and math.prod(one) == math.prod(other)
+    return not is_same_shape(one, other) and same_others and math.prod(one) == math.prod(other)
 
 
 def _shortened(

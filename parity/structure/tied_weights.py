@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from parity.base.numerics import is_same_shape
 from parity.structure.path_matching import renamed, with_prefix
 
 
@@ -39,7 +40,7 @@ def tie_both(
             parameters = other.parameters()
             if mine not in parameters or first not in parameters or mine == first:
                 continue
-            if tuple(parameters[mine].shape) != tuple(parameters[first].shape):
+            if not is_same_shape(tuple(parameters[mine].shape), tuple(parameters[first].shape)):
                 continue
             undo.append(other.tie(mine, first))
             notes.append(

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from parity.adapters.protocol import Adapter, adapt
-from parity.base.numerics import Array
+from parity.base.numerics import Array, is_same_shape
 from parity.base.random_streams import named_streams
 from parity.errors import CannotCompare, NoPartner, users_code
 from parity.pair import Pair
+from parity.structure.frozen_weights import frozen_on_one_side
 from parity.structure.module_tree import Side, Tree, tree
 from parity.structure.path_matching import (
     Shapes,
@@ -55,10 +56,14 @@ def build(pair: Pair) -> Built:
     for put_back in undo:
         keep_also(put_back)
     try:
-        return Built(*_matched(pair, reference, candidate), notes)
+        built = Built(*_matched(pair, reference, candidate), notes)
     except NoPartner as error:
         error.tree = _tree(pair, reference, candidate)
         raise
+    partners = {**built.candidate.parameters, **built.candidate.buffers}
+    trained = {a: b for a, b in partners.items() if a in reference.parameters()}
+    notes += frozen_on_one_side(reference, candidate, trained)
+    return built
 
 
 def tree_of(pair: Pair) -> Tree:
@@ -201,6 +206,7 @@ def _match_buffers(
         partner = ".".join(p for p in (modules.get(owner, owner), name) if p)
         if path in rename:
             partner = rename[path]
-        if candidate_buffers.get(partner) == shape:
+        other = candidate_buffers.get(partner)
+        if other is not None and is_same_shape(shape, other):
             matched[path] = partner
     return matched

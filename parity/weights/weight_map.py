@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from parity.base.numerics import Array
+from parity.base.numerics import Array, is_same_shape
 from parity.errors import CannotCompare, one_line
 from parity.weights import Weight, evaluate
 
@@ -68,7 +68,7 @@ class WeightMap:
             raise
         except Exception as error:
             raise CannotCompare(f"weights: {name!r} cannot be made: {one_line(error)}") from error
-        if positions.shape != candidate[name] and {positions.shape, candidate[name]} != {(), (1,)}:
+        if not is_same_shape(positions.shape, candidate[name]):
             raise CannotCompare(
                 f"weights: {name!r} is {candidate[name]} in the candidate, and what is made for it "
                 f"is {positions.shape}"
