@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from parity.adapters.protocol import Adapter, adapt
@@ -13,6 +14,7 @@ from parity.errors import CannotCompare, NoPartner, users_code
 from parity.pair import Pair
 from parity.structure.frozen_weights import frozen_on_one_side
 from parity.structure.module_tree import Side, Tree, tree
+from parity.structure.norm_forms import folded, matched_norm_forms
 from parity.structure.path_matching import (
     Shapes,
     check_rename,
@@ -52,17 +54,20 @@ def build(pair: Pair) -> Built:
             no partner.
     """
     reference, candidate = _both(pair)
-    notes, undo = tie_both(reference, candidate, pair.rename)
+    pair, notes = _with_norm_forms(pair, reference, candidate)
+    tied, undo = tie_both(reference, candidate, pair.rename)
     for put_back in undo:
         keep_also(put_back)
     try:
-        built = Built(*_matched(pair, reference, candidate), notes)
+        built = Built(*_matched(pair, reference, candidate), [*notes, *tied])
     except NoPartner as error:
+        if remark := folded(_tensors(reference), _tensors(candidate)):
+            error.args = (f"{error}; {remark}",)
         error.tree = _tree(pair, reference, candidate)
         raise
     partners = {**built.candidate.parameters, **built.candidate.buffers}
     trained = {a: b for a, b in partners.items() if a in reference.parameters()}
-    notes += frozen_on_one_side(reference, candidate, trained)
+    built.notes.extend(frozen_on_one_side(reference, candidate, trained))
     return built
 
 
@@ -72,7 +77,17 @@ def tree_of(pair: Pair) -> Tree:
     Raises:
         CannotCompare: a builder raises or returns something else than a module.
     """
-    return _tree(pair, *_both(pair))
+    reference, candidate = _both(pair)
+    return _tree(_with_norm_forms(pair, reference, candidate)[0], reference, candidate)
+
+
+def _with_norm_forms(pair: Pair, reference: Adapter, candidate: Adapter) -> tuple[Pair, list[str]]:
+    forms, notes = matched_norm_forms(_tensors(reference), _tensors(candidate), pair.rename)
+    return replace(pair, rename={**forms, **pair.rename}), notes
+
+
+def _tensors(side: Adapter) -> list[str]:
+    return [*side.parameters(), *side.buffers()]
 
 
 def _tree(pair: Pair, reference: Adapter, candidate: Adapter) -> Tree:
