@@ -67,7 +67,10 @@ SUMMARY = [
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`run(*arguments)`: pytest in a project that is not this one."""
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{EXAMPLES}")
+    others = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), str(EXAMPLES), others]))
+    )
     installed = any(entry.name == "parity" for entry in entry_points(group="pytest11"))
     plugin = () if installed else ("-p", "parity.plugin")
 
