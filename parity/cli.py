@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
-from parity.errors import CannotCompare, RestartNeeded
+from parity.errors import CannotCompare, RestartNeeded, one_line
 from parity.pair_loading import EXTRAS
 from safe_files import CannotWrite, make_folder
 
@@ -37,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `parity tree PAIR | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_COMPARE
+    except Exception as error:
+        # Whatever goes wrong, it is no disagreement, whose status is 1.
+        print(f"parity: {one_line(error)} (inside parity; please report it)", file=sys.stderr)
+        if getattr(options, "verbose", False):
+            traceback.print_exc()
+        return SKIP if getattr(options, "bisect", False) else CANNOT_COMPARE
     return status
 
 

@@ -329,3 +329,17 @@ def test_the_program_is_started_again_once_where_jittor_asks_for_it(
     monkeypatch.setenv("PARITY_RESTARTED", "1")
     assert run(project, "check", "asks.py") == 2
     assert "asks to be started again; it did so before" in capsys.readouterr().err
+
+
+def test_whatever_goes_wrong_is_one_line_and_no_disagreement(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("parity.commands.check.check_pairs", lambda options: 1 // 0)
+    assert main(["check", "some:pair"]) == 2
+    error = capsys.readouterr().err
+    assert error == (
+        "parity: ZeroDivisionError: integer division or modulo by zero "
+        "(inside parity; please report it)\n"
+    )
+    assert main(["check", "some:pair", "--verbose"]) == 2
+    assert "Traceback" in capsys.readouterr().err
