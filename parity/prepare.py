@@ -9,7 +9,7 @@ from typing import NamedTuple
 from parity.base.numerics import is_same_shape
 from parity.base.rng import keyed
 from parity.compare.environment import environment
-from parity.compare.initial_values import compare_buffers, compare_initial
+from parity.compare.initial_values import compare_buffers, compare_initial, drawn_buffers
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
 from parity.nested.arguments import Arguments, forward_function, side_names, signature_of
@@ -62,9 +62,14 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     )
     runner, uncalled, reshaped = _match_calls(runner)
     wrong, changing = _wrong_tables(buffers, runner)
-    initial += wrong
     if changing:
         notes.append(f"buffers built otherwise, which training changes: {changing}; not judged")
+    drawn = drawn_buffers(pair, reference, state, [_path(finding) for finding in wrong])
+    if drawn:
+        notes.append(
+            f"buffers drawn at random when built: {', '.join(drawn)}; the reference's are used"
+        )
+    initial += [finding for finding in wrong if _path(finding) not in drawn]
     if uncalled:
         notes.append(f"called on one side only, judged within their callers: {uncalled}")
     if reshaped:
@@ -112,11 +117,14 @@ def _wrong_tables(buffers: list[Finding], runner: PairRunner) -> tuple[list[Find
     if not wrong:
         return [], ""
     changed = runner.buffers_changed_by_training()
-    paths = {id(f): ".".join(p for p in (f.owner, f.label) if p) for f in wrong}
     return (
-        [finding for finding in wrong if paths[id(finding)] not in changed],
-        ", ".join(paths[id(finding)] for finding in wrong if paths[id(finding)] in changed),
+        [finding for finding in wrong if _path(finding) not in changed],
+        ", ".join(_path(finding) for finding in wrong if _path(finding) in changed),
     )
+
+
+def _path(finding: Finding) -> str:
+    return ".".join(part for part in (finding.owner, finding.label) if part)
 
 
 def _match_calls(

@@ -27,18 +27,22 @@ from parity.base.numerics import Array, LowPrecision, Precision
 from parity.base.perturbation import PerturbResult
 from parity.base.random_streams import GlobalGenerator
 
+# The name under which a compiled module has the one that it was made of.
+COMPILED = "_orig_mod"
+
 
 class TorchAdapter:
     """Implements `parity.adapters.protocol.Adapter` for a `torch.nn.Module`.
 
-    A compiled module is one single module, because hooks inside would break its graph.
+    A compiled module has no submodules, because hooks inside would break its graph.
     """
 
     framework = "torch"
 
     def __init__(self, module: torch.nn.Module) -> None:
         self.module = module
-        self._compiled = hasattr(module, "_orig_mod")
+        # The module itself, or one in it: modes would break the graphs of either.
+        self._compiled = any(hasattr(m, "_orig_mod") for m in module.modules())
         self._uncompiled: torch.nn.Module = getattr(module, "_orig_mod", module)
         self._parameters = dict(self._uncompiled.named_parameters())
         self._persistent = set(self._uncompiled.state_dict())
@@ -64,7 +68,9 @@ class TorchAdapter:
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Return every submodule by path, once."""
-        return {"": self.module} if self._compiled else dict(self.module.named_modules())
+        inside = f".{COMPILED}."
+        named = self.module.named_modules()
+        return {path: m for path, m in named if inside not in f".{path}."}
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """Return the parameters by path, once."""
@@ -214,7 +220,7 @@ class TorchAdapter:
 
         NumPy has no bfloat16; it and float16 are cast to float32, which holds their values.
         """
-        tensor = tensor.detach()
+        tensor = _dense(tensor.detach())
         if low_precision_of(tensor) is not None:
             tensor = tensor.to(torch.float32)
         # A conjugate, or a negative, may be a mark on shared memory, which NumPy does not know.
@@ -253,10 +259,13 @@ class TorchAdapter:
         differentiated, hooks = [], []
         while outputs:
             tensor, array = outputs.pop()
-            if tensor.requires_grad:
-                differentiated.append(tensor)
-                hook = partial(_add_cotangent, self._tensor(array))
-                hooks.append(tensor.register_hook(hook))
+            if not tensor.requires_grad:
+                continue
+            if tensor.layout is not torch.strided or tensor._backward_hooks:
+                # A result of its own, so that the user's hooks come after the cotangent.
+                tensor = tensor.to_dense() if tensor.layout is not torch.strided else tensor.clone()
+            differentiated.append(tensor)
+            hooks.append(tensor.register_hook(partial(_add_cotangent, self._tensor(array))))
         if not differentiated:
             return
         differentiated.reverse()
@@ -278,7 +287,7 @@ class TorchAdapter:
                 handle.remove()  # a tensor may be a parameter of the user's
         for leaf, gradient in zip(leaves, gradients[1:], strict=True):
             if gradient is not None:
-                self._receive(id(leaf), gradient)
+                self._receive(id(leaf), _after_accumulation(leaf, gradient))
 
     def optimizer(
         self, make_optimizer: Callable[[Any], Any]
@@ -322,6 +331,22 @@ class TorchAdapter:
 
     def _tensor(self, array: Array) -> torch.Tensor:
         return torch.from_numpy(array).to(self._device)
+
+
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.layout is torch.strided else tensor.to_dense()
+
+
+def _after_accumulation(leaf: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Return the gradient that the user's hooks leave, which run where `.grad` is accumulated."""
+    found: Any = getattr(leaf, "_post_accumulate_grad_hooks", None)
+    if not found:
+        return gradient
+    leaf.grad = gradient
+    for hook in list(found.values()):
+        hook(leaf)
+    changed, leaf.grad = leaf.grad, None
+    return torch.zeros_like(gradient) if changed is None else changed
 
 
 def _add_cotangent(cotangent: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,8 @@ def hooked_forward(
     """Wrap `forward` on each instance.
 
     Calls that an autograd function makes are left alone. It may make them again in its backward
-    pass, as hand-written checkpointing does, and then expects the same values.
+    pass, as hand-written checkpointing does, and then expects the same values. So are those inside
+    a function transform, such as `torch.vmap`, whose tensors have no values of their own.
 
     Args:
         modules: by path.
@@ -40,6 +41,18 @@ def hooked_forward(
             object.__delattr__(module, "forward")
             if before[path] is not None:
                 object.__setattr__(module, "forward", before[path])
+
+
+def _signature(forward: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(forward)
+    except ValueError:  # of a traced module
+        return inspect.signature(lambda *args, **kwargs: None)
+
+
+def _is_transformed() -> bool:
+    """Tell whether a function transform runs, `torch.vmap` for example: tensors have no values."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 class _Inside:
@@ -78,10 +91,10 @@ def _hooked(
     post_hook: PostHook,
     inside: _Inside,
 ) -> Callable[..., Any]:
-    signature = inspect.signature(forward)
+    signature = _signature(forward)
 
     def hooked(*args: Any, **kwargs: Any) -> Any:
-        if inside.function:
+        if inside.function or _is_transformed():
             return forward(*args, **kwargs)
         form = CallForm(signature, args, kwargs)
         with torch._C.DisableTorchFunction():  # the hooks' own operations do not concern a mode

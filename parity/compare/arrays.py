@@ -149,7 +149,8 @@ def _given(array: Array | None) -> Array:
 def _mismatch(expected: Array, actual: Array) -> Judgement | None:
     if not is_same_shape(expected.shape, actual.shape):
         return error(Cause.SHAPE, compared=(str(expected.shape), str(actual.shape)))
-    if is_float(expected) != is_float(actual):
+    kinds = [array.dtype.kind for array in (expected, actual)]
+    if is_float(expected) != is_float(actual) or (kinds[0] == "c") != (kinds[1] == "c"):
         return error(Cause.DTYPE, compared=(str(expected.dtype), str(actual.dtype)))
     return None
 

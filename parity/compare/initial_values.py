@@ -5,12 +5,14 @@ Where a pair asks for it, the numbers must be equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from parity.adapters.protocol import adapt
 from parity.base.numerics import Array, distance, magnitude
 from parity.compare.distributions import critical_value, kolmogorov_smirnov
+from parity.errors import users_code
 from parity.pair import Pair
 from parity.report.finding import Finding, finding_of
 from parity.trace.bound_model import BoundModel
@@ -64,6 +66,31 @@ def compare_buffers(candidate: BoundModel, state: Mapping[str, Array]) -> list[F
         )
         findings.append(finding_of(of_parameter("init", path, "buffer", scope="built"), judgement))
     return findings
+
+
+def drawn_buffers(
+    pair: Pair, reference: BoundModel, state: Mapping[str, Array], paths: Sequence[str]
+) -> list[str]:
+    """Return those of the reference's buffers that its builder draws at random.
+
+    They differ when it is built once more. Random features are an example.
+
+    Args:
+        pair: whose builder is called.
+        reference: as it was built before.
+        state: its tensors as built, by path.
+        paths: of the buffers in question; without any, nothing is built.
+    """
+    if not paths:
+        return []
+    with users_code(f"pair {pair.name!r}: the reference's builder, called once more,"):
+        module = pair.reference()
+    if module is reference.adapter.module:
+        return []
+    again = adapt(module)
+    tensors = {**again.parameters(), **again.buffers()}
+    arrays = {path: again.to_numpy(tensors[path]) for path in paths if path in tensors}
+    return [path for path, array in arrays.items() if not np.array_equal(array, state[path])]
 
 
 def judge_initial(reference: Array, candidate: Array, *, must_be_equal: bool) -> Judgement:

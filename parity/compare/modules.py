@@ -17,6 +17,7 @@ from parity.base.stress_inputs import STRESS_INPUTS, StressInput
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.domains import Domains
 from parity.compare.draws import Draws, judge_draws
+from parity.compare.outputs import judge_output_form
 from parity.errors import CannotCompare
 from parity.limits import FLOAT32_EPSILON
 from parity.nested.arguments import Arguments
@@ -30,9 +31,7 @@ from parity.trace.recorder import list_calls, run_isolated, run_with_injection
 from parity.trace.sites import Tap, TensorSite, parent
 from parity.trace.trace import DrawsFrom, Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
-from parity.verdict import Judgement, Verdict, other_structure
-
-_STRUCTURE = TensorSite("forward", "", "structure", scope="end_to_end")
+from parity.verdict import Judgement, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,14 +147,7 @@ class PairRunner:
             cross_framework=self._cross_framework(),
         )
         judged = self._with_draws(self.judge(comparison, seed=self.seed), reference, candidate)
-        # Two arrays without elements are equal, and nothing was compared.
-        empty = [s for s, a in reference.values("float64").items() if a.size == 0 and s.tap]
-        judged = {s: j for s, j in judged.items() if s not in empty or not j.verdict.passes()}
-        structures = reference.structure(), candidate.structure()
-        if not structures[0].is_like(structures[1]):
-            texts = str(structures[0]), str(structures[1])
-            judged = {_STRUCTURE: other_structure(texts), **judged}
-        return judged
+        return judge_output_form(judged, reference, candidate)
 
     def _with_draws(
         self,

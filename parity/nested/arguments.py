@@ -144,6 +144,9 @@ def side_names(
     if unknown and all(key in order for key in keywords):
         unknown.sort(key=list(order).index)
     free = _free(parameters, set(names.values()))
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        # Any name is taken; another one is needed only where a parameter would have no value.
+        free = [n for n in free if parameters[n].default is inspect.Parameter.empty]
     if unknown and len(unknown) == len(free):
         names |= dict(zip(unknown, free, strict=True))
     elif unknown == list(keywords) and inspect.Parameter.VAR_KEYWORD not in kinds:

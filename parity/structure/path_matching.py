@@ -32,7 +32,7 @@ PREFIXES = ("module", "_orig_mod")
 def with_prefix(
     rename: Mapping[str, str], reference: list[str], candidate: list[str]
 ) -> dict[str, str]:
-    """Return `rename`, with entries for a wrapper's prefix that all of one side's paths have."""
+    """Return `rename`, with entries for the names that wrappers put into paths."""
     result = dict(rename)
     for prefix in PREFIXES:
         starts = f"{prefix}."
@@ -46,7 +46,17 @@ def with_prefix(
             for path in reference:
                 head = path.split(".")[0]
                 result.setdefault(head, f"{prefix}.{head}")
+    known, by_plain = set(candidate), {_unwrapped(path): path for path in candidate}
+    for path in reference:
+        partner = renamed(path, result)
+        other = by_plain.get(_unwrapped(partner))
+        if partner not in known and other is not None:
+            result[path] = other
     return result
+
+
+def _unwrapped(path: str) -> str:
+    return ".".join(part for part in path.split(".") if part not in PREFIXES)
 
 
 def match_parameters(
@@ -124,6 +134,9 @@ def match_modules(
         reference_parts, candidate_parts = path.split("."), partner.split(".")
         while reference_parts and candidate_parts and reference_parts[-1] == candidate_parts[-1]:
             reference_parts.pop(), candidate_parts.pop()
+        for parts in (reference_parts, candidate_parts):
+            if parts and parts[-1] in PREFIXES:
+                parts.pop()
         if reference_parts:
             owners.setdefault(".".join(reference_parts), ".".join(candidate_parts))
     known = set(candidate)
@@ -199,6 +212,8 @@ def _no_partner(
     if extra and not missing:
         shown_extra = tuple(extra[:LISTED])
         advice.append(f"ignore={shown_extra!r}{_more(len(extra))} if they are no weights")
+    if missing and not candidate:
+        advice.append("the candidate has no parameters at all")
     text = "parameters without a partner: " + "; ".join(problems)
     return f"{text}; perhaps {', '.join(advice)}" if advice else text
 

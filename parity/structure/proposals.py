@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from parity import weights
@@ -22,6 +22,8 @@ Shapes = Mapping[str, Shape]
 Fits = Callable[[Shape, Shape], bool]
 # Parts that people fuse into one layer, in the usual order: query, key, value.
 _PARTS = (("q", "query", "wq"), ("k", "key", "wk"), ("v", "value", "wv"))
+# How much less alike the names of parameters of equal shape may be, of 1.
+PREFERENCE = 0.15
 _NUMBERS = (3, 2)  # of parts of a fused weight
 
 
@@ -84,8 +86,9 @@ def propose(
 ) -> Proposal:
     """Return partners for as many parameters as possible, each used once.
 
-    Fused and split weights come first, where no parameter has the shape; then equal shapes; then
-    transposed and reshaped ones. Names that are alike win; among equals the order does.
+    Fused and split weights come first, where no parameter has the shape; then those that belong
+    together one to one, as they are, transposed, or with other axes of one element. Names that are
+    alike win, then equal shapes; among equals the order does.
 
     Args:
         reference: shapes by path, in order of definition.
@@ -97,8 +100,7 @@ def propose(
     search = _Search(reference, candidate, list(missing), list(extra))
     search.fused()
     search.split()
-    pairs = search.equal_shapes()
-    search.other_shapes()
+    pairs = search.one_to_one()
     return Proposal(_shortened(pairs, reference, matched or {}, search.used), search.weights)
 
 
@@ -129,22 +131,19 @@ class _Search:
             for number, part in enumerate(parts):
                 self._take(part, ProposedWeight("split", (path,), (number, len(parts))))
 
-    def equal_shapes(self) -> dict[str, str]:
-        """Find partners of the same shape."""
-        pairs = pairs_of_equal_shape(self._reference, self._candidate, self._missing, self._extra)
-        self._missing = [path for path in self._missing if path not in pairs]
-        self._extra = [path for path in self._extra if path not in set(pairs.values())]
-        return pairs
-
-    def other_shapes(self) -> None:
-        """Find partners that are transposed, or that differ in axes of one element."""
-        for path, partner in self._nearest(_are_transposed).items():
-            self._take(partner, ProposedWeight("transpose", (path,)))
-        for path, partner in self._nearest(_differ_in_ones).items():
-            self._take(partner, ProposedWeight("reshape", (path,), self._candidate[partner]))
-
-    def _nearest(self, fits: Fits) -> dict[str, str]:
-        return _partners(self._reference, self._candidate, self._missing, self._extra, fits)
+    def one_to_one(self) -> dict[str, str]:
+        """Find partners of the same shape, transposed, or with other axes of one element."""
+        pairs = _partners(self._reference, self._candidate, self._missing, self._extra, _may_fit)
+        renamed = {}
+        for path, partner in pairs.items():
+            one, other = self._reference[path], self._candidate[partner]
+            if is_same_shape(one, other):
+                renamed[path] = partner
+            elif _are_transposed(one, other):
+                self._take(partner, ProposedWeight("transpose", (path,)))
+            else:
+                self._take(partner, ProposedWeight("reshape", (path,), other))
+        return renamed
 
     def _take(self, path: str, weight: ProposedWeight) -> None:
         self.weights[path] = weight
@@ -167,20 +166,39 @@ def _partners(
     extra: Sequence[str],
     fits: Fits,
 ) -> dict[str, str]:
-    pairs = [(a, b) for a in missing for b in extra if fits(reference[a], candidate[b])]
-    return nearest(pairs)
+    pairs = [
+        (a, b)
+        for a in missing
+        for b in extra
+        if fits(reference[a], candidate[b]) and _is_normed(a) == _is_normed(b)
+    ]
+    equal = {(a, b) for a, b in pairs if is_same_shape(reference[a], candidate[b])}
+    return nearest(pairs, equal)
 
 
-def nearest(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _is_normed(path: str) -> bool:
+    """Tell whether a path is that of a part of a normalised weight, which no plain weight is."""
+    last = path.split(".")[-1]
+    return last.endswith(("_g", "_v", "_u", "_orig")) or last.startswith(("original", "_u", "_v"))
+
+
+def nearest(
+    pairs: Sequence[tuple[str, str]], preferred: Collection[tuple[str, str]] = ()
+) -> dict[str, str]:
     """Choose among possible pairs those with the likeliest names, each path once.
 
     Args:
         pairs: in order of definition, which decides among equals.
+        preferred: those that win unless the names of another are clearly more alike.
     """
     firsts, seconds = (
         {p: i for i, p in enumerate(dict.fromkeys(each))} for each in _columns(pairs)
     )
-    scored = [(-_likeness(a, b), abs(firsts[a] - seconds[b]), firsts[a], a, b) for a, b in pairs]
+    bonus = dict.fromkeys(preferred, PREFERENCE)
+    scored = [
+        (-_likeness(a, b) - bonus.get((a, b), 0.0), abs(firsts[a] - seconds[b]), firsts[a], a, b)
+        for a, b in pairs
+    ]
     found: dict[str, str] = {}
     taken: set[str] = set()
     for *_, a, b in sorted(scored):
@@ -213,12 +231,17 @@ def _joined(
             for path in wanted
             for key, paths in groups.items()
             if shapes[path] == (number * part_shapes[paths[0]][0], *part_shapes[paths[0]][1:])
-            and path.split(".")[-1] == paths[0].split(".")[-1]
+            and _is_name_of(path.split(".")[-1], paths[0].split(".")[-1])
         ]
         for path, key in nearest(pairs).items():
             yield path, groups[key]
             left = {other: None for other in left if other not in groups[key]}
         wanted = [path for path in wanted if path not in dict(pairs)]
+
+
+def _is_name_of(joined: str, part: str) -> bool:
+    """Tell whether last names belong together: `in_proj_weight` is one of `weight`."""
+    return joined == part or joined.endswith(f"_{part}")
 
 
 def _groups(paths: Iterable[str], shapes: Shapes, number: int) -> dict[str, tuple[str, ...]]:
@@ -249,6 +272,10 @@ def _query_key_value(paths: Sequence[str]) -> tuple[str, ...]:
             return ()
         found += mine
     return tuple(found)
+
+
+def _may_fit(one: Shape, other: Shape) -> bool:
+    return is_same_shape(one, other) or _are_transposed(one, other) or _differ_in_ones(one, other)
 
 
 def _are_transposed(one: Shape, other: Shape) -> bool:

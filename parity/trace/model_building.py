@@ -24,6 +24,7 @@ from parity.structure.path_matching import (
     with_prefix,
 )
 from parity.structure.tied_weights import tie_both
+from parity.structure.unusable_weights import require_usable
 from parity.trace.bound_model import BoundModel, Role
 from parity.trace.restoring import keep, keep_also
 from parity.weights import paths_of
@@ -78,7 +79,10 @@ def tree_of(pair: Pair) -> Tree:
         CannotCompare: a builder raises or returns something else than a module.
     """
     reference, candidate = _both(pair)
-    return _tree(_with_norm_forms(pair, reference, candidate)[0], reference, candidate)
+    pair, _ = _with_norm_forms(pair, reference, candidate)
+    for put_back in tie_both(reference, candidate, pair.rename)[1]:
+        keep_also(put_back)
+    return _tree(pair, reference, candidate)
 
 
 def _with_norm_forms(pair: Pair, reference: Adapter, candidate: Adapter) -> tuple[Pair, list[str]]:
@@ -180,6 +184,7 @@ def _adapted(pair: Pair, role: Role) -> Adapter:
     with users_code(f"pair {pair.name!r}: the {role}'s builder"), named_streams(0):
         module: Any = getattr(pair, role)()
     adapter = adapt(module)
+    require_usable(adapter, role)
     keep(adapter)
     return adapter
 

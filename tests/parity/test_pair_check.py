@@ -284,7 +284,7 @@ class _TwoLayers(nn.Module):
         ({"inputs": lambda rng: ["a"]}, "inputs returned list"),
         ({"inputs": lambda rng: {"y": np.zeros(3)}}, "the reference takes (x: "),
         ({"inputs": lambda rng: {"x": np.zeros(3)}}, "TypeError: missing a required argument: 't'"),
-        ({"rename": {"nowhere": "there"}}, "no parameter at or below 'nowhere'"),
+        ({"rename": {"nowhere": "there"}}, "nothing at or below 'nowhere'"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_one_line(

@@ -115,3 +115,19 @@ def test_what_is_proposed_for_renamed_models_is_accepted(
     assert made is None
     assert sorted(matched.values()) == sorted(candidate)
     assert all(reference[a] == candidate[b] for a, b in matched.items())
+
+
+def test_a_transposed_weight_of_the_same_name_beats_an_equal_shape_of_another() -> None:
+    """As in GPT-2, whose Conv1D keeps the transposed weights of a Linear."""
+    reference = {"fc.weight": (16, 8), "proj.weight": (8, 16)}
+    candidate = {"fc.weight": (8, 16), "proj.weight": (16, 8)}
+    proposal = propose(reference, candidate, [*reference], [*candidate])
+    assert not proposal.rename
+    assert {path: str(weight) for path, weight in proposal.weights.items()} == {
+        "fc.weight": 'transpose("fc.weight")', "proj.weight": 'transpose("proj.weight")',
+    }  # fmt: skip
+
+
+def test_a_part_of_a_normalised_weight_is_no_weight() -> None:
+    reference = {"0.weight_g": (8, 1), "0.weight_v": (8, 8)}
+    assert not propose(reference, {"0.weight": (8, 8)}, [*reference], ["0.weight"])

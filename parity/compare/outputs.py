@@ -1,0 +1,53 @@
+"""Judges what the arrays of outputs do not show: their structure, precision and emptiness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from parity.base.numerics import Precision
+from parity.nested.outputs import Structure
+from parity.noise.side_runner import Values
+from parity.trace.sites import TensorSite
+from parity.verdict import Cause, Judgement, error, other_structure
+
+STRUCTURE = TensorSite("forward", "", "structure", scope="end_to_end")
+
+
+class OutputRunner(Protocol):
+    """Runs one side as its user does."""
+
+    def values(self, precision: Precision) -> Values:
+        """Return the arrays of a run by site."""
+
+    def structure(self) -> Structure:
+        """Return the structure of what the model returns."""
+
+
+def judge_output_form(
+    judged: Mapping[TensorSite, Judgement], reference: OutputRunner, candidate: OutputRunner
+) -> dict[TensorSite, Judgement]:
+    """Add what differs in the form of outputs to the judgements of a run end to end.
+
+    Left out: outputs without elements, which are equal although nothing was compared.
+    """
+    wide = reference.values("float64")
+    found = {
+        site: judgement
+        for site, judgement in judged.items()
+        if not (_is_empty(wide, site) and judgement.verdict.passes())
+    }
+    single = reference.values("float32"), candidate.values("float32")
+    for site, judgement in found.items():
+        if site.quantity == "output" and judgement.verdict.passes() and site in single[0]:
+            dtypes = [str(values[site].dtype) for values in single]
+            if dtypes[0] != dtypes[1] and all(name.startswith("float") for name in dtypes):
+                found[site] = error(Cause.DTYPE, compared=(dtypes[0], dtypes[1]))
+    structures = reference.structure(), candidate.structure()
+    if not structures[0].is_like(structures[1]):
+        found = {STRUCTURE: other_structure((str(structures[0]), str(structures[1]))), **found}
+    return found
+
+
+def _is_empty(values: Values, site: TensorSite) -> bool:
+    return site.tap is not None and site in values and values[site].size == 0
