@@ -101,7 +101,7 @@ def test_sparse_gradients_are_compared(sparse: tuple[bool, bool]) -> None:
 
 
 class Hooked(nn.Module):
-    """Scales a gradient by a hook of its own."""
+    """Scales a gradient with a hook of its own."""
 
     def __init__(self, kind: str, factor: float) -> None:
         super().__init__()
