@@ -142,6 +142,16 @@ class Measured:
         return max(self.noise * PRECISION_RATIO, self.double_spread, self.rough_difference)
 
     @property
+    def summing_noise(self) -> float:
+        """Rounding in float64 of sums whose partial sums may all be rounded alike.
+
+        Where small terms are added to a large one, a bias for example, each addition is rounded by
+        the same part of an ulp, whatever the large one is: no change of the inputs draws it anew.
+        """
+        size = max(self.scale, self.cancellation_scale)
+        return size * FLOAT32_EPSILON / 2 * PRECISION_RATIO * float(self.terms**0.5)
+
+    @property
     def varies(self) -> bool:
         """Whether the tensor changes with inputs and weights, on either side."""
         return max(self.reference_spread, self.candidate_spread, self.double_spread) > 0
@@ -203,17 +213,19 @@ def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
     Args:
         m: the distances.
         is_plain_input: whether the input is one that models meet. On constants and large offsets
-            sums round every term alike, which one-ulp perturbations do not show; a loss of digits
-            there is never called another function.
+            sums round every term alike, which no perturbation shows: there the noise in float64
+            grows with the root of the terms, as it does in float32 anywhere, and a loss of digits
+            is never called another function.
     """
     unit = m.scale or 1.0
     if m.identical:
         return Judgement(verdict=Verdict.IDENTICAL, error=0.0, noise=m.noise / unit)
-    if not m.semantic <= K * m.double_noise:
+    noise = m.double_noise if is_plain_input else max(m.double_noise, m.summing_noise)
+    if not m.semantic <= K * noise:
         return Judgement(
             verdict=Verdict.SEMANTIC_DIFFERENCE,
             error=m.semantic / unit,
-            noise=m.double_noise / unit,
+            noise=noise / unit,
             may_be_rounding=m.may_be_rounding,
         )
     return _judge_float32(m, unit, is_plain_input)

@@ -100,3 +100,20 @@ def test_a_candidate_in_half_precision_alone_is_told_so() -> None:
     assert judge(measured(**both, epsilon=low, candidate_epsilon=low)).verdict is (
         Verdict.WITHIN_NOISE
     )
+
+
+def test_sums_of_stress_inputs_may_round_every_term_alike() -> None:
+    """Measured on a convolution of 2,048 terms far below its bias: 60 ulps, and no spread."""
+    ulp = 2.0**-53
+    quiet = {
+        "semantic": 60 * ulp, "reference_error": 0.0, "candidate_error": 0.0,
+        "candidate_rounding": 0.0, "reference_spread": 0.0, "candidate_spread": 0.0,
+    }  # fmt: skip
+
+    def verdict(is_plain_input: bool, **changes: Any) -> Verdict:
+        return judge(measured(**{**quiet, **changes}), is_plain_input=is_plain_input).verdict
+
+    assert verdict(False, terms=2048.0) is Verdict.WITHIN_NOISE
+    assert verdict(True, terms=2048.0) is Verdict.SEMANTIC_DIFFERENCE
+    assert verdict(False, terms=1.0) is Verdict.SEMANTIC_DIFFERENCE
+    assert verdict(False, terms=2048.0, semantic=2e-13) is Verdict.SEMANTIC_DIFFERENCE

@@ -137,3 +137,38 @@ def test_checkpointing_works_again_afterwards(reentrant: bool) -> None:
     model.first.register_forward_hook(lambda *_: calls.append(1))
     model(torch.ones(2, 4, requires_grad=True)).sum().backward()
     assert len(calls) == 2  # forward, and again in the backward pass
+
+
+class _Sum(nn.Module):
+    """A sum of a bias and of many products, one by one or the bias last."""
+
+    def __init__(self, bias_first: bool, factor: float = 1.0) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.weight = nn.Parameter(torch.rand(2048) * 0.01 + 0.01)
+        self.bias = nn.Parameter(torch.full((1,), 0.7))
+        self.bias_first, self.factor = bias_first, factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        products = x * 1.6e-15 * self.weight  # far below the bias
+        if not self.bias_first:
+            return (products.sum(-1, keepdim=True) + self.bias) * self.factor
+        # One by one, inside one operation, as a kernel of a convolution does.
+        terms = torch.cat([self.bias.expand(len(x), 1), products], -1)
+        return torch.cumsum(terms, -1)[:, -1:] * self.factor
+
+
+def test_terms_far_below_a_bias_round_alike() -> None:
+    def compared(**candidate: Any) -> Report:
+        return check(
+            Pair(
+                name="sum",
+                reference=lambda: _Sum(True),
+                candidate=lambda: _Sum(**candidate),
+                stress_inputs=("plain", "constant"),
+                inputs=lambda g: {"x": g.standard_normal((3, 2048)).astype(np.float32)},
+            )
+        )
+
+    assert compared(bias_first=False).passed
+    assert not compared(bias_first=False, factor=1 + 1e-12).passed  # with plain inputs
