@@ -14,6 +14,7 @@ from parity.diagnose.hints import hint
 from parity.diagnose.known import accept, name_known_divergences
 from parity.diagnose.known_optimizers import name_adam_epsilon
 from parity.diagnose.localise import confirm, segment
+from parity.diagnose.module_text import module_texts
 from parity.errors import CannotCompare
 from parity.pair import Pair
 from parity.prepare import prepare
@@ -120,6 +121,7 @@ def _explain(sited: Sited, runner: PairRunner) -> list[Finding]:
             finding,
             confirmed=confirm(segmented, at, runner) if number == 0 else None,
             hint=hint(site, runner, teacher, candidate),
+            modules=module_texts(runner.reference, runner.candidate, finding.path),
         )
     return findings
 

@@ -29,6 +29,7 @@ class Finding:
         segment: the code between two module boundaries in which the fault lies, if it is in no
             module.
         hint: what the candidate's tensor resembles; a guess.
+        modules: the module there on each side, its class and settings and where its code stands.
         gain: of a free run, the linear growth of a disturbance, 1 where not stated.
         allowance: the reason that the user gave for letting this tensor ABSTAIN, or for accepting
             the known divergence.
@@ -60,6 +61,7 @@ class Finding:
     stress_input: str | None = None
     segment: Segment | None = None
     hint: str = ""
+    modules: tuple[str, str] | None = None
     gain: float = 1.0
     allowance: str | None = None
     known: str | None = None

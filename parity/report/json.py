@@ -50,6 +50,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "error": _number(finding.error),
         "noise": _number(finding.noise),
         "compared": None if finding.compared is None else list(finding.compared),
+        "modules": None if finding.modules is None else list(finding.modules),
         "segment": None
         if segment is None
         else {"before": segment.before._asdict(), "after": segment.after._asdict()},
@@ -97,12 +98,14 @@ def _read_finding(values: Mapping[str, Any]) -> Finding:
     # Texts are made anew from the data; what a later version adds is passed over.
     fields = {name: value for name, value in values.items() if name in vars(_EXAMPLE)}
     segment, compared = values["segment"], values["compared"]
+    modules = values.get("modules")
     fields |= {
         "verdict": Verdict[values["verdict"]],
         "cause": None if values["cause"] is None else Cause[values["cause"]],
         "error": _float(values["error"]),
         "noise": _float(values["noise"]),
         "compared": None if compared is None else (str(compared[0]), str(compared[1])),
+        "modules": None if modules is None else (str(modules[0]), str(modules[1])),
         "segment": None
         if segment is None
         else Segment(Boundary(**segment["before"]), Boundary(**segment["after"])),

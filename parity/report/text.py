@@ -107,7 +107,7 @@ def _others(faults: Sequence[Fault]) -> list[str]:
         if fault.first.segment is not None:
             lines.append(f"        in the code between {segment_name(fault.first.segment)}")
         if fault.first.hint:
-            lines.append(f"        hint, a guess: {fault.first.hint}")
+            lines.append(f"        likely: {fault.first.hint}")
     hidden = len(faults) - LISTED
     return [*lines, f"     and {hidden} more"] if hidden > 0 else lines
 
@@ -128,17 +128,22 @@ def _confirmed(finding: Finding, others: int) -> str:
 
 def _location(finding: Finding, others: int) -> list[str]:
     amounts = f"     {amount(finding)}"
-    if finding.stress_input is not None:
+    if finding.stress_input not in (None, "plain"):
         amounts += f"; stress input: {finding.stress_input}"
     if finding.scope == "step":
         amounts += f"; step {finding.step}"
     lines = [f"  at {where(finding)}", amounts]
+    if finding.modules is not None:
+        lines += [
+            f"     {side}: {text}"
+            for side, text in zip(("reference", "candidate"), finding.modules, strict=True)
+        ]
     if finding.segment is not None:
         lines.append(f"     in the code between {segment_name(finding.segment)}")
     if finding.confirmed is not None:
         lines.append(f"     {_confirmed(finding, others)}")
     if finding.hint:
-        lines.append(f"     hint, a guess: {finding.hint}")
+        lines.append(f"     likely: {finding.hint}")
     return lines
 
 
@@ -151,7 +156,9 @@ def _surroundings(report: Outcome, finding: Finding) -> list[str]:
         f"   {'>' if f is finding else ' '} {where(f):<{width}}  {f.verdict.name:<19}  {amount(f)}"
         for f in shown
     ]
-    return ["  around it:", *lines]
+    given = finding.scope == "isolated"
+    heading = "in order, each given the reference's own input" if given else "in order"
+    return [f"  {heading}:", *lines]
 
 
 def coverage_lines(coverage: Coverage) -> list[str]:

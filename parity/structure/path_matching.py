@@ -212,6 +212,8 @@ def _no_partner(
     if extra and not missing:
         shown_extra = tuple(extra[:LISTED])
         advice.append(f"ignore={shown_extra!r}{_more(len(extra))} if they are no weights")
+        if all(path.endswith("bias") for path in extra):
+            advice[-1] = "the reference's layers have bias=False"
     if missing and not candidate:
         advice.append("the candidate has no parameters at all")
     text = "parameters without a partner: " + "; ".join(problems)

@@ -43,7 +43,7 @@ def test_a_wrong_setting_is_named(
     assert first is not None
     assert first.path == path
     assert text in first.hint
-    assert f"hint, a guess: {first.hint}" in str(report)
+    assert f"likely: {first.hint}" in str(report)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def test_a_disagreement_shows_the_place_its_neighbours_and_what_to_do() -> None:
         "confirmed: with the reference's tensors injected after it and after 1 other fault, "
         "everything agrees" in text
     )
-    assert "hint, a guess: it is halved" in text
-    around = text.partition("around it:\n")[2].splitlines()[:5]
+    assert "     likely: it is halved" in text
+    around = text.partition("in order, each given the reference's own input:\n")[2].splitlines()[:5]
     assert [line.split(",")[0].strip(" >") for line in around] == list("abcde")
     assert around[2].startswith("   > c")
     assert "  1 more independent fault:\n     f, forward: output: SEMANTIC_DIFFERENCE" in text
