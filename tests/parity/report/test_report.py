@@ -20,7 +20,8 @@ def report() -> Report:
         quantity="output_gradient", label="x", owner="a.b", call=1, group="g", scope="end_to_end",
         step=4, precision="float32", cause=Cause.LOSES_DIGITS, side="reference",
         compared=("one", "other"), confirmed=False, stress_input="zeros",
-        segment=Segment(Boundary("start"), Boundary("input", "a")), hint="a guess", modules=("A()", "B()"), gain=2.0,
+        segment=Segment(Boundary("start"), Boundary("input", "a")), hint="a guess",
+        modules=("A()", "B()"), gain=2.0,
         allowance="a reason", known="ties", not_finite=3, scale=2.5, varies=False, note="a remark",
     )  # fmt: skip
     return Report(
