@@ -43,6 +43,50 @@ def _numpy_state() -> Any:
     return kind, tuple(np.asarray(keys).tolist()), *position
 
 
+@contextmanager
+def numpy_draws_in_float32() -> Iterator[None]:
+    """Round what NumPy's global functions draw, uniform or normal, to float32, in float64 arrays.
+
+    One side may cast a draw to float32 and the other not, and no cast of NumPy's arrays follows the
+    precision of a run; of a rounded number both make the same. A range, or a scale, is applied
+    afterwards.
+    """
+    standard = {name: _rounded(getattr(np.random, name)) for name in ("random", "standard_normal")}
+
+    def uniform(low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
+        shape = np.broadcast(low, high).shape if size is None else size
+        return low + (np.subtract(high, low)) * standard["random"](shape or None)
+
+    def normal(loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+        shape = np.broadcast(loc, scale).shape if size is None else size
+        return loc + np.asarray(scale)[()] * standard["standard_normal"](shape or None)
+
+    functions = {
+        **dict.fromkeys(("random", "random_sample"), standard["random"]),
+        "rand": lambda *shape: standard["random"](shape or None),
+        "standard_normal": standard["standard_normal"],
+        "randn": lambda *shape: standard["standard_normal"](shape or None),
+        "uniform": uniform,
+        "normal": normal,
+    }
+    before = {name: getattr(np.random, name) for name in functions}
+    for name, function in functions.items():
+        setattr(np.random, name, function)
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(np.random, name, function)
+
+
+def _rounded(draw: Callable[..., Any]) -> Callable[..., Any]:
+    def drawn(size: Any = None) -> Any:
+        value = np.asarray(draw(size)).astype(np.float32).astype(np.float64)
+        return value if value.ndim else float(value)
+
+    return drawn
+
+
 _STREAMS: ContextVar[tuple[int, dict[str, np.random.Generator]] | None] = ContextVar(
     "parity_random_streams", default=None
 )

@@ -17,7 +17,12 @@ import numpy as np
 
 from parity.adapters.protocol import Adapter, Family, Tensor
 from parity.base.numerics import LOW_EPSILON, Array, LowPrecision
-from parity.base.random_streams import GlobalGenerator, global_generators, named_streams
+from parity.base.random_streams import (
+    GlobalGenerator,
+    global_generators,
+    named_streams,
+    numpy_draws_in_float32,
+)
 from parity.base.rng import keyed
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import parent
@@ -130,6 +135,8 @@ class _RandomDraws:
         random_from = getattr(self._adapter, "random_from", None)
         with ExitStack() as stack:
             stack.enter_context(named_streams(self._seed))
+            if self._source == "shared":
+                stack.enter_context(numpy_draws_in_float32())
             if is_watched and random_from is not None:
                 stack.enter_context(random_from(self.numbers))
             for source, generator in self._generators.items():

@@ -241,6 +241,20 @@ def test_a_fault_in_a_random_layer_is_found_with_shared_draws(kind: str) -> None
     assert report.first_divergence.path == "noisy"
 
 
+def test_a_draw_of_numpy_may_be_cast_on_one_side() -> None:
+    """`torch.FloatTensor(np.random.normal(…))` rounds in a float64 run too."""
+
+    def cast(h: torch.Tensor) -> torch.Tensor:
+        return h + torch.FloatTensor(np.random.normal(size=tuple(h.shape))).to(h.dtype)
+
+    def uncast(h: torch.Tensor) -> torch.Tensor:
+        return h + torch.from_numpy(np.random.normal(size=tuple(h.shape))).to(h.dtype)
+
+    assert judged(cast, uncast, random="shared").passed
+    assert judged(uncast, cast, random="shared").passed
+    assert not judged(cast, lambda h: uncast(h) * 1.0001, random="shared").passed
+
+
 def test_shared_numbers_are_random() -> None:
     seen: list[torch.Tensor] = []
 
