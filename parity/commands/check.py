@@ -47,7 +47,7 @@ def check_pairs(options: argparse.Namespace) -> int:
         except RestartNeeded:
             raise
         except (CannotCompare, CannotWrite) as error:
-            _print_problem(error, options, name)
+            _print_problem(error, options, name, as_options=not subject.source)
             worst = CANNOT_COMPARE
             checked.append(Entry(name, None, str(error)))
             continue
@@ -82,14 +82,20 @@ def print_report(report: Report, options: argparse.Namespace) -> None:
 
 
 def _print_problem(
-    error: CannotCompare | CannotWrite, options: argparse.Namespace, name: str = ""
+    error: CannotCompare | CannotWrite,
+    options: argparse.Namespace,
+    name: str = "",
+    *,
+    as_options: bool = False,
 ) -> None:
     text = str(error)
     if name and name not in text:
         text = f"{name}: {text}"
     print(f"parity: {text}", file=sys.stderr)
     if isinstance(error, NoPartner) and error.tree is not None:
-        lines = tree_lines(error.tree, only_differences=True, longest=TREE_LINES)
+        lines = tree_lines(
+            error.tree, only_differences=True, longest=TREE_LINES, as_options=as_options
+        )
         print("\n".join(lines), file=sys.stderr)
     details = getattr(error, "details", "")
     if details and options.verbose:

@@ -20,16 +20,16 @@ def show_trees(options: argparse.Namespace) -> int:
     subjects, problems = subjects_of(options, need_inputs=False)
     if problems:
         raise problems[0]
-    pairs = [subject.value for subject in subjects if isinstance(subject.value, Pair)]
+    pairs = [subject for subject in subjects if isinstance(subject.value, Pair)]
     if not pairs:
         raise CannotCompare("only a parity.Pair has module trees, and there is none in it")
     status = MATCH
-    for number, pair in enumerate(pairs):
+    for number, (pair, source) in enumerate(pairs):
         with everything_put_back():
             tree = tree_of(pair)
         title = [f"{pair.name}:"] if len(pairs) > 1 else []
         blank = [""] if number else []
-        lines = tree_lines(tree, only_differences=options.only_differences)
+        lines = tree_lines(tree, only_differences=options.only_differences, as_options=not source)
         print("\n".join([*blank, *title, *lines]))
         status = max(status, MATCH if tree.matches else DIFFER)
     return status

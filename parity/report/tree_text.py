@@ -8,7 +8,11 @@ from parity.structure.module_tree import Row, Side, Tree
 
 
 def tree_lines(
-    tree: Tree, *, only_differences: bool = False, longest: int | None = None
+    tree: Tree,
+    *,
+    only_differences: bool = False,
+    longest: int | None = None,
+    as_options: bool = False,
 ) -> list[str]:
     """Return both trees in columns, totals, and what could be said in the pair to match them.
 
@@ -16,6 +20,8 @@ def tree_lines(
         tree: both sides.
         only_differences: whether rows without a remark are left out.
         longest: number of rows that are shown; None shows all.
+        as_options: whether the pair comes from options of the command, and renamings are proposed
+            as such.
     """
     rows = [row for row in tree.rows if row.remark or not only_differences]
     hidden = 0 if longest is None else max(0, len(rows) - longest)
@@ -24,7 +30,7 @@ def tree_lines(
     table: list[tuple[str, ...]] = [("reference", "", "", "candidate", "", "", "")]
     table += [_cells(tree, row) for row in rows]
     shown = _columns(table) if rows else ()
-    return [*shown, *more, *totals(tree), *proposal_lines(tree)]
+    return [*shown, *more, *totals(tree), *proposal_lines(tree, as_options=as_options)]
 
 
 def totals(tree: Tree) -> list[str]:
@@ -47,10 +53,16 @@ def _tensors(number: int) -> str:
     return f"{number} tensor" + ("s" if number != 1 else "")
 
 
-def proposal_lines(tree: Tree) -> list[str]:
+def proposal_lines(tree: Tree, *, as_options: bool = False) -> list[str]:
     """Return what to paste into the pair, if names and shapes suggest something."""
     if not tree.proposal:
         return []
+    if as_options and not tree.proposal.weights:
+        entries = tree.proposal.rename.items()
+        return [
+            "perhaps, by names and shapes:",
+            *(f"  --rename {path}={partner}" for path, partner in entries),
+        ]
     lines = ["perhaps, by names and shapes (paste into the Pair):", *tree.proposal.lines()]
     functions = sorted({weight.function for weight in tree.proposal.weights.values()})
     if functions:

@@ -84,3 +84,19 @@ def test_check_shows_what_differs_where_names_do_not_match(
     error = capsys.readouterr().err
     assert error.startswith("parity: ")
     assert re.search(r"qkv.weight +\(12, 4\) +no partner", error)
+
+
+def test_renamings_of_builders_are_proposed_as_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "nets.py"
+    path.write_text(
+        "from torch import nn\n"
+        "def one():\n    return nn.ModuleDict({'a': nn.Linear(2, 2), 'b': nn.Linear(2, 2)})\n"
+        "def other():\n    return nn.ModuleDict({'b1': nn.Linear(2, 2), 'a1': nn.Linear(2, 2)})\n"
+    )
+    builders = ["--reference", f"{path}:one", "--candidate", f"{path}:other"]
+    assert main(["tree", *builders]) == 1
+    shown = capsys.readouterr().out
+    assert shown.endswith("  --rename a=a1\n  --rename b=b1\n")
+    assert main(["tree", *builders, "--rename", "a=a1", "--rename", "b=b1"]) == 0
