@@ -18,6 +18,9 @@ from jittor_env.errors import JittorEnvError
 # A compiled core takes 110 MB, each of two precompiled headers 70 MB, kernels a few MB a model.
 SPACE_NEEDED_MB = 400
 
+# Of the folder of this package inside a cache of Jittor's.
+INSIDE = "jittor-env"
+
 
 def home() -> Path:
     """Return the folder that Jittor calls JITTOR_HOME, by Jittor's own rules.
@@ -42,6 +45,20 @@ def root() -> Path:
 def own_folder() -> Path:
     """Return the part of the cache that belongs to this package."""
     return root() / "jittor_env"
+
+
+def inside(cache_path: str) -> Path:
+    """Return the folder of this package inside one cache of Jittor's.
+
+    That cache is on `sys.path`, so the name must be none that can be imported: an editable install
+    would find a folder called like this package before the package itself.
+
+    Args:
+        cache_path: `jittor.flags.cache_path`.
+    """
+    # Versions before 0.2 made a folder of the package's own name.
+    shutil.rmtree(Path(cache_path) / "jittor_env", ignore_errors=True)
+    return Path(cache_path) / INSIDE
 
 
 def free_mb(folder: Path) -> float:

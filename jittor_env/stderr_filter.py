@@ -78,7 +78,7 @@ extern "C" void write_to_cerr(const char* text) { std::cerr << text; }
 
 def silence_progress(jt: Any) -> None:
     """Install the filter for the rest of the process, if it can be compiled."""
-    if library := built_filter(jt.flags.cc_path, Path(jt.flags.cache_path) / "jittor_env"):
+    if library := built_filter(jt.flags.cc_path, cache.inside(jt.flags.cache_path)):
         library.install()
 
 

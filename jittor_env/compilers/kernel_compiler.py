@@ -91,7 +91,7 @@ def cheapen(jt: Any) -> None:
     if jt.flags.cc_type != "g++":
         return
     jt.flags.cc_path = core_compiler.real(jt.flags.cc_path)
-    folder = Path(jt.flags.cache_path) / "jittor_env"
+    folder = cache.inside(jt.flags.cache_path)
     if header := precompiled_header(jt.flags.cc_path, jt.flags.cc_flags, folder):
         jt.flags.cc_flags += f" {_KERNEL_MACROS} -include {header} "
     if bypass := tuner_bypass(jt.flags.python_path, folder):
@@ -123,7 +123,7 @@ def precompiled_header(compiler: str, cc_flags: str, folder: Path) -> Path | Non
 def precompiled_headers(*, refused: bool = False) -> list[Path]:
     """Return the precompiled headers in the cache, or the notes that the compiler refused one."""
     ending = "refused" if refused else "gch"
-    return sorted(cache.root().glob(f"jt*/*/*/*/*/*/*/jittor_env/kernels-*.{ending}"))
+    return sorted(cache.root().glob(f"jt*/*/*/*/*/*/*/{cache.INSIDE}/kernels-*.{ending}"))
 
 
 def _header_flags(cc_flags: str) -> list[str]:
