@@ -53,7 +53,7 @@ def run_in_parallel(jobs: Sequence[Job[T]], wanted: int) -> list[T]:
             another number of threads round differently.
 
     Raises:
-        InputError: a worker was killed from outside.
+        InputError: a worker was killed from outside, or could not start.
         Exception: the exception of a job, once the others have stopped.
     """
     count = worker_count(wanted)
@@ -74,6 +74,8 @@ def run_in_parallel(jobs: Sequence[Job[T]], wanted: int) -> list[T]:
                 "a process of this run was ended from outside, as systems do where memory runs out;"
                 " run the same command again to go on from there"
             ) from None
+        except RequestFailed as error:
+            raise InputError(f"a process of this run could not start: {error}") from None
         finally:
             if sys.stderr.isatty():
                 sys.stderr.write("\r\x1b[J")  # clear the other workers' progress bars below

@@ -186,3 +186,9 @@ def test_no_job_outlives_a_killed_parent(tmp_path):
     run.wait(PATIENCE)
     assert all(gone(child) for child in children)
     assert not list(tmp_path.glob("ended-*"))
+
+
+def test_a_worker_that_cannot_start_is_said_in_one_line(two_cores, monkeypatch):
+    monkeypatch.setattr(module, "__name__", "ddpm_study.run.nowhere")
+    with pytest.raises(InputError, match="a process of this run could not start: ModuleNotFound"):
+        run_in_parallel([partial(say, number) for number in range(2)], 2)
