@@ -59,6 +59,10 @@ def build(pair: Pair) -> Built:
     tied, undo = tie_both(reference, candidate, pair.rename)
     for put_back in undo:
         keep_also(put_back)
+    if tied and pair.optimizer is not None:
+        raise CannotCompare(
+            f"pair {pair.name!r}: {tied[0]}; tie them in the builder, or leave out `optimizer`"
+        )
     try:
         built = Built(*_matched(pair, reference, candidate), [*notes, *tied])
     except NoPartner as error:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from parity import Pair, Report, Verdict, check
+from parity import CannotCompare, Pair, Report, Verdict, check
 from parity.structure.tied_weights import tie_both
 
 
@@ -76,6 +76,19 @@ def test_the_gradient_is_the_sum_of_the_parts() -> None:
     for put_back in undo:
         put_back()
     assert untied.head.weight is not untied.tokens.weight
+
+
+def test_training_is_refused() -> None:
+    """With both sides tied it would agree, and without it would not."""
+    models = Language(tied=True), Language(tied=False)
+    with pytest.raises(CannotCompare, match="ties 'head.weight' .* leave out `optimizer`"):
+        report(
+            lambda: models[0],
+            lambda: models[1],
+            loss=lambda y: (y * y).mean(),
+            optimizer={"torch": lambda parameters: torch.optim.SGD(parameters, 0.1)},
+        )
+    assert models[1].head.weight is not models[1].tokens.weight
 
 
 def test_names_may_differ() -> None:
