@@ -20,6 +20,7 @@ from ddpm_cli.options import (
     framework_choice,
 )
 from implementations import TITLES, Acceleration, chain
+from safe_files import sweep_here
 
 
 @click.command()
@@ -81,14 +82,17 @@ def command(
     sizes = {"num_samples": num_samples, "batch_size": batch_size, "steps": steps}
     options = {**sizes, "sampler": sampler, "seed": seed}
     checkpoint = replace(checkpoint, config=checkpoint.config.with_(sample=options))
-    _remove_old_samples(out / "fid", overwrite=overwrite)
+    old = _old_samples(out / "fid", overwrite=overwrite)
     framework = framework or checkpoint.framework
     outcome = sampling.sample(
         chain(framework, checkpoint, device, acceleration=acceleration),
         checkpoint.config,
         label=TITLES[framework],
     )
-    images.save_samples(outcome.images, out / "fid")
+    sweep_here(out / "fid")
+    new = images.save_samples(outcome.images, out / "fid")
+    for path in set(old) - set(new):  # only now, so that a run that ends early loses none
+        path.unlink(missing_ok=True)
     sampling.save_pictures(outcome, out / "samples")
     click.echo(f"{out / 'samples' / 'sample_grid.png'}: {num_samples} images")
 
@@ -106,13 +110,12 @@ def _require_shape(checkpoint: Checkpoint, shape: dict[str, Any]) -> None:
             )
 
 
-def _remove_old_samples(folder: Path, *, overwrite: bool) -> None:
-    """Remove or refuse the samples of an earlier run, which a score would count as well."""
+def _old_samples(folder: Path, *, overwrite: bool) -> list[Path]:
+    """Return or refuse the samples of an earlier run, which a score would count as well."""
     old = [p for p in folder.glob("sample_*.png") if re.fullmatch(r"sample_\d+\.png", p.name)]
     if old and not overwrite:
         raise InputError(
             f"{folder} holds {len(old)} samples of an earlier run; add --overwrite to remove them,"
             " or choose another --out"
         )
-    for path in old:
-        path.unlink()
+    return old

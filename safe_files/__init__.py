@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,7 +88,16 @@ def sweep(folder: Path | str) -> None:
 
     No other process may be writing there.
     """
-    for path in Path(folder).rglob(".*"):
+    _remove_temporaries(Path(folder).rglob(".*"))
+
+
+def sweep_here(folder: Path | str) -> None:
+    """Do as `sweep`, but for what is in folders inside it."""
+    _remove_temporaries(Path(folder).glob(".*"))
+
+
+def _remove_temporaries(paths: Iterable[Path]) -> None:
+    for path in paths:
         if re.fullmatch(r"\..*\.[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
             path.unlink(missing_ok=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,8 @@ def read(
     """
     from tqdm import tqdm
 
-    classes = _classes(folder)
+    classes, skipped = _classes(folder)
+    report_skipped(folder, skipped)
     files = [(path, label) for label, paths in enumerate(classes.values()) for path in paths]
     images: list[Any] = []
     for path, _ in tqdm(files, desc=f"reading {folder.name}", disable=not progress):
@@ -60,37 +63,57 @@ def decode(path: Path) -> UInt8:
     return from_pillow(_decode(path))
 
 
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    """Return each class's files, sorted."""
+def images_among(paths: Iterable[Path]) -> tuple[list[Path], int]:
+    """Return the PNG and JPEG files among paths, sorted, and how many other files there are.
+
+    Hidden files are among the others: temporary files of a run that was ended have such names.
+
+    Raises:
+        InputError: one is an image of a format that is not read.
+    """
+    images, skipped = [], 0
+    for path in sorted(path for path in paths if path.is_file()):
+        is_hidden = path.name.startswith(".")
+        if path.suffix.lower() in _OTHER_IMAGES and not is_hidden:
+            raise InputError(f"{path} is neither PNG nor JPEG; convert or remove it")
+        if path.suffix.lower() in SUFFIXES and not is_hidden:
+            images.append(path)
+        else:
+            skipped += 1
+    return images, skipped
+
+
+def report_skipped(folder: Path, skipped: int) -> None:
+    """Say on stderr how many files of a folder were no images, if there were any."""
+    if skipped:
+        files = "file is" if skipped == 1 else "files are"
+        print(f"{folder}: {skipped} {files} hidden or no images; skipped", file=sys.stderr)
+
+
+def _classes(folder: Path) -> tuple[dict[str, list[Path]], int]:
+    """Return each class's files, sorted, and the number of files that are skipped."""
     subfolders = [path for path in _visible(folder) if path.is_dir()]
-    loose = _images(folder.iterdir())
+    loose, skipped = images_among(folder.iterdir())
     if loose and subfolders:
         raise InputError(
             f"{loose[0]} lies outside the class folders {subfolders[0].name} …; move it into one"
         )
     if loose:
-        return {folder.resolve().name: loose}
-    classes = {subfolder.name: _images(subfolder.rglob("*")) for subfolder in subfolders}
+        return {folder.resolve().name: loose}, skipped
+    classes = {}
+    for subfolder in subfolders:
+        classes[subfolder.name], others = images_among(subfolder.rglob("*"))
+        skipped += others
     if not any(classes.values()):
         raise InputError(f"{folder} has no images: give a folder of class folders of PNG or JPEG")
     for name, paths in classes.items():
         if not paths:
             raise InputError(f"{folder / name} has no images: fill this class or remove its folder")
-    return classes
+    return classes, skipped
 
 
 def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _images(paths: Any) -> list[Path]:
-    images = []
-    for path in sorted(path for path in paths if not path.name.startswith(".")):
-        if path.suffix.lower() in _OTHER_IMAGES:
-            raise InputError(f"{path} is neither PNG nor JPEG; convert or remove it")
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            images.append(path)
-    return images
 
 
 def _decode(path: Path) -> Any:

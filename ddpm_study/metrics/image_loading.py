@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ddpm.data.class_folders import decode, images_among, report_skipped
 from ddpm.data.image_set import ImageSet
-from ddpm.data.raw_images import from_pillow
 from ddpm.errors import InputError
 from ddpm.images import to_uint8
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
 def read_images(path: Path) -> NDArray[np.uint8]:
@@ -33,13 +31,14 @@ def read_images(path: Path) -> NDArray[np.uint8]:
 
 
 def _folder(folder: Path) -> NDArray[np.uint8]:
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    paths, skipped = images_among(folder.iterdir())
+    report_skipped(folder, skipped)
     if not paths:
         raise InputError(f"{folder} holds no images; make some with ddpm sample")
     hidden = len(paths) < 2000
     images: list[NDArray[np.uint8]] = []
     for path in tqdm(paths, desc=f"read {folder.name}", disable=hidden, file=sys.stderr):
-        image = _read(path)
+        image = decode(path)
         if images and image.shape != images[0].shape:
             raise InputError(
                 f"{path} is {_size(image)} and {paths[0].name} is {_size(images[0])}; a score needs"
@@ -47,18 +46,6 @@ def _folder(folder: Path) -> NDArray[np.uint8]:
             )
         images.append(image)
     return np.stack(images)
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as opened:
-            grey = opened.mode in ("1", "L", "LA", "I;16")
-            return from_pillow(opened.convert("L" if grey else "RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{path} is no image ({text}); remove it or repair it") from None
 
 
 def _size(image: NDArray[np.uint8]) -> str:

@@ -158,6 +158,10 @@ def test_samples_of_an_earlier_run_are_neither_mixed_in_nor_lost(trained):
     run = ddpm(*words, 1)
     assert run.exit_code == 2
     assert "fid holds 3 samples of an earlier run; add --overwrite" in run.output
+    before = {path.name: path.read_bytes() for path in (trained / "fid").iterdir()}
+    (trained / "fid" / ".sample_9.0123abcd.png").write_bytes(b"of a run that was killed")
+    assert ddpm(*words, 1, "--overwrite", "--steps", 0).exit_code == 2
+    assert all((trained / "fid" / name).read_bytes() == data for name, data in before.items())
     assert ddpm(*words, 1, "--overwrite").exit_code == 0
     assert [path.name for path in (trained / "fid").iterdir()] == ["sample_0.png"]
 
