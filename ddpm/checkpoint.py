@@ -69,6 +69,7 @@ class Checkpoint:
         with replacing(path) as temporary:
             try:
                 save_file(tensors, temporary, metadata=self._metadata())
+                sort_metadata(temporary)
             except SafetensorError as error:
                 raise CannotWrite(
                     f"{path} cannot be written: {error}; choose another path"
@@ -126,6 +127,22 @@ class Checkpoint:
                         f"the checkpoint was made with {part}.{option} = {value}, not"
                         f" {requested[part][option]}; give the same, or start a new run"
                     )
+
+
+def sort_metadata(path: Path) -> None:
+    """Sort the metadata of a safetensors file, which the library writes in a random order.
+
+    Equal checkpoints are then equal files. The header keeps its size, so nothing else moves.
+    """
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        ordered = {"__metadata__": header.pop("__metadata__"), **header}
+        text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= size:  # the library escapes no more than this
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def path_for(folder: Path | str, dataset: str, epoch: int) -> Path:

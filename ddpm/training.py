@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from ddpm.checkpoint import Checkpoint, path_for
 from ddpm.config import RunConfig
 from ddpm.data.image_set import steps_per_epoch
+from ddpm.errors import InputError
 from ddpm.interruption import interruptible
 from ddpm.logs.loss_curve import path_for as loss_curve_path
 from ddpm.logs.loss_curve import save_loss_curve
@@ -97,7 +99,8 @@ def train(
         label: text in front of the progress bar.
 
     Raises:
-        InputError: the batch is larger than the set or smaller than the number of processes.
+        InputError: the batch is larger than the set or smaller than the number of processes, or the
+            loss is not finite.
         CannotWrite: a file cannot be written.
     """
     options, group = trainer.config.train, trainer.group
@@ -116,6 +119,7 @@ def train(
             started = time.perf_counter()
             start = trainer.step - epoch * per_epoch
             for loss in trainer.train_epoch(images, epoch, start):
+                _require_finite(loss, trainer, folder)
                 log.step(epoch=epoch + 1, step=trainer.step - 1, loss=loss)
                 bar.set_postfix(epoch=f"{epoch + 1}/{options.epochs}", loss=f"{loss:.4f}")
                 bar.update()
@@ -134,6 +138,21 @@ def train(
     return TrainingOutcome(path_for(folder / "checkpoints", dataset, options.epochs), False)
 
 
+def _require_finite(loss: float, trainer: Trainer, folder: Path) -> None:
+    """Stop a run that has diverged, before anything of it is logged or saved.
+
+    Raises:
+        InputError: the loss is NaN or infinite.
+    """
+    if not math.isfinite(loss):
+        options = trainer.config.train
+        raise InputError(
+            f"the loss is {loss} at step {trainer.step - 1} (learning rate {options.lr:g}): the "
+            "run has diverged. Its last good checkpoint, if it wrote one, is in "
+            f"{folder / 'checkpoints'}; start again with a lower --lr"
+        )
+
+
 def _interrupt(trainer: Trainer, epoch: int, dataset: str, folder: Path) -> TrainingOutcome:
     path = _interrupted_path(folder, dataset)
     trainer.checkpoint(dataset=dataset, epoch=epoch).save(path)
@@ -147,7 +166,8 @@ def _follow(
     epochs = trainer.config.train.epochs
     with interruptible(trainer.group) as interrupted:
         for epoch in range(trainer.step // per_epoch, epochs):
-            for _ in trainer.train_epoch(images, epoch, trainer.step - epoch * per_epoch):
+            for loss in trainer.train_epoch(images, epoch, trainer.step - epoch * per_epoch):
+                _require_finite(loss, trainer, folder)
                 if interrupted():
                     return TrainingOutcome(_interrupted_path(folder, dataset), interrupted=True)
     return TrainingOutcome(path_for(folder / "checkpoints", dataset, epochs), interrupted=False)

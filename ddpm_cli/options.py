@@ -48,9 +48,10 @@ def acceleration_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def extractor_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add `--extractor` and `--weights` to a command."""
+    """Add `--extractor` and `--extractor-weights` to a command."""
     weights = click.option(
-        "--weights",
+        "--extractor-weights",
+        "weights",
         type=file_or_folder,
         help="For --extractor inception: the file of its weights."
         " [default: $DDPM_INCEPTION_WEIGHTS]",

@@ -47,6 +47,12 @@ from safe_files import sweep_here
     type=int,
     help="Sampling steps, evenly spaced over the training timesteps. [default: all of them]",
 )
+@click.option(
+    "--weights",
+    type=click.Choice(("ema", "raw")),
+    default="ema",
+    help="ema: the averaged weights. raw: those of the last step.",
+)
 @click.option("--seed", type=int, default=0, help="Seed of the noise.")
 @click.option(
     "--out",
@@ -64,6 +70,7 @@ def command(
     batch_size: int,
     sampler: str,
     steps: int | None,
+    weights: str,
     seed: int,
     out: Path,
     overwrite: bool,
@@ -71,7 +78,7 @@ def command(
     acceleration: Acceleration,
     **shape: int | None,
 ) -> None:
-    """Draw images from the averaged weights of a checkpoint.
+    """Draw images from a checkpoint.
 
     Writes fid/sample_N.png, samples/sample_grid.png, samples/step_tXXXX.png (the noisy images at
     ten timesteps) and samples/denoising_strip.png. One seed gives the same images in both
@@ -85,7 +92,7 @@ def command(
     old = _old_samples(out / "fid", overwrite=overwrite)
     framework = framework or checkpoint.framework
     outcome = sampling.sample(
-        chain(framework, checkpoint, device, acceleration=acceleration),
+        chain(framework, checkpoint, device, acceleration=acceleration, averaged=weights == "ema"),
         checkpoint.config,
         label=TITLES[framework],
     )
@@ -94,7 +101,23 @@ def command(
     for path in set(old) - set(new):  # only now, so that a run that ends early loses none
         path.unlink(missing_ok=True)
     sampling.save_pictures(outcome, out / "samples")
-    click.echo(f"{out / 'samples' / 'sample_grid.png'}: {num_samples} images")
+    if weights == "ema":
+        _warn_of_young_average(checkpoint)
+    kind = "averaged weights" if weights == "ema" else "weights of the last step"
+    grid = out / "samples" / "sample_grid.png"
+    click.echo(f"{grid}: {num_samples} image{'s'[: num_samples != 1]} from the {kind}")
+
+
+def _warn_of_young_average(checkpoint: Checkpoint) -> None:
+    """Say that the averaged weights still hold much of the initial ones, where they do."""
+    memory = 1 / (1 - checkpoint.config.train.ema_decay)
+    if checkpoint.step < memory:
+        click.echo(
+            f"ddpm sample: after {checkpoint.step:,} steps the averaged weights, whose memory is "
+            f"about {memory:,.0f} steps, still hold much of the initial ones; --weights raw takes "
+            "those of the last step",
+            err=True,
+        )
 
 
 def _require_shape(checkpoint: Checkpoint, shape: dict[str, Any]) -> None:

@@ -108,14 +108,24 @@ def chain(
     device: str = "cpu",
     dtype: str = "float32",
     acceleration: Acceleration = NO_ACCELERATION,
+    *,
+    averaged: bool = True,
 ) -> Chain:
-    """Return the reverse chain of a checkpoint's averaged weights, by its configured sampler.
+    """Return the reverse chain of a checkpoint's weights, by its configured sampler.
+
+    Args:
+        framework: which implementation samples.
+        checkpoint: whose weights it has.
+        device: where it runs.
+        dtype: of the weights.
+        acceleration: of PyTorch.
+        averaged: whether the averaged weights are taken, or else those of the last step.
 
     Raises:
         InputError: the device or the acceleration is not available.
     """
     sample = module(framework, "sample", device)
-    model = sample.load_model(checkpoint, dtype=dtype, device=device)
+    model = sample.load_model(checkpoint, dtype=dtype, device=device, averaged=averaged)
     acceleration.apply(framework, model)
     config = checkpoint.config
     diffusion = module(framework, "diffusion", device).GaussianDiffusion(config.diffusion)

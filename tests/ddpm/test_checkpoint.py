@@ -223,3 +223,30 @@ def test_a_checkpoint_names_all_its_fields():
         *("config", "framework", "dataset", "epoch", "step"),
         *("weights", "ema", "exp_avg", "exp_avg_sq"),
     }
+
+
+def test_equal_checkpoints_are_equal_files(tmp_path):
+    """The library writes metadata in a random order, which differs within one process already."""
+    kept = make()
+    files = set()
+    for number in range(6):
+        path = tmp_path / f"{number}.safetensors"
+        kept.save(path)
+        files.add(path.read_bytes())
+    assert len(files) == 1
+    content = files.pop()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    names = list(header["__metadata__"])
+    assert names == sorted(names)
+
+
+def test_sorting_metadata_moves_nothing_else(tmp_path):
+    path = tmp_path / "x.safetensors"
+    metadata = dict.fromkeys("zyxabc", 'a "quoted" \n text, ü')
+    safetensors.numpy.save_file(tensors(), path, metadata=metadata)
+    before, size = safetensors.numpy.load_file(path), path.stat().st_size
+    checkpoint.sort_metadata(path)
+    assert path.stat().st_size == size
+    assert_same_bits(safetensors.numpy.load_file(path), before)
+    with safetensors.safe_open(path, "numpy") as file:
+        assert file.metadata() == metadata

@@ -129,3 +129,21 @@ def test_more_processes_than_images_in_a_batch_are_refused_before_anything_is_wr
     with pytest.raises(InputError, match="5 processes cannot share a batch of 4"):
         training.train(Counter(group=Group(0, 5)), IMAGES, dataset="set", folder=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_last_good_checkpoint(tmp_path, loss, rank):
+    class Diverging(Counter):
+        def train_epoch(self, images, epoch, start=0):
+            for value in super().train_epoch(images, epoch, start):
+                yield loss if self.step == 4 else value
+
+    trainer = Diverging(group=Group(rank=rank, size=2))
+    with pytest.raises(InputError, match=r"the loss is (nan|inf) at step 3 .learning rate 0.002"):
+        training.train(trainer, IMAGES, dataset="set", folder=tmp_path)
+    if rank == 0:
+        saved = list((tmp_path / "checkpoints").iterdir())
+        assert [path.name for path in saved] == ["ddpm_set_epoch1.safetensors"]
+        assert Checkpoint.load(saved[0]).step == 2
+        assert np.isfinite(read_losses(tmp_path / "logs" / "train_log.txt")[1]).all()

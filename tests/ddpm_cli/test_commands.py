@@ -166,6 +166,18 @@ def test_samples_of_an_earlier_run_are_neither_mixed_in_nor_lost(trained):
     assert [path.name for path in (trained / "fid").iterdir()] == ["sample_0.png"]
 
 
+def test_samples_say_which_weights_they_are_of(trained):
+    words = ("sample", "--ckpt", "checkpoints/ddpm_mnist_epoch2.safetensors", "--num-samples", 1)
+    run = ddpm(*words, "--out", "averaged")
+    assert "1 image from the averaged weights" in run.output
+    assert "still hold much of the initial ones; --weights raw" in run.output
+    run = ddpm(*words, "--out", "last", "--weights", "raw")
+    assert "1 image from the weights of the last step" in run.output
+    assert "still hold" not in run.output
+    pictures = [(trained / name / "fid/sample_0.png").read_bytes() for name in ("averaged", "last")]
+    assert pictures[0] != pictures[1]
+
+
 def test_prepare_says_what_it_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = ddpm("prepare", "--dataset", "mnist", "--out", "set.npz")

@@ -74,5 +74,5 @@ def _require(shape: tuple[int, ...]) -> None:
         size = " x ".join(map(str, shape[1:]))
         raise InputError(
             f"the extractor 'digits' takes grey images of 1 x {SIDE} x {SIDE}, and these are"
-            f" {size}; score them with --extractor inception --weights FILE"
+            f" {size}; score them with --extractor inception --extractor-weights FILE"
         )

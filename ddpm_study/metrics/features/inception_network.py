@@ -34,7 +34,7 @@ def extractor(weights: Path | None = None) -> Extractor:
         missing = "no weights were named" if named is None else f"{named} does not exist"
         raise InputError(
             f"the extractor 'inception' needs its weights, and {missing}; get {SOURCE} and add"
-            f" --weights {FILE}, or use --extractor digits"
+            f" --extractor-weights {FILE}, or use --extractor digits"
         )
     try:  # torch-fidelity 0.4 unpickles anything: refuse here whatever is not a tensor
         torch.load(named, map_location="cpu", weights_only=True)

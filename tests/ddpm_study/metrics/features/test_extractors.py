@@ -72,7 +72,8 @@ def test_images_that_it_cannot_see_are_refused(shape):
 
 def test_inception_without_weights_says_where_to_get_them(monkeypatch, tmp_path):
     monkeypatch.delenv("DDPM_INCEPTION_WEIGHTS", raising=False)
-    with pytest.raises(InputError, match=r"get https://\S+\.pth and add --weights") as caught:
+    text = r"get https://\S+\.pth and add --extractor-weights"
+    with pytest.raises(InputError, match=text) as caught:
         choose("inception")
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="does not exist"):
