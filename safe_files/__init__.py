@@ -106,6 +106,9 @@ def _create(path: Path, temporary: Path) -> int:
     """Make the temporary file and return the mode that the system gives new files here."""
     if path.is_dir():
         raise CannotWrite(f"{path} cannot be written: it is a folder; give a file's name")
+    if path.exists() and not path.is_file():
+        # A rename would put a file in the place of a device such as /dev/null.
+        raise CannotWrite(f"{path} cannot be written: it is no regular file; choose another path")
     make_folder(path.parent)
     temporary.open("xb").close()  # fails now rather than after an hour of work
     return stat.S_IMODE(temporary.stat().st_mode)

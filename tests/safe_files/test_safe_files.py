@@ -121,3 +121,14 @@ def test_what_killed_writers_left_is_swept_away_and_nothing_else(tmp_path):
 def test_a_message_of_many_lines_becomes_one(tmp_path, refuses):
     with refuses("a b"), safe_files.replacing(tmp_path / "x"):
         raise OSError("a\n   b")
+
+
+def test_a_device_or_a_pipe_stays_what_it_is(tmp_path, refuses):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    for name in ("pipe", "null"):
+        with refuses(tmp_path / name, "it is no regular file"):
+            safe_files.write_text(tmp_path / name, "text")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert (tmp_path / "null").is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "null"}
