@@ -1,4 +1,4 @@
-"""Ctrl-C during training: stop between two steps."""
+"""Ctrl-C, or another request to stop, during training: stop between two steps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ class Group(Protocol):
 
 @contextmanager
 def interruptible(group: Group) -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells, between steps, whether Ctrl-C was pressed; a second one kills.
+    """Yield a function that tells, between steps, whether the run was asked to stop.
 
+    Ctrl-C asks, and so do SIGTERM, which systems send before they shut down, and SIGHUP of a
+    terminal that is closed, unless that was ignored from the start (`nohup`). A second one kills.
     A step interrupted halfway would leave weights, moments and average of different steps. Several
     processes stop at the same step, whichever of them was signalled. There a second signal is
     ignored, for their launcher repeats the one that the terminal has already sent.
@@ -34,9 +36,12 @@ def interruptible(group: Group) -> Iterator[Callable[[], bool]]:
         nonlocal asked
         asked = True
         if group.size == 1:
-            signal.signal(number, signal.default_int_handler)
+            is_interrupt = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
 
-    signals = (signal.SIGINT,) if group.size == 1 else (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
     try:
         before = {number: signal.signal(number, ask) for number in signals}
     except ValueError:  # signals arrive in the main thread only

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from ddpm import images
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
+from ddpm.logs.progress_stream import progress_stream
 from safe_files import replacing
 
 Images = np.ndarray
@@ -94,7 +94,7 @@ def sample(
     numbers = range(options.num_samples)
     rows = [numbers[i : i + options.batch_size] for i in range(0, len(numbers), options.batch_size)]
     done = []
-    with tqdm(total=steps * len(rows), desc=label, unit="step", file=sys.stderr) as bar:
+    with tqdm(total=steps * len(rows), desc=label, unit="step", file=progress_stream()) as bar:
         for i, row in enumerate(rows):
             path = None if parts is None else parts / f"part_{i:04d}.npz"
             part = SamplingOutcome.load(path) if path is not None and path.exists() else None

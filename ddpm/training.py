@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ddpm.errors import InputError
 from ddpm.interruption import interruptible
 from ddpm.logs.loss_curve import path_for as loss_curve_path
 from ddpm.logs.loss_curve import save_loss_curve
+from ddpm.logs.progress_stream import progress_stream
 from ddpm.logs.run_log import RunLog, read_losses
 from ddpm.memory import peak_memory
 from ddpm.shards import shard
@@ -99,8 +99,7 @@ def train(
         label: text in front of the progress bar.
 
     Raises:
-        InputError: the batch is larger than the set or smaller than the number of processes, or the
-            loss is not finite.
+        InputError: the batch does not fit the set or the processes, or the loss is not finite.
         CannotWrite: a file cannot be written.
     """
     options, group = trainer.config.train, trainer.group
@@ -112,7 +111,7 @@ def train(
         return _follow(trainer, images, per_epoch, dataset, folder)
     total = options.epochs * per_epoch
     log = RunLog(folder / "logs", resume=resume is not None)
-    bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=sys.stderr)
+    bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=progress_stream())
     with log, bar, interruptible(group) as interrupted:
         log.truncate_to(trainer.step)
         for epoch in range(trainer.step // per_epoch, options.epochs):

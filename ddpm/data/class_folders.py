@@ -11,6 +11,7 @@ import numpy as np
 
 from ddpm.data.raw_images import RawImages, UInt8, fit, from_pillow
 from ddpm.errors import InputError
+from ddpm.logs.progress_stream import progress_stream
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _OTHER_IMAGES = (".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -42,7 +43,8 @@ def read(
     report_skipped(folder, skipped)
     files = [(path, label) for label, paths in enumerate(classes.values()) for path in paths]
     images: list[Any] = []
-    for path, _ in tqdm(files, desc=f"reading {folder.name}", disable=not progress):
+    stream = progress_stream()
+    for path, _ in tqdm(files, desc=f"reading {folder.name}", disable=not progress, file=stream):
         image = _decode(path)
         images.append(image if size is None else fit(image, size))
         _require_same_size(path, images[-1], files[0][0], images[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from ddpm.data.class_folders import decode, images_among, report_skipped
 from ddpm.data.image_set import ImageSet
 from ddpm.errors import InputError
 from ddpm.images import to_uint8
+from ddpm.logs.progress_stream import progress_stream
 
 
 def read_images(path: Path) -> NDArray[np.uint8]:
@@ -37,7 +37,7 @@ def _folder(folder: Path) -> NDArray[np.uint8]:
         raise InputError(f"{folder} holds no images; make some with ddpm sample")
     hidden = len(paths) < 2000
     images: list[NDArray[np.uint8]] = []
-    for path in tqdm(paths, desc=f"read {folder.name}", disable=hidden, file=sys.stderr):
+    for path in tqdm(paths, desc=f"read {folder.name}", disable=hidden, file=progress_stream()):
         image = decode(path)
         if images and image.shape != images[0].shape:
             raise InputError(

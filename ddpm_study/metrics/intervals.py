@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ddpm import streams
+from ddpm.logs.progress_stream import progress_stream
 
 Score = Callable[[NDArray[np.int64]], float]
 SIZES, DRAWS = 8, 4
@@ -84,4 +84,4 @@ def interval(
 
 
 def _with_bar(numbers: range) -> Iterable[int]:
-    return tqdm(numbers, desc="resample", delay=BAR_DELAY, leave=False, file=sys.stderr)
+    return tqdm(numbers, desc="resample", delay=BAR_DELAY, leave=False, file=progress_stream())

@@ -6,7 +6,6 @@ ensembles of both count, since each framework's own rounding enters at every ste
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ddpm.logs.progress_stream import progress_stream
 from ddpm.logs.run_log import read_losses
 from ddpm_study.run.parallel import run_in_parallel
 from ddpm_study.run.stage import Context
@@ -93,7 +93,7 @@ def _losses(context: Context, framework: str, member: int, steps: int) -> np.nda
     side.restore(replace(start, weights=perturbed, ema=ema))
     losses: list[float] = []
     label = f"ensemble {TITLES[framework]} {member + 1}/{context.scale.ensemble}"
-    with tqdm(total=steps, desc=label, unit="step", file=sys.stderr) as bar:
+    with tqdm(total=steps, desc=label, unit="step", file=progress_stream()) as bar:
         for epoch in range(context.config.train.epochs):
             for loss in side.train_epoch(context.images, epoch):
                 losses.append(loss)

@@ -5,7 +5,6 @@ A difference that is rounding shrinks by about 2^29 in float64; one that is a fa
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from ddpm import sampling
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig
+from ddpm.logs.progress_stream import progress_stream
 from ddpm.training import Trainer
 from ddpm_study.agreement import (
     Discrepancy,
@@ -74,7 +74,7 @@ def _short_run(
 
 def _losses(side: Trainer, images: np.ndarray, steps: int, label: str) -> Iterator[float]:
     epoch = side.train_epoch(images, 0)
-    for _ in tqdm(range(steps), desc=label, unit="step", file=sys.stderr):
+    for _ in tqdm(range(steps), desc=label, unit="step", file=progress_stream()):
         yield next(epoch)
 
 

@@ -6,7 +6,6 @@ reliable than any single time.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 from scipy import stats
 from tqdm import tqdm
 
+from ddpm.logs.progress_stream import progress_stream
 from ddpm_study.timing.process import RunningProcess, TimedProcess
 
 CONFIDENCE = 0.95
@@ -111,7 +111,9 @@ def alternate(
         }
         order = list(workers)
         total = (warmup + rounds) * len(order)
-        bar = stack.enter_context(tqdm(total=total, desc=progress, unit="item", file=sys.stderr))
+        bar = stack.enter_context(
+            tqdm(total=total, desc=progress, unit="item", file=progress_stream())
+        )
         for number in range(-warmup, rounds):
             for name in order if number % 2 == 0 else reversed(order):
                 taken, peaks[name] = workers[name].measure()

@@ -29,14 +29,14 @@ class Group:
 class Counter:
     """A trainer whose only weight counts its steps."""
 
-    def __init__(self, interrupt_at=None, group=None):
-        self.config, self.step, self.interrupt_at = CONFIG, 0, interrupt_at
+    def __init__(self, interrupt_at=None, group=None, number=signal.SIGINT):
+        self.config, self.step, self.interrupt_at, self.number = CONFIG, 0, interrupt_at, number
         self.group = group or Group()
 
     def train_epoch(self, images, epoch, start=0):
         for _ in range(start, 2):
             if self.step == self.interrupt_at:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), self.number)
             self.step += 1
             yield 1 / self.step
 
@@ -68,14 +68,16 @@ def test_an_uninterrupted_run_leaves_logs_checkpoints_and_the_curve(tmp_path):
     assert len((tmp_path / "logs" / "performance_log.txt").read_text().splitlines()) == 3
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("step", [0, 1, 2, 3])
-def test_an_interrupted_run_continues_where_it_was(tmp_path, step):
-    handler = signal.getsignal(signal.SIGINT)
-    outcome = training.train(Counter(interrupt_at=step), IMAGES, dataset="set", folder=tmp_path)
+def test_an_interrupted_run_continues_where_it_was(tmp_path, step, number):
+    handler = signal.getsignal(number)
+    trainer = Counter(interrupt_at=step, number=number)
+    outcome = training.train(trainer, IMAGES, dataset="set", folder=tmp_path)
     assert outcome.interrupted
     state = Checkpoint.load(outcome.checkpoint)
     assert state.step == step + 1, "the step that was running is finished"
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(number) is handler
     outcome = training.train(Counter(), IMAGES, dataset="set", folder=tmp_path, resume=state)
     assert Checkpoint.load(outcome.checkpoint).step == 6
     training.train(Counter(), IMAGES, dataset="set", folder=tmp_path / "uninterrupted")
@@ -147,3 +149,13 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_last_good_checkpoint(tm
         assert [path.name for path in saved] == ["ddpm_set_epoch1.safetensors"]
         assert Checkpoint.load(saved[0]).step == 2
         assert np.isfinite(read_losses(tmp_path / "logs" / "train_log.txt")[1]).all()
+
+
+def test_a_hangup_that_is_ignored_from_the_start_stays_ignored(tmp_path):
+    """As `nohup` has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        trainer = Counter(interrupt_at=1, number=signal.SIGHUP)
+        assert not training.train(trainer, IMAGES, dataset="set", folder=tmp_path).interrupted
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
+
+from ddpm.logs.progress_stream import progress_stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,9 @@ def features(images: NDArray[np.uint8], extractor: Extractor, *, batch_size: int
     starts = range(0, len(images), batch_size)
     hidden = len(starts) < 20
     with torch.inference_mode():
-        for i in tqdm(starts, desc=f"features ({extractor.name})", disable=hidden, file=sys.stderr):
+        for i in tqdm(
+            starts, desc=f"features ({extractor.name})", disable=hidden, file=progress_stream()
+        ):
             batch = extractor.extract(images[i : i + batch_size])
             vectors.append(batch[0].double().numpy())
             logits.append(batch[1].double().numpy())

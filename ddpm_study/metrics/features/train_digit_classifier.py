@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ddpm import streams
 from ddpm.data import image_set
+from ddpm.logs.progress_stream import progress_stream
 from ddpm_study.metrics.features.digit_classifier import WEIGHTS, DigitClassifier
 from safe_files import replacing
 
@@ -55,7 +56,7 @@ def train(images: Tensor, labels: Tensor, *, epochs: int = EPOCHS) -> DigitClass
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     steps = epochs * (len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for epoch in tqdm(range(epochs), desc="digits", unit="epoch", file=sys.stderr):
+    for epoch in tqdm(range(epochs), desc="digits", unit="epoch", file=progress_stream()):
         order = streams.permutation(len(images), seed=SEED, epoch=epoch)
         for step in range(len(images) // BATCH):
             chosen = torch.from_numpy(order[step * BATCH : (step + 1) * BATCH])
