@@ -137,8 +137,7 @@ def test_layers_of_one_shape_are_not_paired_against_their_names() -> None:
     with pytest.raises(CannotCompare) as raised:
         compared(lambda: Named("q", "k"), lambda: Named("key", "query"))
     text = str(raised.value)
-    assert "'q.weight': 'query.weight'" in text
-    assert "'k.weight': 'key.weight'" in text
+    assert "perhaps rename={'q': 'query', 'k': 'key'}" in text
     rename = {"q": "query", "k": "key"}
     assert compared(lambda: Named("q", "k"), lambda: Named("key", "query"), rename=rename).passed
 
