@@ -73,7 +73,8 @@ class _Inside:
         def counted(function: Any, *args: Any, **kwargs: Any) -> Any:
             self.function += 1
             try:
-                return apply.__func__(function, *args, **kwargs)
+                # A classmethod in some versions of PyTorch, and a descriptor of C in others.
+                return apply.__get__(None, function)(*args, **kwargs)
             finally:
                 self.function -= 1
 
