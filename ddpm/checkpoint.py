@@ -137,8 +137,8 @@ def sort_metadata(path: Path) -> None:
     with path.open("r+b") as file:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        ordered = {"__metadata__": header.pop("__metadata__"), **header}
+        metadata = dict(sorted(header.pop("__metadata__").items()))
+        ordered = {"__metadata__": metadata, **header}
         text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode()
         if len(text) <= size:  # the library escapes no more than this
             file.seek(8)

@@ -20,7 +20,7 @@ from ddpm_cli.options import (
     framework_choice,
 )
 from implementations import TITLES, Acceleration, chain
-from safe_files import sweep_here
+from safe_files import sweep
 
 
 @click.command()
@@ -96,7 +96,7 @@ def command(
         checkpoint.config,
         label=TITLES[framework],
     )
-    sweep_here(out / "fid")
+    sweep(out / "fid", recursive=False)
     new = images.save_samples(outcome.images, out / "fid")
     for path in set(old) - set(new):  # only now, so that a run that ends early loses none
         path.unlink(missing_ok=True)

@@ -64,12 +64,12 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     wrong, changing = _wrong_tables(buffers, runner)
     if changing:
         notes.append(f"buffers built otherwise, which training changes: {changing}; not judged")
-    drawn = drawn_buffers(pair, reference, state, [_path(finding) for finding in wrong])
+    drawn = drawn_buffers(pair, reference, state, [finding.own_path for finding in wrong])
     if drawn:
         notes.append(
             f"buffers drawn at random when built: {', '.join(drawn)}; the reference's are used"
         )
-    initial += [finding for finding in wrong if _path(finding) not in drawn]
+    initial += [finding for finding in wrong if finding.own_path not in drawn]
     if uncalled:
         notes.append(f"called on one side only, judged within their callers: {uncalled}")
     if reshaped:
@@ -118,13 +118,9 @@ def _wrong_tables(buffers: list[Finding], runner: PairRunner) -> tuple[list[Find
         return [], ""
     changed = runner.buffers_changed_by_training()
     return (
-        [finding for finding in wrong if _path(finding) not in changed],
-        ", ".join(_path(finding) for finding in wrong if _path(finding) in changed),
+        [finding for finding in wrong if finding.own_path not in changed],
+        ", ".join(finding.own_path for finding in wrong if finding.own_path in changed),
     )
-
-
-def _path(finding: Finding) -> str:
-    return ".".join(part for part in (finding.owner, finding.label) if part)
 
 
 def _match_calls(

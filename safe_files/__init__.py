@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,21 +83,16 @@ def make_folder(folder: Path | str) -> None:
         raise CannotWrite.because(folder, error) from error
 
 
-def sweep(folder: Path | str) -> None:
-    """Remove, anywhere below a folder, the temporary files that killed processes left.
+def sweep(folder: Path | str, *, recursive: bool = True) -> None:
+    """Remove the temporary files that killed processes left in a folder.
 
     No other process may be writing there.
+
+    Args:
+        folder: where to look.
+        recursive: whether folders inside it are swept as well.
     """
-    _remove_temporaries(Path(folder).rglob(".*"))
-
-
-def sweep_here(folder: Path | str) -> None:
-    """Do as `sweep`, but for what is in folders inside it."""
-    _remove_temporaries(Path(folder).glob(".*"))
-
-
-def _remove_temporaries(paths: Iterable[Path]) -> None:
-    for path in paths:
+    for path in Path(folder).glob("**/.*" if recursive else ".*"):
         if re.fullmatch(r"\..*\.[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
             path.unlink(missing_ok=True)
 

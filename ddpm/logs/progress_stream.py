@@ -6,6 +6,9 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+# Raised where standard error is gone: on writing, where it is closed, and where it is None.
+_GONE = (OSError, ValueError, AttributeError)
+
 
 class ProgressStream:
     """Standard error, but that what cannot be written to it is dropped.
@@ -18,20 +21,20 @@ class ProgressStream:
 
     def write(self, text: str) -> int:
         """Write what can be written; return the length of the text."""
-        with suppress(OSError, ValueError, AttributeError):
+        with suppress(*_GONE):
             sys.stderr.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Flush, if there is something to be flushed."""
-        with suppress(OSError, ValueError, AttributeError):
+        with suppress(*_GONE):
             sys.stderr.flush()
 
     def isatty(self) -> bool:
         """Tell whether it is a terminal that is still there."""
         try:
             return bool(sys.stderr.isatty())
-        except (OSError, ValueError, AttributeError):
+        except _GONE:
             return False
 
     def fileno(self) -> int:

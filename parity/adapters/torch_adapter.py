@@ -42,8 +42,8 @@ class TorchAdapter:
     def __init__(self, module: torch.nn.Module) -> None:
         self.module = module
         # The module itself, or one in it: modes would break the graphs of either.
-        self._compiled = any(hasattr(m, "_orig_mod") for m in module.modules())
-        self._uncompiled: torch.nn.Module = getattr(module, "_orig_mod", module)
+        self._compiled = any(hasattr(m, COMPILED) for m in module.modules())
+        self._uncompiled: torch.nn.Module = getattr(module, COMPILED, module)
         self._parameters = dict(self._uncompiled.named_parameters())
         self._persistent = set(self._uncompiled.state_dict())
         first = next(iter([*module.parameters(), *module.buffers()]), None)
@@ -261,9 +261,11 @@ class TorchAdapter:
             tensor, array = outputs.pop()
             if not tensor.requires_grad:
                 continue
-            if tensor.layout is not torch.strided or tensor._backward_hooks:
+            if tensor.layout is not torch.strided:
+                tensor = tensor.to_dense()
+            elif tensor._backward_hooks:
                 # A result of its own, so that the user's hooks come after the cotangent.
-                tensor = tensor.to_dense() if tensor.layout is not torch.strided else tensor.clone()
+                tensor = tensor.clone()
             differentiated.append(tensor)
             hooks.append(tensor.register_hook(partial(_add_cotangent, self._tensor(array))))
         if not differentiated:

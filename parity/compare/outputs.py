@@ -32,11 +32,7 @@ def judge_output_form(
     Left out: outputs without elements, which are equal although nothing was compared.
     """
     wide = reference.values("float64")
-    found = {
-        site: judgement
-        for site, judgement in judged.items()
-        if not (_is_empty(wide, site) and judgement.verdict.passes())
-    }
+    found = of_elements({s: array for s, array in wide.items() if s.tap is not None}, judged)
     single = reference.values("float32"), candidate.values("float32")
     for site, judgement in found.items():
         if site.quantity == "output" and judgement.verdict.passes() and site in single[0]:
@@ -49,5 +45,14 @@ def judge_output_form(
     return found
 
 
-def _is_empty(values: Values, site: TensorSite) -> bool:
-    return site.tap is not None and site in values and values[site].size == 0
+def of_elements(
+    values: Values, judged: Mapping[TensorSite, Judgement]
+) -> dict[TensorSite, Judgement]:
+    """Return the judgements without equal arrays of no elements: nothing was compared there.
+
+    Args:
+        values: of the reference, those in question.
+        judged: judgements by site.
+    """
+    empty = {site for site, array in values.items() if array.size == 0}
+    return {s: j for s, j in judged.items() if s not in empty or not j.verdict.passes()}

@@ -45,11 +45,7 @@ def coverage_of(findings: Iterable[Finding]) -> Coverage:
         outputs=len(outputs),
         fixed_outputs=[f.label for f in outputs if not f.varies],
         parameters=len(parameters),
-        without_gradient=[_path(f) for f in parameters if f.scale == 0],
+        without_gradient=[f.own_path for f in parameters if f.scale == 0],
         tensors=len(tensors),
         fixed=[finding for finding in tensors if not finding.varies],
     )
-
-
-def _path(finding: Finding) -> str:
-    return ".".join(part for part in (finding.owner, finding.label) if part)

@@ -79,6 +79,11 @@ class Finding:
         )  # fmt: skip
 
     @property
+    def own_path(self) -> str:
+        """Path of the parameter or buffer that the tensor is, or belongs to."""
+        return ".".join(part for part in (self.owner, self.label) if part)
+
+    @property
     def tensor(self) -> str:
         """The tensor's name for people."""
         return tensor_name(self.site)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -97,20 +97,23 @@ def from_dict(values: Any) -> dict[str, Any]:
 def _read_finding(values: Mapping[str, Any]) -> Finding:
     # Texts are made anew from the data; what a later version adds is passed over.
     fields = {name: value for name, value in values.items() if name in vars(_EXAMPLE)}
-    segment, compared = values["segment"], values["compared"]
-    modules = values.get("modules")
+    segment = values["segment"]
     fields |= {
         "verdict": Verdict[values["verdict"]],
         "cause": None if values["cause"] is None else Cause[values["cause"]],
         "error": _float(values["error"]),
         "noise": _float(values["noise"]),
-        "compared": None if compared is None else (str(compared[0]), str(compared[1])),
-        "modules": None if modules is None else (str(modules[0]), str(modules[1])),
+        "compared": _two_texts(values["compared"]),
+        "modules": _two_texts(values.get("modules")),
         "segment": None
         if segment is None
         else Segment(Boundary(**segment["before"]), Boundary(**segment["after"])),
     }
     return Finding(**fields)
+
+
+def _two_texts(values: Sequence[Any] | None) -> tuple[str, str] | None:
+    return None if values is None else (str(values[0]), str(values[1]))
 
 
 def _read_finding_1(values: Mapping[str, Any]) -> Finding:

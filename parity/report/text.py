@@ -10,7 +10,7 @@ from parity.report.faults import Fault
 from parity.report.finding import Finding
 from parity.report.known_divergences import DIVERGENCES
 from parity.report.outcome import Outcome
-from parity.report.wording import segment_name
+from parity.report.wording import counted, segment_name
 from parity.verdict import Verdict
 
 ADVICE = {
@@ -98,9 +98,9 @@ def _others(faults: Sequence[Fault]) -> list[str]:
     """Return a line for each further fault."""
     if not faults:
         return []
-    lines = [f"  {_number(len(faults), 'more independent fault')}:"]
+    lines = [f"  {counted(len(faults), 'more independent fault')}:"]
     for fault in faults[:LISTED]:
-        tensors = f" ({_number(len(fault.findings), 'tensor')})" if len(fault.findings) > 1 else ""
+        tensors = f" ({counted(len(fault.findings), 'tensor')})" if len(fault.findings) > 1 else ""
         lines.append(
             f"     {where(fault.first)}{tensors}: {fault.first.verdict.name}, {amount(fault.first)}"
         )
@@ -112,17 +112,13 @@ def _others(faults: Sequence[Fault]) -> list[str]:
     return [*lines, f"     and {hidden} more"] if hidden > 0 else lines
 
 
-def _number(number: int, thing: str) -> str:
-    return f"{number} {thing}" + ("s" if number != 1 else "")
-
-
 def _confirmed(finding: Finding, others: int) -> str:
     if not finding.confirmed:
         return "not confirmed: something else disagrees as well"
     if finding.phase != "forward":
         return "confirmed: it fails again with other output gradients"
     injected = "tensor" if not others else "tensors"
-    after = "it" if not others else f"it and after {_number(others, 'other fault')}"
+    after = "it" if not others else f"it and after {counted(others, 'other fault')}"
     return f"confirmed: with the reference's {injected} injected after {after}, everything agrees"
 
 
@@ -169,19 +165,19 @@ def coverage_lines(coverage: Coverage) -> list[str]:
     missing = coverage.without_gradient
     if missing:
         lines.append(
-            f"{len(missing)} of {_number(coverage.parameters, 'parameter')} got no gradient: "
+            f"{len(missing)} of {counted(coverage.parameters, 'parameter')} got no gradient: "
             + _listed(missing)
         )
     if coverage.fixed_outputs:
         named = [label or "the output" for label in coverage.fixed_outputs]
         lines.append(
-            f"{len(named)} of {_number(coverage.outputs, 'output')} stayed the same whatever "
+            f"{len(named)} of {counted(coverage.outputs, 'output')} stayed the same whatever "
             f"inputs and weights are: {_listed(named)}"
         )
     if coverage.fixed:
         places = _listed([where(finding) for finding in coverage.fixed])
         lines.append(
-            f"{len(coverage.fixed)} of {_number(coverage.tensors, 'tensor')} between modules "
+            f"{len(coverage.fixed)} of {counted(coverage.tensors, 'tensor')} between modules "
             f"stayed the same whatever inputs and weights are: {places}"
         )
     return lines
@@ -203,5 +199,5 @@ def _parameters(report: Outcome) -> list[str]:
 
 
 def _counts(report: Outcome) -> str:
-    counted = ", ".join(f"{number} {name}" for name, number in report.counts.items())
-    return f"{len(report.findings)} tensors ({counted}) in {report.seconds:.1f} s"
+    verdicts = ", ".join(f"{number} {name}" for name, number in report.counts.items())
+    return f"{len(report.findings)} tensors ({verdicts}) in {report.seconds:.1f} s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from parity.report.wording import counted
 from parity.structure.module_tree import Row, Side, Tree
 
 
@@ -36,7 +37,7 @@ def tree_lines(
 def totals(tree: Tree) -> list[str]:
     """Return lines with each side's numbers of parameters, and how many have no partner."""
     lines = [
-        f"{name}: {side.size(''):,} parameters in {_tensors(len(side.parameters))}, "
+        f"{name}: {side.size(''):,} parameters in {counted(len(side.parameters), 'tensor')}, "
         f"{len(side.modules)} modules ({side.framework})"
         for name, side in (("reference", tree.reference), ("candidate", tree.candidate))
     ]
@@ -44,13 +45,9 @@ def totals(tree: Tree) -> list[str]:
         return [*lines, "every parameter has a partner of its shape"]
     return [
         *lines,
-        f"without a partner of their shape: {_tensors(len(tree.missing))} of the reference, "
-        f"{len(tree.extra)} of the candidate",
+        f"without a partner of their shape: {counted(len(tree.missing), 'tensor')} of the "
+        f"reference, {len(tree.extra)} of the candidate",
     ]
-
-
-def _tensors(number: int) -> str:
-    return f"{number} tensor" + ("s" if number != 1 else "")
 
 
 def proposal_lines(tree: Tree, *, as_options: bool = False) -> list[str]:

@@ -102,3 +102,8 @@ def not_finite_text(number: int) -> str:
 def gain_text(error: float, gain: float) -> str:
     """Return a free run's error divided by the linear growth of a disturbance."""
     return f"error / gain {error / gain:.2e} (gain {gain:.4g})"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return `1 tensor`, `2 tensors`."""
+    return f"{number} {thing}" + ("s" if number != 1 else "")

@@ -16,8 +16,9 @@ def frozen_on_one_side(reference: Any, candidate: Any, partners: Mapping[str, st
         candidate: likewise.
         partners: parameters and buffers that both have, reference path -> candidate path.
     """
-    frozen = {a for a in partners if _is_frozen(reference, a)}
-    others = {a for a, b in partners.items() if _is_frozen(candidate, b)}
+    trained = _trained(reference), _trained(candidate)
+    frozen = {a for a in partners if a not in trained[0]}
+    others = {a for a, b in partners.items() if b not in trained[1]}
     return [
         f"frozen in the {role} and trained in the {other}: {_listed(sorted(paths))}"
         for role, other, paths in (
@@ -28,10 +29,10 @@ def frozen_on_one_side(reference: Any, candidate: Any, partners: Mapping[str, st
     ]
 
 
-def _is_frozen(side: Any, path: str) -> bool:
-    """Tell whether a parameter needs no gradient; Jittor has such a tensor among the buffers."""
+def _trained(side: Any) -> set[str]:
+    """Return the parameters that need a gradient; Jittor has the others among the buffers."""
     frozen = side.frozen() if hasattr(side, "frozen") else set()
-    return path in frozen or path not in side.parameters()
+    return set(side.parameters()) - frozen
 
 
 def _listed(paths: list[str]) -> str:

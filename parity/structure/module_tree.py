@@ -17,6 +17,7 @@ from parity.structure.path_matching import (
     matched_by_order,
     renamed,
     with_prefix,
+    without,
 )
 from parity.structure.proposals import Proposal, propose
 
@@ -97,15 +98,16 @@ def tree(
         rename: as `Pair` has it.
         mapped: parameters of each side that `Pair(weights=…)` deals with, or `ignore`.
     """
-    shapes = _without(reference.parameters, mapped[0]), _without(candidate.parameters, mapped[1])
+    shapes = without(reference.parameters, mapped[0]), without(candidate.parameters, mapped[1])
     known = with_prefix(rename or {}, [*shapes[0]], [*shapes[1]])
     matched, missing, extra = matched_by_name(
         shapes[0], shapes[1], known, candidate_buffers=candidate.buffers
     )
-    in_order = matched_by_order(shapes[0], shapes[1], matched, missing, extra)
+    in_order = matched_by_order(shapes[0], shapes[1], missing, extra)
     matched |= in_order
     missing = [path for path in missing if path not in in_order]
-    extra = [path for path in extra if path not in set(in_order.values())]
+    taken = set(in_order.values())
+    extra = [path for path in extra if path not in taken]
     partners = {**candidate.buffers, **candidate.parameters}
     other = {a: b for a, b in matched.items() if not is_same_shape(shapes[0][a], partners[b])}
     for path, partner in other.items():
@@ -118,11 +120,12 @@ def tree(
     made = [(a, b) for b, weight in proposal.weights.items() for a in weight.paths]
     pairs = [*matched.items(), *other.items(), *proposed.items(), *made]
     modules = {**_by_content(reference, candidate, pairs), **modules}
+    shown = {*proposed.values(), *other.values()}
     rows = _Rows(
         reference,
         candidate,
         {path: proposed.get(path) or other.get(path) for path in missing},
-        [path for path in extra if path not in {*proposed.values(), *other.values()}],
+        [path for path in extra if path not in shown],
     )
     return Tree(
         reference,
@@ -232,8 +235,3 @@ class _Rows:
             return f"only in the {'reference' if partner is None else 'candidate'}"
         more = self.candidate.size(partner) - self.reference.size(path)
         return f"{more:+,} parameters" if more else ""
-
-
-def _without(shapes: Shapes, paths: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    left_out = set(paths)
-    return {path: shape for path, shape in shapes.items() if path not in left_out}

@@ -15,6 +15,12 @@ Shapes = Mapping[str, tuple[int, ...]]
 LISTED = 5
 
 
+def without(shapes: Shapes, paths: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all but some paths."""
+    left_out = set(paths)
+    return {path: shape for path, shape in shapes.items() if path not in left_out}
+
+
 def renamed(path: str, rename: Mapping[str, str]) -> str:
     """Apply the longest renaming whose key is the path or a parent of it."""
     parts = path.split(".")
@@ -81,7 +87,7 @@ def match_parameters(
         reference, candidate, rename, candidate_buffers=candidate_buffers
     )
     if missing or extra:
-        in_order = matched_by_order(reference, candidate, matched, missing, extra)
+        in_order = matched_by_order(reference, candidate, missing, extra)
         if not in_order:
             raise NoPartner(_no_partner(reference, candidate, matched, missing, extra))
         matched |= in_order
@@ -164,11 +170,7 @@ def check_rename(paths: Iterable[str], rename: Mapping[str, str]) -> None:
 
 
 def matched_by_order(
-    reference: Shapes,
-    candidate: Shapes,
-    matched: Mapping[str, str],
-    missing: list[str],
-    extra: list[str],
+    reference: Shapes, candidate: Shapes, missing: list[str], extra: list[str]
 ) -> dict[str, str]:
     """Match what is left by the order of definition; return nothing where that is in doubt."""
     in_order = dict(zip(missing, extra, strict=False))

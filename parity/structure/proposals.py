@@ -10,6 +10,7 @@ import difflib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from parity import weights
@@ -212,6 +213,7 @@ def _columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
+@lru_cache(maxsize=2**16)  # the match by order, the message and the tree ask for the same pairs
 def _likeness(a: str, b: str) -> float:
     """Return how alike two paths are: by their last names first, then by all their letters."""
     same_last_name = a.split(".")[-1] == b.split(".")[-1]

@@ -22,6 +22,7 @@ from parity.structure.path_matching import (
     match_parameters,
     renamed,
     with_prefix,
+    without,
 )
 from parity.structure.tied_weights import tie_both
 from parity.structure.unusable_weights import require_usable
@@ -108,7 +109,7 @@ def _tree(pair: Pair, reference: Adapter, candidate: Adapter) -> Tree:
         )
         for side in (reference, candidate)
     )
-    ignored = [p for p in other.parameters if any(fnmatch.fnmatch(p, i) for i in pair.ignore)]
+    ignored = _matching(other.parameters, pair.ignore)
     used: list[str] = []
     for weight in pair.weights.values():
         used += paths_of(weight)
@@ -125,11 +126,11 @@ def _matched(
     weight_map = None
     if pair.weights:
         weight_map = WeightMap(pair.weights, reference_shapes, candidate_shapes)
-        reference_shapes = _without(reference_shapes, weight_map.paths)
-        candidate_shapes = _without(candidate_shapes, weight_map.names)
+        reference_shapes = without(reference_shapes, weight_map.paths)
+        candidate_shapes = without(candidate_shapes, weight_map.names)
     ignored = _ignored(pair, [*candidate_shapes, *candidate_buffers])
-    candidate_shapes = _without(candidate_shapes, ignored)
-    candidate_buffers = _without(candidate_buffers, ignored)
+    candidate_shapes = without(candidate_shapes, ignored)
+    candidate_buffers = without(candidate_buffers, ignored)
     rename = with_prefix(pair.rename, [*reference_shapes], [*candidate_shapes])
     # A table that is a buffer in one framework may be a trainable tensor in the other.
     trained_buffers = {
@@ -201,12 +202,11 @@ def _ignored(pair: Pair, paths: list[str]) -> list[str]:
                 f"pair {pair.name!r}: ignore names {pattern!r}, which matches no tensor of the "
                 "candidate"
             )
-    return [path for path in paths if any(fnmatch.fnmatch(path, p) for p in pair.ignore)]
+    return _matching(paths, pair.ignore)
 
 
-def _without(shapes: Shapes, paths: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    left_out = set(paths)
-    return {path: shape for path, shape in shapes.items() if path not in left_out}
+def _matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    return [path for path in paths if any(fnmatch.fnmatch(path, p) for p in patterns)]
 
 
 def _shapes(tensors: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -18,6 +18,7 @@ import numpy as np
 from parity.base.numerics import Array, Precision, is_float, rounded
 from parity.base.perturbation import Perturbation
 from parity.compare.comparison import Comparison, Judge, judge_comparison
+from parity.compare.outputs import of_elements
 from parity.errors import CannotCompare, users_code
 from parity.nested.arguments import as_array
 from parity.noise import cancellation_scale
@@ -138,7 +139,7 @@ class TrajectoryRunner:
                 if self.trajectory.phase == "optimizer"
                 else cancellation_scale.none,
             )
-            for site, judgement in _of_elements(values, judge(comparison, seed=seed)).items():
+            for site, judgement in of_elements(values, judge(comparison, seed=seed)).items():
                 if site not in worst or judgement.verdict.rank > worst[site][1].verdict.rank:
                     worst[site] = (number, judgement)
             state = _restricted(after, state)
@@ -157,7 +158,7 @@ class TrajectoryRunner:
             cancellation_scale=cancellation_scale.none,
         )
         values = comparison.reference.values("float64")
-        judged = _of_elements(values, judge(comparison, seed=seed))
+        judged = of_elements(values, judge(comparison, seed=seed))
         return _within_horizon(self.trajectory, judged)
 
     def compare_final_images(self) -> str:
@@ -293,14 +294,6 @@ def _restricted(after_step: State, state: State) -> State:
             "same names always"
         )
     return {name: rounded(after_step[name]) for name in state}
-
-
-def _of_elements(
-    values: Values, judged: Mapping[TensorSite, Judgement]
-) -> dict[TensorSite, Judgement]:
-    """Return the judgements without equal arrays of no elements: nothing was compared there."""
-    empty = {site for site, array in values.items() if array.size == 0}
-    return {s: j for s, j in judged.items() if s not in empty or not j.verdict.passes()}
 
 
 def _nothing_compared(phase: Phase) -> Finding:
