@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ddpm.checkpoints.image_digest import ImageDigest
+from ddpm.checkpoints.rules import GROUPS, require_fields, require_finite, require_layout
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
 from safe_files import CannotWrite, replacing
@@ -17,7 +22,7 @@ from safe_files import CannotWrite, replacing
 Tensors = dict[str, np.ndarray]
 
 _FORMAT = "ddpm-checkpoint/1"
-_GROUPS = ("weights", "ema", "exp_avg", "exp_avg_sq")
+_DTYPES = {"F32": "float32", "F64": "float64", "F16": "float16", "BF16": "bfloat16"}
 
 
 @dataclass(eq=False)
@@ -31,7 +36,9 @@ class Checkpoint:
         epoch: epochs done.
         step: optimizer steps done, which is also the number of the next one.
         weights, ema: parameters and their moving averages, by the parameter's name.
-        exp_avg, exp_avg_sq: Adam's first and second moments, by the parameter's name.
+        exp_avg, exp_avg_sq: Adam's first and second moments, by the parameter's name; empty where
+            no step is done.
+        images: identity of the training set; None in files that do not name it.
     """
 
     config: RunConfig
@@ -43,6 +50,7 @@ class Checkpoint:
     ema: Tensors
     exp_avg: Tensors = field(default_factory=dict)
     exp_avg_sq: Tensors = field(default_factory=dict)
+    images: ImageDigest | None = None
 
     @property
     def seed(self) -> int:
@@ -53,17 +61,17 @@ class Checkpoint:
         """Write the checkpoint; an older file at `path` stays until the new one is complete.
 
         Raises:
-            InputError: the four groups do not match.
+            InputError: it breaks a rule of `ddpm.checkpoints.rules`.
             CannotWrite: the path cannot be written.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import save_file
 
-        _check_groups(self, where="the checkpoint to be saved")
+        self._check(where="the checkpoint to be saved")
         tensors = {
             # safetensors copies memory in its order, which is wrong for a transposed view
             f"{group}/{name}": np.asarray(value, order="C")
-            for group in _GROUPS
+            for group in GROUPS
             for name, value in getattr(self, group).items()
         }
         with replacing(path) as temporary:
@@ -83,33 +91,40 @@ class Checkpoint:
             "epoch": self.epoch,
             "step": self.step,
             "seed": self.seed,
+            "images": None if self.images is None else dataclasses.asdict(self.images),
         }
         return {"format": _FORMAT, **{name: json.dumps(value) for name, value in values.items()}}
+
+    def _check(self, *, where: str) -> None:
+        tensors = {group: getattr(self, group) for group in GROUPS}
+        layout = {
+            group: {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
+            for group, arrays in tensors.items()
+        }
+        require_fields(self, where)
+        require_layout(layout, self.config, self.step, where)
+        require_finite(tensors, where)
 
     @classmethod
     def load(cls, path: Path | str) -> Checkpoint:
         """Read what `save` wrote.
 
         Raises:
-            InputError: missing, a pickle (never loaded), truncated, or of another format.
+            InputError: missing, a pickle (never loaded), truncated, of another format, or against a
+                rule of `ddpm.checkpoints.rules`.
         """
-        tensors, metadata = _read(Path(path))
-        if metadata.get("format") != _FORMAT:
-            raise InputError(
-                f"{path} is a safetensors file, but no checkpoint of this project (its metadata"
-                f" name the format {metadata.get('format')!r}, not {_FORMAT!r}); convert it with"
-                " ddpm convert"
-            )
-        groups: dict[str, Any] = {group: {} for group in _GROUPS}
-        for key, value in tensors.items():
-            group, _, name = key.partition("/")
-            groups.setdefault(group, {})[name] = value
-        try:
-            loaded = cls(**_values(metadata), **groups)
-        except (KeyError, ValueError, TypeError) as error:
-            raise InputError(f"{path} has unusable metadata ({error}); take another one") from error
-        _check_groups(loaded, where=str(path))
-        return loaded
+        path = Path(path)
+        _require_safetensors(path)
+        with _opened(path) as file:
+            state = _without_tensors(file.metadata() or {}, path)
+            require_fields(state, str(path))
+            # Shapes before values, so that no wrong file fills the memory.
+            require_layout(_layout(file), state.config, state.step, str(path))
+            for key in list(file.keys()):
+                group, _, name = key.partition("/")
+                getattr(state, group)[name] = file.get_tensor(key)
+        require_finite({group: getattr(state, group) for group in GROUPS}, str(path))
+        return state
 
     def require_config(self, config: RunConfig) -> None:
         """Require the same model, diffusion and training, as a resumed run does.
@@ -150,24 +165,41 @@ def path_for(folder: Path | str, dataset: str, epoch: int) -> Path:
     return Path(folder) / f"ddpm_{dataset}_epoch{epoch}.safetensors"
 
 
-def _values(metadata: dict[str, str]) -> dict[str, Any]:
-    """Return the fields other than tensors."""
-    values: dict[str, Any] = {"config": RunConfig.from_dict(json.loads(metadata["config"]))}
-    for name, kind in (("framework", str), ("dataset", str), ("epoch", int), ("step", int)):
-        values[name] = json.loads(metadata[name])
-        if not isinstance(values[name], kind):
-            raise TypeError(f"{name} is {values[name]!r}, not of type {kind.__name__}")
-    return values
-
-
-def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
+def _without_tensors(metadata: dict[str, str], path: Path) -> Checkpoint:
+    """Return the checkpoint of a file's metadata, with no tensor in it."""
+    if metadata.get("format") != _FORMAT:
+        raise InputError(
+            f"{path} is a safetensors file, but no checkpoint of this project (its metadata"
+            f" name the format {metadata.get('format')!r:.80}, not {_FORMAT!r}); convert it with"
+            " ddpm convert"
+        )
     try:
+        values = {
+            name: json.loads(metadata[name])
+            for name in ("config", "framework", "dataset", "epoch", "step")
+        }
+        images = json.loads(metadata.get("images", "null"))
+        return Checkpoint(
+            **(values | {"config": RunConfig.from_dict(values["config"])}),
+            weights={},
+            ema={},
+            images=None if images is None else ImageDigest.from_dict(images),
+        )
+    except (KeyError, ValueError, TypeError, RecursionError, InputError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path} has unusable metadata ({reason[:200]}); take another one"
+        ) from error
+
+
+def _require_safetensors(path: Path) -> None:
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no regular file; give a checkpoint of ddpm train")
         with path.open("rb") as file:
             start = file.read(4)
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"{path} cannot be read: {reason}; give a checkpoint that exists"
         ) from error
@@ -176,29 +208,31 @@ def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
             f"{path} is a pickle (.pth, .pt, .pkl) or zip file, which is never loaded; convert it"
             " with ddpm convert"
         )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Yield an open safetensors file; what is wrong in its bytes is an InputError."""
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="np") as file:
-            return {
-                name: file.get_tensor(name) for name in list(file.keys())
-            }, file.metadata() or {}
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+            yield file
+    except InputError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} is truncated, or no safetensors file ({error}); take another checkpoint"
+            f"{path} is truncated, or no safetensors file ({reason[:200]}); take another checkpoint"
         ) from error
 
 
-def _check_groups(checkpoint: Checkpoint, *, where: str) -> None:
-    """Raise InputError unless each group's tensors have the weights' names and shapes."""
-    shapes = {name: value.shape for name, value in checkpoint.weights.items()}
-    for group in ("ema", "exp_avg", "exp_avg_sq"):
-        for name, value in getattr(checkpoint, group).items():
-            if value.shape != shapes.get(name):
-                raise InputError(
-                    f"{where}: {group} has {name!r} of shape {value.shape}, weights have"
-                    f" {shapes.get(name)}; take another checkpoint"
-                )
-    for name in shapes:
-        if name not in checkpoint.ema:
-            raise InputError(f"{where}: ema lacks {name!r}; take another checkpoint")
-    if checkpoint.exp_avg.keys() != checkpoint.exp_avg_sq.keys():
-        raise InputError(f"{where}: Adam's two moments have other names; take another checkpoint")
+def _layout(file: Any) -> dict[str, dict[str, tuple[str, tuple[int, ...]]]]:
+    """Return group -> name -> dtype and shape, as the header states them."""
+    layout: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {}
+    for key in list(file.keys()):
+        group, _, name = key.partition("/")
+        tensor = file.get_slice(key)
+        dtype = _DTYPES.get(tensor.get_dtype(), tensor.get_dtype())
+        layout.setdefault(group, {})[name] = dtype, tuple(tensor.get_shape())
+    return layout

@@ -20,6 +20,10 @@ from ddpm.validation import (
     require_seed,
 )
 
+# No option may ask for more than this. A file with a wrong number is then refused at once, before
+# memory of that size is asked for; no real run comes near.
+LARGEST_BATCH = 65_536
+
 
 @dataclass(frozen=True, kw_only=True)
 class UNetConfig:
@@ -49,12 +53,12 @@ class UNetConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        sizes = "image_size", "image_channels", "base_channels", "blocks_per_level", "norm_groups"
-        require_integer(self, *sizes, least=1)
+        require_integer(self, "image_size", "base_channels", "norm_groups", least=1, most=8192)
+        require_integer(self, "image_channels", "blocks_per_level", least=1, most=64)
         require_fraction(self, "dropout")
         require_positive(self, "norm_epsilon")
-        require_integers(self, "channel_multipliers", fewest=1)
-        require_integers(self, "attention_resolutions", fewest=0)
+        require_integers(self, "channel_multipliers", fewest=1, most=12, largest=64)
+        require_integers(self, "attention_resolutions", fewest=0, most=12, largest=8192)
         halvings = 2 ** (len(self.channel_multipliers) - 1)
         require(
             self.image_size % halvings == 0,
@@ -126,7 +130,7 @@ class DiffusionConfig:
     clip: bool = True
 
     def __post_init__(self) -> None:
-        require_integer(self, "T", least=1)
+        require_integer(self, "T", least=1, most=100_000)
         require_bool(self, "clip")
         schedules = "linear", "cosine"
         require(self.schedule in schedules, "schedule", self.schedule, "linear or cosine")
@@ -173,8 +177,9 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_integer(self, "epochs", "batch_size", least=1)
-        require_integer(self, "warmup_steps", least=0)
+        require_integer(self, "epochs", least=1, most=10**9)
+        require_integer(self, "batch_size", least=1, most=LARGEST_BATCH)
+        require_integer(self, "warmup_steps", least=0, most=10**12)
         require_fraction(self, "ema_decay")
         require_positive(self, "lr", "epsilon", "clip_norm")
         require_bool(self, "flip")
@@ -208,11 +213,12 @@ class SampleConfig:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        require_integer(self, "num_samples", "batch_size", least=1)
+        require_integer(self, "num_samples", least=1, most=10**8)
+        require_integer(self, "batch_size", least=1, most=LARGEST_BATCH)
         require_seed(self)
         require(self.sampler in SAMPLERS, "sampler", self.sampler, " or ".join(SAMPLERS))
         if self.steps is not None:
-            require_integer(self, "steps", least=1)
+            require_integer(self, "steps", least=1, most=100_000)
 
     def timesteps(self, T: int) -> tuple[int, ...]:
         """Return the visited ones of the timesteps 0 … T-1, ascending.
@@ -252,10 +258,13 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Rebuild a configuration from `to_dict`; options that are missing take their defaults.
+        """Rebuild a configuration from `to_dict`.
+
+        An option of the model, the diffusion or the training that is missing takes no default: a
+        file that lacks one describes another run. Sampling may be chosen anew at any time.
 
         Raises:
-            InputError: a part is missing, or an option is unknown or out of range.
+            InputError: a part or an option is missing, unknown or out of range.
         """
         parts = [part.name for part in fields(cls)]
         if not isinstance(values, dict) or set(values) != set(parts):
@@ -265,7 +274,7 @@ class RunConfig:
                 unet=_build(UNetConfig, values["unet"]),
                 diffusion=_build(DiffusionConfig, values["diffusion"]),
                 train=_build(TrainConfig, values["train"]),
-                sample=_build(SampleConfig, values["sample"]),
+                sample=_build(SampleConfig, values["sample"], complete=False),
             )
         except (AttributeError, TypeError) as error:
             raise InputError(f"the configuration cannot be read: {error}") from error
@@ -276,7 +285,10 @@ class RunConfig:
         return replace(self, **changed)
 
 
-def _build(cls: type[Any], values: dict[str, Any]) -> Any:
+def _build(cls: type[Any], values: dict[str, Any], *, complete: bool = True) -> Any:
+    missing = [option.name for option in fields(cls) if option.name not in values]
+    if missing and complete:
+        raise TypeError(f"{cls.__name__} lacks {', '.join(missing)}")
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 

@@ -11,7 +11,7 @@ from ddpm.errors import InputError
 def require(condition: bool, name: str, value: object, rule: str) -> None:
     """Raise InputError with an option's name, value and rule unless the condition holds."""
     if not condition:
-        raise InputError(f"{name} = {value!r} cannot be used: it must be {rule}")
+        raise InputError(f"{name} = {_short(value)} cannot be used: it must be {rule}")
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -24,20 +24,21 @@ def is_finite(value: object) -> TypeGuard[float]:
     return is_integer(value) or (isinstance(value, float) and math.isfinite(value))
 
 
-def require_integer(config: object, *names: str, least: int) -> None:
-    """Require integers of at least `least`."""
+def require_integer(config: object, *names: str, least: int, most: int) -> None:
+    """Require integers from `least` to `most`."""
     for name in names:
         value = getattr(config, name)
-        rule = f"an integer of at least {least}"
-        require(is_integer(value) and value >= least, name, value, rule)
+        rule = f"an integer from {least:,} to {most:,}"
+        require(is_integer(value) and least <= value <= most, name, value, rule)
 
 
-def require_integers(config: object, name: str, *, fewest: int) -> None:
-    """Require a tuple of at least `fewest` positive integers."""
+def require_integers(config: object, name: str, *, fewest: int, most: int, largest: int) -> None:
+    """Require a tuple of `fewest` to `most` integers from 1 to `largest`."""
     values = getattr(config, name)
-    fit = isinstance(values, tuple) and all(is_integer(value) and value >= 1 for value in values)
-    rule = f"a tuple of {fewest} or more integers of at least 1"
-    require(fit and len(values) >= fewest, name, values, rule)
+    fit = isinstance(values, tuple) and fewest <= len(values) <= most
+    rule = f"a tuple of {fewest} to {most} integers from 1 to {largest:,}"
+    integers = fit and all(is_integer(value) and 1 <= value <= largest for value in values)
+    require(integers, name, values, rule)
 
 
 def require_positive(config: object, *names: str) -> None:
@@ -61,6 +62,16 @@ def require_bool(config: object, name: str) -> None:
 
 
 def require_seed(config: object) -> None:
-    """Require an integer `seed`."""
+    """Require an integer `seed` of at most 256 bits."""
     value = getattr(config, "seed", None)
-    require(is_integer(value), "seed", value, "an integer")
+    fit = is_integer(value) and value.bit_length() <= 256
+    require(fit, "seed", value, "an integer of at most 256 bits")
+
+
+def _short(value: object) -> str:
+    """Return a value's text, its middle left out where it would fill the screen."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of more digits than Python prints
+        return f"a {type(value).__name__} that is too long to show"
+    return text if len(text) <= 80 else f"{text[:40]} … {text[-20:]}"

@@ -8,19 +8,25 @@ import zipfile
 import numpy as np
 import pytest
 import safetensors.numpy
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from ddpm import checkpoint
+from ddpm.checkpoints.image_digest import ImageDigest
+from ddpm.checkpoints.parameter_shapes import parameter_shapes
 from ddpm.config import preset
 
 RNG = np.random.default_rng(10)
-SHAPES = {"down.0.conv.weight": (4, 3, 3, 3), "down.0.conv.bias": (4,), "scale": ()}
+GROUPS = ("weights", "ema", "exp_avg", "exp_avg_sq")
+SHAPES = parameter_shapes(preset("tiny").unet)
+IMAGES = ImageDigest(count=5000, sha256="ab" * 32)  # 156 steps an epoch in batches of 32
 
 
-def tensors():
-    return {name: RNG.standard_normal(shape).astype(np.float32) for name, shape in SHAPES.items()}
+def tensors(least=-np.inf):
+    return {
+        name: RNG.standard_normal(shape).astype(np.float32).clip(least)
+        for name, shape in SHAPES.items()
+    }
 
 
 def make(**changes):
@@ -33,7 +39,8 @@ def make(**changes):
         "weights": tensors(),
         "ema": tensors(),
         "exp_avg": tensors(),
-        "exp_avg_sq": tensors(),
+        "exp_avg_sq": tensors(least=0),
+        "images": IMAGES,
     }
     return checkpoint.Checkpoint(**(values | changes))
 
@@ -50,26 +57,28 @@ def test_everything_survives_the_file_bit_for_bit(tmp_path, listing):
     kept = make()
     kept.save(tmp_path / "c.safetensors")
     got = checkpoint.Checkpoint.load(tmp_path / "c.safetensors")
-    for group in ("weights", "ema", "exp_avg", "exp_avg_sq"):
+    for group in GROUPS:
         assert_same_bits(getattr(got, group), getattr(kept, group))
-    for name in ("config", "framework", "dataset", "epoch", "step", "seed"):
+    for name in ("config", "framework", "dataset", "epoch", "step", "seed", "images"):
         assert getattr(got, name) == getattr(kept, name)
     assert listing(tmp_path) == {"c.safetensors"}
 
 
-@given(values=hnp.arrays(np.float32, hnp.array_shapes(max_dims=4), elements=st.floats(width=32)))
-def test_any_float32_survives_nan_payloads_and_signed_zeros_included(tmp_path_factory, values):
+@given(bits=st.lists(st.integers(0, 2**32 - 1), min_size=8, max_size=8))
+def test_any_finite_float32_survives_signed_zeros_and_subnormals_included(tmp_path_factory, bits):
+    values = np.array(bits, np.uint32).view(np.float32)
+    assume(np.isfinite(values).all())
     path = tmp_path_factory.mktemp("any") / "c.safetensors"
-    one = {"w": values}
-    make(weights=one, ema=one, exp_avg={}, exp_avg_sq={}).save(path)
-    assert_same_bits(checkpoint.Checkpoint.load(path).weights, one)
+    weights = tensors() | {"conv_in.bias": values}
+    make(weights=weights).save(path)
+    assert_same_bits(checkpoint.Checkpoint.load(path).weights, weights)
 
 
-def test_transposed_views_and_float64_survive(tmp_path):
-    view = np.arange(12, dtype=np.float64).reshape(3, 4).T
-    one = {"w": view}
-    make(weights=one, ema=one, exp_avg=one, exp_avg_sq=one).save(tmp_path / "c.safetensors")
-    got = checkpoint.Checkpoint.load(tmp_path / "c.safetensors").weights["w"]
+def test_transposed_views_survive(tmp_path):
+    name = "middle.attention.query.weight"
+    view = np.arange(256, dtype=np.float32).reshape(16, 16).T
+    make(weights=tensors() | {name: view}).save(tmp_path / "c.safetensors")
+    got = checkpoint.Checkpoint.load(tmp_path / "c.safetensors").weights[name]
     np.testing.assert_array_equal(got, view, strict=True)
 
 
@@ -77,7 +86,7 @@ def test_any_safetensors_reader_finds_the_weights_and_json(tmp_path):
     kept = make()
     kept.save(tmp_path / "c.safetensors")
     plain = safetensors.numpy.load_file(tmp_path / "c.safetensors")
-    np.testing.assert_array_equal(plain["ema/scale"], kept.ema["scale"])
+    np.testing.assert_array_equal(plain["ema/conv_in.bias"], kept.ema["conv_in.bias"])
     content = (tmp_path / "c.safetensors").read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     assert json.loads(header["__metadata__"]["config"]) == preset("tiny").to_dict()
@@ -87,7 +96,7 @@ def test_any_safetensors_reader_finds_the_weights_and_json(tmp_path):
 
 def test_a_crash_during_the_write_leaves_the_old_checkpoint(tmp_path, listing, monkeypatch):
     path = tmp_path / "c.safetensors"
-    make(step=1).save(path)
+    make(step=470).save(path)
     before = path.read_bytes()
 
     def half_written(tensors, filename, metadata):
@@ -96,7 +105,7 @@ def test_a_crash_during_the_write_leaves_the_old_checkpoint(tmp_path, listing, m
 
     monkeypatch.setattr(safetensors.numpy, "save_file", half_written)
     with pytest.raises(KeyboardInterrupt):
-        make(step=2).save(path)
+        make(step=471).save(path)
     assert path.read_bytes() == before
     assert listing(tmp_path) == {"c.safetensors"}
 
@@ -111,7 +120,7 @@ def test_a_checkpoint_cut_anywhere_is_refused(tmp_path, refuses):
     path = tmp_path / "c.safetensors"
     make().save(path)
     complete = path.read_bytes()
-    for length in [*range(0, len(complete), 211), len(complete) - 1]:
+    for length in [*range(0, 40), *range(40, len(complete), 9973), len(complete) - 1]:
         path.write_bytes(complete[:length])
         with refuses(path, "truncated"):
             checkpoint.Checkpoint.load(path)
@@ -147,6 +156,9 @@ def test_foreign_safetensors_are_refused(tmp_path, refuses, metadata):
         checkpoint.Checkpoint.load(path)
 
 
+CONFIG = preset("tiny").to_dict()
+
+
 def rewritten(path, *, drop=(), **metadata):
     """Save a checkpoint whose metadata are tampered with."""
     kept = make()
@@ -161,7 +173,12 @@ def rewritten(path, *, drop=(), **metadata):
     ("change", "part"),
     [
         ({"drop": ["step"]}, "step"),
-        ({"step": '"many"'}, "'many', not of type int"),
+        ({"step": '"many"'}, "step is 'many', no count"),
+        ({"step": "[" * 100_000}, "unusable metadata"),
+        ({"images": "5"}, "unusable metadata"),
+        ({"images": '{"count": -5, "sha256": "x"}'}, "no count and hash"),
+        ({"config": json.dumps({**CONFIG, "train": {}})}, "TrainConfig lacks epochs"),
+        ({"config": json.dumps({**CONFIG, "unet": {**CONFIG["unet"], "norm_groups": 10**12}})}, ""),
         ({"config": "{"}, "unusable metadata"),
         ({"config": "{}"}, "its parts must be"),
         ({"config": json.dumps(preset("tiny").to_dict() | {"unet": None})}, "unusable metadata"),
@@ -173,21 +190,121 @@ def test_tampered_metadata_are_refused(tmp_path, refuses, change, part):
         checkpoint.Checkpoint.load(path)
 
 
-@pytest.mark.parametrize("group", ["ema", "exp_avg", "exp_avg_sq"])
-def test_groups_that_do_not_match_the_weights_are_refused(tmp_path, refuses, group):
-    wrong = tensors() | {"scale": np.zeros((2,), np.float32)}
-    with refuses(f"{group} has 'scale' of shape (2,), weights have ()"):
+def saved_in_any_way(path, **changes):
+    """Save a checkpoint without any check."""
+    kept = make(**changes)
+    values = {f"{g}/{n}": a for g in GROUPS for n, a in getattr(kept, g).items()}
+    safetensors.numpy.save_file(values, path, metadata=kept._metadata())
+    return path
+
+
+WRONG_TENSORS = {
+    "a missing bias": lambda t: t.pop("conv_in.bias"),
+    "a tensor too many": lambda t: t.update(more=np.zeros(1, np.float32)),
+    "a bias that would broadcast": lambda t: t.update({"conv_in.bias": np.zeros(1, np.float32)}),
+    "a bias without axes": lambda t: t.update({"conv_in.bias": np.zeros((), np.float32)}),
+    "a transposed weight": lambda t: t.update(
+        {"time_embedding.linear1.weight": t["time_embedding.linear1.weight"].T.copy()}
+    ),
+    "another width": lambda t: t.update({"conv_in.bias": np.zeros(9, np.float32)}),
+    "float64": lambda t: t.update({"conv_in.bias": np.zeros(8)}),
+    "float16": lambda t: t.update({"conv_in.bias": np.zeros(8, np.float16)}),
+    "integers": lambda t: t.update({"conv_in.bias": np.zeros(8, np.int32)}),
+    "nothing": lambda t: t.clear(),
+    "NaN": lambda t: t["conv_in.bias"].__setitem__(3, np.nan),
+    "an infinity": lambda t: t["conv_out.bias"].__setitem__(0, -np.inf),
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("problem", WRONG_TENSORS)
+def test_tensors_that_do_not_fit_the_configuration_are_refused(tmp_path, refuses, group, problem):
+    wrong = tensors(least=0)
+    WRONG_TENSORS[problem](wrong)
+    with refuses(f"in {group} "):
         make(**{group: wrong}).save(tmp_path / "c.safetensors")
-    extra = tensors() | {"more": np.zeros(1, np.float32)}
-    with refuses(f"{group} has 'more'"):
-        make(**{group: extra}).save(tmp_path / "c.safetensors")
+    path = saved_in_any_way(tmp_path / "c.safetensors", **{group: wrong})
+    with refuses(path, f"in {group} ", "take another checkpoint"):
+        checkpoint.Checkpoint.load(path)
 
 
-def test_missing_tensors_are_refused(tmp_path, refuses):
-    with refuses("ema lacks 'down.0.conv.weight'"):
-        make(ema={}).save(tmp_path / "c.safetensors")
-    with refuses("Adam's two moments"):
-        make(exp_avg={}).save(tmp_path / "c.safetensors")
+def test_a_negative_mean_of_squares_is_refused(tmp_path, refuses):
+    with refuses("in exp_avg_sq has a negative number"):
+        make(exp_avg_sq=tensors()).save(tmp_path / "c.safetensors")
+
+
+def test_a_group_that_nobody_knows_is_refused(tmp_path, refuses):
+    path = tmp_path / "c.safetensors"
+    make().save(path)
+    with safetensors.safe_open(path, "np") as file:
+        metadata = file.metadata()
+    more = {"momentum/x": np.zeros(2, np.float32)}
+    safetensors.numpy.save_file(safetensors.numpy.load_file(path) | more, path, metadata=metadata)
+    with refuses(path, "tensors in 'momentum'"):
+        checkpoint.Checkpoint.load(path)
+
+
+def test_shapes_are_checked_before_any_tensor_is_read(tmp_path, refuses, monkeypatch):
+    path = saved_in_any_way(
+        tmp_path / "c.safetensors", weights=tensors() | {"more": np.zeros(2**20, np.float32)}
+    )
+    opened = safetensors.safe_open
+
+    class NoTensors:
+        def __init__(self, *arguments, **options):
+            self.file = opened(*arguments, **options)
+
+        def __enter__(self):
+            self.file.__enter__()
+            return self
+
+        def __exit__(self, *error):
+            return self.file.__exit__(*error)
+
+        def __getattr__(self, name):
+            assert name != "get_tensor"
+            return getattr(self.file, name)
+
+    monkeypatch.setattr(safetensors, "safe_open", NoTensors)
+    with refuses(path, "more in weights"):
+        checkpoint.Checkpoint.load(path)
+
+
+def test_moments_may_be_missing_only_before_the_first_step(tmp_path, refuses):
+    none = {"exp_avg": {}, "exp_avg_sq": {}}
+    fresh = make(epoch=0, step=0, **none)
+    fresh.save(tmp_path / "c.safetensors")
+    assert checkpoint.Checkpoint.load(tmp_path / "c.safetensors").exp_avg == {}
+    with refuses("in exp_avg is missing"):
+        make(**none).save(tmp_path / "c.safetensors")
+    with refuses("in exp_avg is missing"):
+        make(epoch=0, step=0, exp_avg={}).save(tmp_path / "c.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"framework": "jax"}, "framework is 'jax', not torch or jittor"),
+        ({"framework": None}, "framework is None"),
+        ({"dataset": "../../etc/x"}, "no part of a file's name"),
+        ({"dataset": ".."}, "no part of a file's name"),
+        ({"dataset": ""}, "no part of a file's name"),
+        ({"dataset": "a\nb"}, "no part of a file's name"),
+        ({"dataset": 5}, "no part of a file's name"),
+        ({"epoch": -1}, "epoch is -1, no count"),
+        ({"epoch": True}, "epoch is True, no count"),
+        ({"step": 2**63}, "no count"),
+        ({"step": 2.5}, "no count"),
+        ({"step": 2}, "epoch 3 cannot have been reached in 2 steps"),
+        ({"step": 467}, "step 467 is not in epoch 3 of 5000 images in batches of 32"),
+        ({"images": ImageDigest(5, "ab")}, "not in epoch 3 of 5 images"),
+    ],
+)
+def test_fields_that_no_run_can_have_had_are_refused(tmp_path, refuses, change, part):
+    with refuses(part):
+        make(**change).save(tmp_path / "c.safetensors")
+    with refuses(part):
+        checkpoint.Checkpoint.load(saved_in_any_way(tmp_path / "c.safetensors", **change))
 
 
 def test_the_same_configuration_is_accepted_and_epochs_may_grow():
@@ -221,7 +338,7 @@ def test_a_checkpoint_names_all_its_fields():
     names = {field.name for field in dataclasses.fields(checkpoint.Checkpoint)}
     assert names == {
         *("config", "framework", "dataset", "epoch", "step"),
-        *("weights", "ema", "exp_avg", "exp_avg_sq"),
+        *("weights", "ema", "exp_avg", "exp_avg_sq", "images"),
     }
 
 

@@ -101,7 +101,9 @@ GOOD = st.builds(
         seed=st.integers(-(2**70), 2**70),
         flip=st.booleans(),
     ),
-    sample=st.builds(SampleConfig, num_samples=st.integers(1, 10**6), seed=st.integers()),
+    sample=st.builds(
+        SampleConfig, num_samples=st.integers(1, 10**6), seed=st.integers(-(2**255), 2**255)
+    ),
     name=st.sampled_from(sorted(PRESETS)),
 )
 
@@ -175,3 +177,46 @@ def test_a_configuration_from_before_samplers_reads_as_ddpm_over_all_timesteps()
     values = config.to_dict()
     del values["sample"]["sampler"], values["sample"]["steps"]
     assert RunConfig.from_dict(values) == config
+
+
+@pytest.mark.parametrize(
+    ("part", "option"), [("unet", "dropout"), ("diffusion", "clip"), ("train", "ema_decay")]
+)
+def test_an_option_that_is_missing_takes_no_default(refuses, part, option):
+    values = preset("tiny").to_dict()
+    del values[part][option]
+    with refuses("cannot be read", f"lacks {option}"):
+        RunConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("part", "option"),
+    [
+        ("unet", "image_size"),
+        ("unet", "image_channels"),
+        ("unet", "base_channels"),
+        ("unet", "blocks_per_level"),
+        ("unet", "norm_groups"),
+        ("diffusion", "T"),
+        ("train", "epochs"),
+        ("train", "batch_size"),
+        ("train", "warmup_steps"),
+        ("train", "seed"),
+        ("sample", "num_samples"),
+        ("sample", "batch_size"),
+        ("sample", "steps"),
+        ("sample", "seed"),
+    ],
+)
+def test_no_number_asks_for_more_than_any_run_needs(refuses, part, option):
+    for value in (10**15 if option != "seed" else 2**256, 10**5000):
+        with refuses(f"{option} = ", "cannot be used"):
+            preset("tiny").with_(**{part: {option: value}})
+
+
+@pytest.mark.parametrize(
+    "values", [(1,) * 13, (1, 65), (1, 2.0), (True, 2), (), [1, 2], (1, 10**12)], ids=str
+)
+def test_levels_are_few_and_of_sane_widths(refuses, values):
+    with refuses("channel_multipliers = ", "a tuple of 1 to 12 integers from 1 to 64"):
+        preset("tiny").with_(unet={"channel_multipliers": values})

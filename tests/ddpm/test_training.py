@@ -8,6 +8,7 @@ import pytest
 
 from ddpm import training
 from ddpm.checkpoint import Checkpoint
+from ddpm.checkpoints.parameter_shapes import parameter_shapes
 from ddpm.config import preset
 from ddpm.errors import InputError
 from ddpm.logs.run_log import read_losses
@@ -41,7 +42,8 @@ class Counter:
             yield 1 / self.step
 
     def checkpoint(self, *, dataset, epoch):
-        weights = {"w": np.array([self.step], np.float32)}
+        shapes = parameter_shapes(CONFIG.unet)
+        weights = {name: np.full(shape, self.step, np.float32) for name, shape in shapes.items()}
         return Checkpoint(
             config=CONFIG,
             framework="torch",
@@ -50,6 +52,8 @@ class Counter:
             step=self.step,
             weights=weights,
             ema=weights,
+            exp_avg=weights,
+            exp_avg_sq=weights,
         )
 
     def restore(self, checkpoint):

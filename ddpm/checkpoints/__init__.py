@@ -1,0 +1,1 @@
+"""The rules of a checkpoint, and where the checkpoints of a run lie."""
