@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import multiprocessing
 import os
 import re
 import signal
@@ -25,19 +24,33 @@ with folder_lock(sys.argv[1], busy="another program is at work"):
     print("held", flush=True)
     sys.stdin.readline()
 """
+FORK = """
+import os, signal, sys
+from safe_files.folder_lock import folder_lock
+with folder_lock(sys.argv[1], busy=""):
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    print(child, flush=True)
+    signal.pause()
+"""
 BUSY = "another program is at work"
 
 
-@pytest.fixture
-def owner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Yield another process that holds the lock of `folder`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path / "folder")],
+def started(source: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", source, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Yield another process that holds the lock of `folder`."""
+    process = started(HOLD, tmp_path / "folder")
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     yield process
@@ -77,23 +90,17 @@ def test_a_process_cannot_take_its_own_lock_twice(tmp_path: Path) -> None:
         pass
 
 
-def test_a_fork_does_not_keep_the_lock(tmp_path: Path) -> None:
-    fork = multiprocessing.get_context("fork")
-    running, stay = fork.Event(), fork.Event()
-
-    def live() -> None:
-        running.set()
-        stay.wait()
-
-    with folder_lock(tmp_path, busy=BUSY):
-        child = fork.Process(target=live, daemon=True)
-        child.start()
-        running.wait()
-        (tmp_path / "kept").touch()
-    with folder_lock(tmp_path, busy=BUSY):
-        pass
-    stay.set()
-    child.join()
+def test_a_fork_that_outlives_its_killed_parent_does_not_keep_the_lock(tmp_path: Path) -> None:
+    with started(FORK, tmp_path) as parent:
+        assert parent.stdout is not None
+        orphan = int(parent.stdout.readline())
+        try:
+            parent.kill()
+            parent.wait()
+            with folder_lock(tmp_path, busy=BUSY):
+                os.kill(orphan, 0)  # it is still there
+        finally:
+            os.kill(orphan, signal.SIGKILL)
 
 
 def test_a_lock_file_that_its_owner_removed_meanwhile_is_not_taken(
