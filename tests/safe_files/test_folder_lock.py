@@ -28,10 +28,8 @@ FORK = """
 import os, signal, sys
 from safe_files.folder_lock import folder_lock
 with folder_lock(sys.argv[1], busy=""):
-    child = os.fork()
-    if child == 0:
-        signal.pause()
-    print(child, flush=True)
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
     signal.pause()
 """
 BUSY = "another program is at work"
