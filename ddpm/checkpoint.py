@@ -101,9 +101,20 @@ class Checkpoint:
             group: {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
             for group, arrays in tensors.items()
         }
-        require_fields(self, where)
+        self._check_fields(where=where)
         require_layout(layout, self.config, self.step, where)
         require_finite(tensors, where)
+
+    def _check_fields(self, *, where: str) -> None:
+        require_fields(
+            framework=self.framework,
+            dataset=self.dataset,
+            epoch=self.epoch,
+            step=self.step,
+            images=self.images,
+            batch_size=self.config.train.batch_size,
+            where=where,
+        )
 
     @classmethod
     def load(cls, path: Path | str) -> Checkpoint:
@@ -117,7 +128,7 @@ class Checkpoint:
         _require_safetensors(path)
         with _opened(path) as file:
             state = _without_tensors(file.metadata() or {}, path)
-            require_fields(state, str(path))
+            state._check_fields(where=str(path))
             # Shapes before values, so that no wrong file fills the memory.
             require_layout(_layout(file), state.config, state.step, str(path))
             for key in list(file.keys()):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from ddpm.checkpoint import Checkpoint, path_for
+from ddpm.checkpoints.image_digest import ImageDigest
+from ddpm.checkpoints.run_folder import checkpoint_folder, interrupted_path
 from ddpm.config import RunConfig
 from ddpm.data.image_set import steps_per_epoch
 from ddpm.errors import InputError
@@ -82,6 +85,7 @@ def train(
     dataset: str,
     folder: Path = Path(),
     resume: Checkpoint | None = None,
+    replaced: Sequence[Path] = (),
     save_every: int = 1,
     label: str = "training",
 ) -> TrainingOutcome:
@@ -95,46 +99,102 @@ def train(
         dataset: name of the data set, used in file names.
         folder: parent of `logs/` and `checkpoints/`.
         resume: continue from this state; the result equals an uninterrupted run bit for bit.
+        replaced: files of an earlier run, which are removed after the first step.
         save_every: epochs between checkpoints; the last is always written.
         label: text in front of the progress bar.
 
     Raises:
-        InputError: the batch does not fit the set or the processes, or the loss is not finite.
+        InputError: the batch does not fit the set or the processes, the set is not that of
+            `resume`, or the loss is not finite.
         CannotWrite: a file cannot be written.
     """
     options, group = trainer.config.train, trainer.group
     per_epoch = steps_per_epoch(len(images), options.batch_size)
     shard(options.batch_size, group.rank, group.size)
     if resume is not None:
-        trainer.restore(resume)
+        _restore(trainer, resume, images)
     if group.rank > 0:
         return _follow(trainer, images, per_epoch, dataset, folder)
-    total = options.epochs * per_epoch
-    log = RunLog(folder / "logs", resume=resume is not None)
+    digest = ImageDigest.of(images)
+    log, total = RunLog(folder / "logs"), options.epochs * per_epoch
     bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=progress_stream())
+    run = _Run(trainer, dataset, folder, digest, per_epoch, log, bar)
     with log, bar, interruptible(group) as interrupted:
-        log.truncate_to(trainer.step)
-        for epoch in range(trainer.step // per_epoch, options.epochs):
+        if resume is not None:
+            log.truncate_to(step=trainer.step, epoch=run.epochs_done)
+        for epoch in range(run.epochs_done, options.epochs):
             started = time.perf_counter()
             start = trainer.step - epoch * per_epoch
             for loss in trainer.train_epoch(images, epoch, start):
                 _require_finite(loss, trainer, folder)
-                log.step(epoch=epoch + 1, step=trainer.step - 1, loss=loss)
-                bar.set_postfix(epoch=f"{epoch + 1}/{options.epochs}", loss=f"{loss:.4f}")
-                bar.update()
+                if trainer.step == 1:  # only now: a run that fails at once has removed nothing
+                    run.discard(replaced)
+                run.log_step(epoch, loss)
                 if interrupted():
-                    return _interrupt(trainer, epoch, dataset, folder)
-            log.epoch(
-                epoch=epoch + 1,
-                seconds=time.perf_counter() - started,
-                images=(per_epoch - start) * options.batch_size,
-                peak_memory=peak_memory(),
-            )
+                    return run.interrupt()
+            run.log_epoch(epoch, start, time.perf_counter() - started)
             if (epoch + 1) % save_every == 0 or epoch + 1 == options.epochs:
-                path = path_for(folder / "checkpoints", dataset, epoch + 1)
-                trainer.checkpoint(dataset=dataset, epoch=epoch + 1).save(path)
+                run.save(epoch + 1)
+    if not run.path(options.epochs).exists():  # interrupted after its last step, and now resumed
+        run.save(options.epochs)
     save_loss_curve({label: read_losses(log.train_path)}, loss_curve_path(dataset, folder / "logs"))
-    return TrainingOutcome(path_for(folder / "checkpoints", dataset, options.epochs), False)
+    return TrainingOutcome(run.path(options.epochs), interrupted=False)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The first process's files of a run."""
+
+    trainer: Trainer
+    dataset: str
+    folder: Path
+    images: ImageDigest
+    per_epoch: int
+    log: RunLog
+    bar: tqdm[Any]
+
+    @property
+    def epochs_done(self) -> int:
+        return self.trainer.step // self.per_epoch
+
+    def discard(self, replaced: Sequence[Path]) -> None:
+        """Remove the files of an earlier run, and empty the logs."""
+        self.log.restart()
+        for path in replaced:
+            if path not in (self.log.train_path, self.log.performance_path):
+                path.unlink(missing_ok=True)
+
+    def log_step(self, epoch: int, loss: float) -> None:
+        self.log.step(epoch=epoch + 1, step=self.trainer.step - 1, loss=loss)
+        epochs = self.trainer.config.train.epochs
+        self.bar.set_postfix(epoch=f"{epoch + 1}/{epochs}", loss=f"{loss:.4f}")
+        self.bar.update()
+
+    def log_epoch(self, epoch: int, start: int, seconds: float) -> None:
+        images = (self.per_epoch - start) * self.trainer.config.train.batch_size
+        memory = peak_memory()
+        self.log.epoch(epoch=epoch + 1, seconds=seconds, images=images, peak_memory=memory)
+
+    def path(self, epoch: int) -> Path:
+        return path_for(checkpoint_folder(self.folder), self.dataset, epoch)
+
+    def save(self, epoch: int) -> None:
+        self._save(epoch, self.path(epoch))
+
+    def interrupt(self) -> TrainingOutcome:
+        path = interrupted_path(self.folder, self.dataset)
+        self._save(self.epochs_done, path)
+        return TrainingOutcome(path, interrupted=True)
+
+    def _save(self, epoch: int, path: Path) -> None:
+        state = self.trainer.checkpoint(dataset=self.dataset, epoch=epoch)
+        dataclasses.replace(state, images=self.images).save(path)
+
+
+def _restore(trainer: Trainer, state: Checkpoint, images: Images) -> None:
+    if state.images is not None:
+        state.images.require(images)
+    trainer.restore(state)
 
 
 def _require_finite(loss: float, trainer: Trainer, folder: Path) -> None:
@@ -152,12 +212,6 @@ def _require_finite(loss: float, trainer: Trainer, folder: Path) -> None:
         )
 
 
-def _interrupt(trainer: Trainer, epoch: int, dataset: str, folder: Path) -> TrainingOutcome:
-    path = _interrupted_path(folder, dataset)
-    trainer.checkpoint(dataset=dataset, epoch=epoch).save(path)
-    return TrainingOutcome(path, interrupted=True)
-
-
 def _follow(
     trainer: Trainer, images: Images, per_epoch: int, dataset: str, folder: Path
 ) -> TrainingOutcome:
@@ -168,9 +222,6 @@ def _follow(
             for loss in trainer.train_epoch(images, epoch, trainer.step - epoch * per_epoch):
                 _require_finite(loss, trainer, folder)
                 if interrupted():
-                    return TrainingOutcome(_interrupted_path(folder, dataset), interrupted=True)
-    return TrainingOutcome(path_for(folder / "checkpoints", dataset, epochs), interrupted=False)
-
-
-def _interrupted_path(folder: Path, dataset: str) -> Path:
-    return folder / "checkpoints" / f"ddpm_{dataset}_interrupted.safetensors"
+                    return TrainingOutcome(interrupted_path(folder, dataset), interrupted=True)
+    path = path_for(checkpoint_folder(folder), dataset, epochs)
+    return TrainingOutcome(path, interrupted=False)

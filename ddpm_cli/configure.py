@@ -19,6 +19,8 @@ def configure(
     lr: float | None = None,
     T: int | None = None,
     schedule: str | None = None,
+    dropout: float | None = None,
+    ema_decay: float | None = None,
     seed: int | None = None,
 ) -> RunConfig:
     """Return `base` for images of `shape` (N, C, H, W), with those options that are not None.
@@ -36,7 +38,14 @@ def configure(
             " with --image-channels, or leave the option out"
         )
     options: dict[str, dict[str, Any]] = {
-        "train": {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed},
+        "unet": {"dropout": dropout},
+        "train": {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "lr": lr,
+            "ema_decay": ema_decay,
+            "seed": seed,
+        },
         "diffusion": {"T": T, "schedule": schedule},
     }
     chosen = {

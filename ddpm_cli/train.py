@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +14,19 @@ import click
 
 from ddpm import training
 from ddpm.checkpoint import Checkpoint
+from ddpm.checkpoints.parameter_shapes import parameter_shapes
+from ddpm.checkpoints.run_folder import (
+    checkpoint_folder,
+    earlier_run,
+    latest,
+    require_same_run,
+    require_unused,
+)
 from ddpm.config import RunConfig, preset
 from ddpm.data import image_set
 from ddpm.errors import InputError
 from ddpm.launch import launched, require_launcher
+from ddpm.logs.loss_curve import path_for
 from ddpm_cli.configure import configure
 from ddpm_cli.options import (
     DATASET,
@@ -23,7 +36,12 @@ from ddpm_cli.options import (
     framework_choice,
     preset_choice,
 )
-from implementations import TITLES, Acceleration, trainer
+from implementations import TITLES, Acceleration, schedule, trainer
+from safe_files.folder_lock import folder_lock
+
+# Of the image, in the last timestep's variance. With it, samples start where no training image was;
+# 1,000 linear steps leave 4e-5 (Ho et al. 2020, section 3.2: it should be near 0).
+SIGNAL_LEFT = 0.01
 
 
 @click.command()
@@ -56,13 +74,16 @@ from implementations import TITLES, Acceleration, trainer
     type=click.Choice(["linear", "cosine"]),
     help="How the noise grows with the timestep. [default: the preset's]",
 )
+@click.option("--dropout", type=float, help="Rate of dropout. [default: the preset's]")
+@click.option("--ema-decay", type=float, help="Decay of the averaged weights. [default: preset's]")
 @click.option("--seed", type=int, help="Seed of all random numbers. [default: the preset's]")
 @click.option(
     "--resume",
-    type=file_or_folder,
-    help="A checkpoint to continue from; the result equals an uninterrupted run's bit for bit."
-    " --epochs may be raised.",
+    metavar="auto|CKPT",
+    help="A checkpoint to continue from, or auto: the latest in --out, and a new run where there is"
+    " none. The result equals an uninterrupted run's bit for bit. --epochs may be raised.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace an earlier run in --out by a new one.")
 @click.option("--save-every", type=int, default=1, help="Epochs between checkpoints.")
 @click.option(
     "--out",
@@ -78,7 +99,8 @@ def command(
     data_path: Path | None,
     preset_name: str | None,
     epochs: int | None,
-    resume: Path | None,
+    resume: str | None,
+    overwrite: bool,
     save_every: int,
     out: Path,
     device: str,
@@ -95,54 +117,161 @@ def command(
     \b
     With PyTorch several processes can share each batch of --batch-size images:
         torchrun --nproc-per-node 2 --no-python ddpm train --dataset mnist
+
+    Exit status 0: trained to the last epoch. 2: an input cannot be used, or the loss is not finite.
+    130: interrupted, with a checkpoint.
     """
     require_launcher(framework, device)
+    _require_options(save_every, resume, overwrite)
+    with _only_run_in(out):
+        if resume is None and not overwrite and launched().rank == 0:
+            require_unused(out)
+        replaced = earlier_run(out)
+        state = _state(resume, out, dataset)
+        dataset = dataset or (None if state is None else state.dataset)
+        if dataset is None:
+            raise click.UsageError("Missing option '--dataset' (or give --resume CKPT).")
+        path = data_path or image_set.default_path(dataset)
+        images = image_set.ImageSet.load(path).images
+        name = image_set.dataset_name(dataset)
+        base = _base(preset_name, dataset, state)
+        config = configure(base, images.shape, epochs=epochs, **options)
+        if state is not None:
+            _require_fit(state, config, out, name)
+        fresh = trainer(framework, config, device, acceleration=acceleration)
+        if launched().rank == 0:
+            _announce(config, images.shape, state, f"{TITLES[framework]} on {device}", path, out)
+            _warn_of_short_schedule(framework, config)
+        outcome = training.train(
+            fresh,
+            images,
+            dataset=name,
+            folder=out,
+            resume=state,
+            replaced=replaced,
+            save_every=save_every,
+            label=TITLES[framework],
+        )
+    _finish(outcome, config.train.epochs, path_for(name, out / "logs"))
+
+
+def _require_options(save_every: int, resume: str | None, overwrite: bool) -> None:
     if save_every < 1:
         raise InputError(f"--save-every {save_every} cannot be used: it must be at least 1")
-    state = None if resume is None else Checkpoint.load(resume)
-    if state is not None:
-        dataset = dataset or state.dataset
+    if resume is not None and overwrite:
+        raise InputError("--resume continues a run and --overwrite replaces it: give one of them")
+
+
+@contextmanager
+def _only_run_in(out: Path) -> Iterator[None]:
+    """Keep other trainings out of a folder; of several processes the first has the lock."""
+    if launched().rank > 0:
+        yield
+        return
+    with folder_lock(checkpoint_folder(out), busy="another ddpm train is at work"):
+        yield
+
+
+def _state(resume: str | None, out: Path, dataset: str | None) -> Checkpoint | None:
+    """Return the checkpoint to continue from."""
+    if resume is None:
+        return None
+    if resume != "auto":
+        return Checkpoint.load(Path(resume))
     if dataset is None:
-        raise click.UsageError("Missing option '--dataset' (or give --resume).")
-    images = image_set.ImageSet.load(data_path or image_set.default_path(dataset)).images
-    base = preset(preset_name or ("cifar10" if dataset == "cifar10" else "mnist"))
-    if state is not None:
-        base = preset(preset_name) if preset_name else state.config
-    config = configure(base, images.shape, epochs=epochs, **options)
-    if state is not None:
-        state.require_config(config)
-        _require_unfinished(state, config)
-    outcome = training.train(
-        trainer(framework, config, device, acceleration=acceleration),
-        images,
-        dataset=image_set.dataset_name(dataset),
-        folder=out,
-        resume=state,
-        save_every=save_every,
-        label=TITLES[framework],
+        raise click.UsageError("Missing option '--dataset', which --resume auto needs.")
+    return latest(out, image_set.dataset_name(dataset))
+
+
+def _base(preset_name: str | None, dataset: str, state: Checkpoint | None) -> RunConfig:
+    """Return the configuration that the command's options change."""
+    if state is not None and preset_name is None:
+        return state.config
+    return preset(preset_name or ("cifar10" if dataset == "cifar10" else "mnist"))
+
+
+def _require_fit(state: Checkpoint, config: RunConfig, out: Path, name: str) -> None:
+    """Require that the checkpoint can be continued, as configured and in this folder."""
+    state.require_config(config)
+    if state.epoch > config.train.epochs:
+        raise InputError(
+            f"the checkpoint has {_count(state.epoch, 'epoch')} done, more than --epochs"
+            f" {config.train.epochs}; raise --epochs"
+        )
+    require_same_run(out, state, name)
+
+
+def _announce(
+    config: RunConfig,
+    shape: tuple[int, ...],
+    state: Checkpoint | None,
+    title: str,
+    data: Path,
+    out: Path,
+) -> None:
+    """Say what is about to be trained, on what, and where it is written."""
+    count, channels, height, width = shape
+    parameters = sum(map(math.prod, parameter_shapes(config.unet).values()))
+    steps = count // config.train.batch_size
+    click.echo(
+        f"{title}: U-Net of {parameters:,} parameters, T = {config.diffusion.T:,},"
+        f" {config.diffusion.schedule} schedule"
     )
+    click.echo(f"set: {data}, {_count(count, 'image')} of {channels}x{height}x{width}")
+    click.echo(
+        f"run: {_count(config.train.epochs, 'epoch')} of {_count(steps, 'step')} with"
+        f" {_count(config.train.batch_size, 'image')} each, learning rate {config.train.lr:g},"
+        f" seed {config.train.seed}"
+    )
+    if state is not None:
+        click.echo(f"continues after {_count(state.step, 'step')} (epoch {state.epoch} done)")
+        if state.images is None:
+            click.echo(
+                "ddpm train: the checkpoint does not name the images that it was trained on, so"
+                " nothing shows that these are the same",
+                err=True,
+            )
+    click.echo(f"writes to: {out.resolve()}")
+
+
+def _warn_of_short_schedule(framework: str, config: RunConfig) -> None:
+    """Say that the last timestep still shows the image, where it does."""
+    alpha_bar = float(schedule(framework, config.diffusion).alpha_bar[-1])
+    if alpha_bar > SIGNAL_LEFT:
+        click.echo(
+            f"ddpm train: after all {_count(config.diffusion.T, 'timestep')} alpha_bar is"
+            f" {alpha_bar:.2g}, so the image is still in the noise, and samples, which start from"
+            " pure noise, will be wrong; give a larger --T, or --schedule cosine",
+            err=True,
+        )
+
+
+def _finish(outcome: training.TrainingOutcome, epochs: int, curve: Path) -> None:
+    """Say where everything lies, and end an interrupted process with status 130."""
     if launched().rank > 0:
         sys.exit(130 if outcome.interrupted else 0)
     if outcome.interrupted:
         click.echo(f"interrupted; continue with: {_resume_command(outcome.checkpoint)}", err=True)
         sys.exit(130)
-    click.echo(f"{outcome.checkpoint}: {config.train.epochs} epochs done")
-
-
-def _require_unfinished(state: Checkpoint, config: RunConfig) -> None:
-    if state.epoch >= config.train.epochs:
-        raise InputError(
-            f"the checkpoint has {state.epoch} of {config.train.epochs} epochs done; raise --epochs"
-        )
+    logs = curve.parent
+    click.echo(f"{outcome.checkpoint}: {_count(epochs, 'epoch')} done")
+    click.echo(f"logs: {logs / 'train_log.txt'}, {logs / 'performance_log.txt'}")
+    click.echo(f"loss curve: {curve}")
+    click.echo(f"next: {shlex.join(['ddpm', 'sample', '--ckpt', str(outcome.checkpoint)])}")
 
 
 def _resume_command(checkpoint: Path) -> str:
     """Return this command line, continuing from the checkpoint."""
-    words = ["ddpm", *sys.argv[1:]]
-    kept = [
-        word
-        for i, word in enumerate(words)
-        if word != "--resume" and (i == 0 or words[i - 1] != "--resume")
-    ]
-    launcher = [f"{launched().by} …"] if launched().by else []
-    return " ".join([*launcher, *kept, "--resume", str(checkpoint)])
+    words, kept = iter(sys.argv[1:]), []
+    for word in words:
+        if word == "--resume":
+            next(words, None)
+        elif word != "--overwrite" and not word.startswith("--resume="):
+            kept.append(word)
+    launcher = f"{launched().by} … " if launched().by else ""
+    return launcher + shlex.join(["ddpm", *kept, "--resume", str(checkpoint)])
+
+
+def _count(number: int, noun: str) -> str:
+    """Return a number with its noun in singular or plural: `1 epoch`, `2 epochs`."""
+    return f"{number:,} {noun}{'s'[: number != 1]}"

@@ -128,7 +128,7 @@ class Training:
 
     def load(self, state: Mapping[str, Array]) -> None:
         """Restore what `state` gave."""
-        groups: dict[str, dict[str, Array]] = {}
+        groups: dict[str, Any] = {}
         for name, value in state.items():
             group, colon, path = name.partition(":")
             if colon:

@@ -97,8 +97,9 @@ class Trainer:
         """Continue bit for bit from a checkpoint of either framework."""
         _copy_into(dict(self.model.named_parameters()), checkpoint.weights)
         _copy_into(self.ema.average, checkpoint.ema)
-        _copy_into(self.optimizer.moments("exp_avg"), checkpoint.exp_avg)
-        _copy_into(self.optimizer.moments("exp_avg_sq"), checkpoint.exp_avg_sq)
+        if checkpoint.exp_avg:  # a converted checkpoint has none, and a new trainer's are zero
+            _copy_into(self.optimizer.moments("exp_avg"), checkpoint.exp_avg)
+            _copy_into(self.optimizer.moments("exp_avg_sq"), checkpoint.exp_avg_sq)
         self.optimizer.set_step(checkpoint.step)
         self.step = checkpoint.step
 

@@ -1,1 +1,1 @@
-"""The rules of a checkpoint, and where the checkpoints of a run lie."""
+"""Checkpoints: their rules, and those of a run's folder."""

@@ -29,7 +29,7 @@ class ImageDigest:
         """Return the digest of images, float32 (N, C, H, W)."""
         digest = hashlib.sha256(repr(images.shape).encode())
         for image in images:
-            digest.update(np.ascontiguousarray(image, "<f4"))
+            digest.update(np.ascontiguousarray(image, "<f4").data)
         return cls(len(images), digest.hexdigest())
 
     @classmethod

@@ -1,19 +1,16 @@
-"""What every checkpoint must fulfil, checked from its header before a tensor is read."""
+"""The rules of a checkpoint, most of them checked from its header before a tensor is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ddpm.checkpoints.image_digest import ImageDigest
 from ddpm.checkpoints.parameter_shapes import parameter_shapes
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
 from ddpm.validation import is_integer
-
-if TYPE_CHECKING:
-    from ddpm.checkpoint import Checkpoint
 
 Layout = Mapping[str, tuple[str, tuple[int, ...]]]  # name -> dtype and shape
 
@@ -22,7 +19,16 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 _DTYPE = "float32"
 
 
-def require_fields(checkpoint: Checkpoint, where: str) -> None:
+def require_fields(
+    *,
+    framework: object,
+    dataset: object,
+    epoch: object,
+    step: object,
+    images: ImageDigest | None,
+    batch_size: int,
+    where: str,
+) -> None:
     """Require fields other than tensors that one run can have had.
 
     Raises:
@@ -33,22 +39,29 @@ def require_fields(checkpoint: Checkpoint, where: str) -> None:
         if not holds:
             raise InputError(f"{where}: {problem}; take another checkpoint")
 
-    framework, dataset = checkpoint.framework, checkpoint.dataset
     require(framework in ("torch", "jittor"), f"framework is {framework!r}, not torch or jittor")
-    is_name = isinstance(dataset, str) and 0 < len(dataset) <= 200 and dataset.isprintable()
-    is_name = is_name and not set(dataset) & set("/\\") and dataset not in (".", "..")
-    require(is_name, f"dataset is {dataset!r:.80}, which is no part of a file's name")
-    for name in ("epoch", "step"):
-        value = getattr(checkpoint, name)
-        require(is_integer(value) and 0 <= value < 2**63, f"{name} is {value!r:.80}, no count")
-    epoch, step = checkpoint.epoch, checkpoint.step
+    require(_is_name(dataset), f"dataset is {dataset!r:.80}, which is no part of a file's name")
+    for name, value in (("epoch", epoch), ("step", step)):
+        require(_is_count(value), f"{name} is {value!r:.80}, no count")
+    assert isinstance(epoch, int)
+    assert isinstance(step, int)
     require(epoch <= step, f"epoch {epoch} cannot have been reached in {step} steps")
-    images, batch_size = checkpoint.images, checkpoint.config.train.batch_size
     if images is not None:
         per_epoch = images.count // batch_size
         fit = per_epoch > 0 and step // per_epoch == epoch
         of_images = f"of {images.count} images in batches of {batch_size}"
         require(fit, f"step {step} is not in epoch {epoch} {of_images}")
+
+
+def _is_name(value: object) -> bool:
+    """Tell whether a value can be part of a file's name and cannot lead out of its folder."""
+    if not isinstance(value, str) or value in (".", ".."):
+        return False
+    return 0 < len(value) <= 200 and value.isprintable() and not set(value) & set("/\\")
+
+
+def _is_count(value: object) -> bool:
+    return is_integer(value) and 0 <= value < 2**63
 
 
 def require_layout(layout: Mapping[str, Layout], config: RunConfig, step: int, where: str) -> None:

@@ -25,21 +25,21 @@ class RunLog:
     resumed run's log can be compared byte for byte with an uninterrupted one's. Speeds go to the
     other file, which no comparison reads. Use as a context manager, or close it.
 
+    Existing files are appended to: `truncate_to` or `restart` says what stays of them.
+
     Args:
         folder: of the two files.
-        resume: append to existing files; then call `truncate_to`.
 
     Raises:
         CannotWrite: they cannot be written.
     """
 
-    def __init__(self, folder: Path | str = "logs", *, resume: bool = False) -> None:
+    def __init__(self, folder: Path | str = "logs") -> None:
         folder = Path(folder)
         self.train_path = folder / "train_log.txt"
         self.performance_path = folder / "performance_log.txt"
-        mode = "a" if resume else "w"
-        self._train = _open(self.train_path, mode)
-        self._performance = _open(self.performance_path, mode)
+        self._train = _open(self.train_path)
+        self._performance = _open(self.performance_path)
 
     def step(self, *, epoch: int, step: int, loss: float) -> None:
         """Log one step's loss; steps are numbered from 0 through the run."""
@@ -54,25 +54,46 @@ class RunLog:
         line = f"epoch {epoch} time {seconds:.3f} s speed {speed:.1f} images/s{memory}"
         _write(self._performance, line)
 
-    def truncate_to(self, step: int) -> None:
-        """Drop the lines of steps from `step` on, and a line cut short by a killed run.
+    def truncate_to(self, *, step: int, epoch: int) -> None:
+        """Drop the lines of later steps and epochs, and a line cut short by a killed run.
 
         Args:
             step: steps done, as a checkpoint counts them; the lines 0 … step-1 stay.
+            epoch: epochs done; the lines 1 … epoch stay, of each the last.
 
         Raises:
             InputError: a line is no log line.
-            CannotWrite: the file cannot be written.
+            CannotWrite: the files cannot be written.
         """
-        self._train.close()
-        kept = [line for line, at, _ in _parse(self.train_path) if at < step]
-        write_text(self.train_path, "".join(f"{line}\n" for line in kept))
-        self._train = _open(self.train_path, "a")
+        losses = [line for line, at, _ in _parse(self.train_path) if at < step]
+        speeds = {at: line for at, line, _ in _epochs(self.performance_path) if at <= epoch}
+        self._replace(losses, [speeds[at] for at in sorted(speeds)])
+
+    def restart(self) -> None:
+        """Drop every line.
+
+        Raises:
+            CannotWrite: the files cannot be written.
+        """
+        self._replace([], [])
+
+    def _replace(self, losses: list[str], speeds: list[str]) -> None:
+        self.close()
+        for path, lines in ((self.train_path, losses), (self.performance_path, speeds)):
+            write_text(path, "".join(f"{line}\n" for line in lines))
+        self._train, self._performance = _open(self.train_path), _open(self.performance_path)
 
     def close(self) -> None:
-        """Close both files."""
-        self._train.close()
-        self._performance.close()
+        """Close both files.
+
+        Raises:
+            CannotWrite: their last lines cannot be written.
+        """
+        for file in (self._train, self._performance):
+            try:
+                file.close()
+            except OSError as error:
+                raise CannotWrite.because(file.name, error) from error
 
     def __enter__(self) -> RunLog:
         return self
@@ -109,22 +130,30 @@ def read_epochs(path: Path | str) -> list[dict[str, float]]:
     Raises:
         InputError: the file cannot be read, or a line is none of such a log.
     """
-    epochs: dict[int, dict[str, float]] = {}
-    for number, line in enumerate(_lines(Path(path)), 1):
+    epochs = {epoch: values for epoch, _, values in _epochs(Path(path))}
+    return [epochs[epoch] for epoch in sorted(epochs)]
+
+
+def _epochs(path: Path) -> Iterable[tuple[int, str, dict[str, float]]]:
+    """Yield each complete line of a performance log with its epoch and its values."""
+    for number, line in enumerate(_lines(path), 1):
         match = _EPOCH.fullmatch(line)
-        if match is None:
+        try:
+            if match is None:
+                raise ValueError(line)
+            epoch, seconds, speed, memory = match.groups()
+            values = {
+                "epoch": int(epoch),
+                "seconds": float(seconds),
+                "images_per_second": float(speed),
+                **({} if memory is None else {"peak_mebibytes": float(memory)}),
+            }
+        except ValueError:
             raise InputError(
                 f"{path}, line {number}: {line[:60]!r} is not 'epoch E time S s speed V images/s';"
                 " give a performance_log.txt of ddpm train"
-            )
-        epoch, seconds, speed, memory = match.groups()
-        epochs[int(epoch)] = {
-            "epoch": int(epoch),
-            "seconds": float(seconds),
-            "images_per_second": float(speed),
-            **({} if memory is None else {"peak_mebibytes": float(memory)}),
-        }
-    return [epochs[epoch] for epoch in sorted(epochs)]
+            ) from None
+        yield int(epoch), line, values
 
 
 def _lines(path: Path) -> list[str]:
@@ -150,10 +179,10 @@ def _parse(path: Path) -> Iterable[tuple[str, int, float]]:
             ) from None
 
 
-def _open(path: Path, mode: str) -> IO[str]:
+def _open(path: Path) -> IO[str]:
     make_folder(path.parent)
     try:
-        return path.open(mode, encoding="utf-8", newline="\n", buffering=1)
+        return path.open("a", encoding="utf-8", newline="\n", buffering=1)
     except OSError as error:
         raise CannotWrite.because(path, error) from error
 

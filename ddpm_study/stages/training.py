@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from ddpm import training
 from ddpm.checkpoint import Checkpoint, path_for
+from ddpm.checkpoints import run_folder
 from ddpm.logs.run_log import read_epochs, read_losses
 from ddpm_study.run.stage import Context
 from implementations import TITLES, trainer
@@ -30,7 +30,7 @@ def train(context: Context, framework: str, *, seed: int | None = None) -> dict[
         config = config.with_(train={"seed": seed})
         subfolder, label = f"{framework}-seed-{seed}", f"{label}, seed {seed}"
     folder = context.folder.path / subfolder
-    latest = _latest(folder / "checkpoints", context.name, config.train.epochs)
+    latest = run_folder.latest(folder, context.name, most_epochs=config.train.epochs)
     if latest is not None and latest.epoch == config.train.epochs:
         path = path_for(folder / "checkpoints", context.name, latest.epoch)
     else:
@@ -58,12 +58,3 @@ def train(context: Context, framework: str, *, seed: int | None = None) -> dict[
         "tail": min(TAIL, len(losses)),
         "epochs": read_epochs(folder / "logs" / "performance_log.txt"),
     }
-
-
-def _latest(folder: Path, dataset: str, epochs: int) -> Checkpoint | None:
-    """Return the checkpoint with the most steps, of an epoch or of an interruption; or None."""
-    of_epochs = [path_for(folder, dataset, epoch) for epoch in range(1, epochs + 1)]
-    last = [path for path in of_epochs if path.exists()][-1:]
-    interrupted = folder / f"ddpm_{dataset}_interrupted.safetensors"
-    candidates = [Checkpoint.load(path) for path in (*last, interrupted) if path.exists()]
-    return max(candidates, key=lambda checkpoint: checkpoint.step, default=None)

@@ -8,7 +8,9 @@ import pytest
 
 from ddpm import training
 from ddpm.checkpoint import Checkpoint
+from ddpm.checkpoints.image_digest import ImageDigest
 from ddpm.checkpoints.parameter_shapes import parameter_shapes
+from ddpm.checkpoints.run_folder import earlier_run
 from ddpm.config import preset
 from ddpm.errors import InputError
 from ddpm.logs.run_log import read_losses
@@ -87,6 +89,76 @@ def test_an_interrupted_run_continues_where_it_was(tmp_path, step, number):
     training.train(Counter(), IMAGES, dataset="set", folder=tmp_path / "uninterrupted")
     logs = [folder / "logs" / "train_log.txt" for folder in (tmp_path, tmp_path / "uninterrupted")]
     assert logs[0].read_bytes() == logs[1].read_bytes()
+
+
+@pytest.mark.parametrize("step", [1, 3, 5])
+def test_a_run_interrupted_after_an_epochs_last_step_has_that_epoch_done(tmp_path, step):
+    outcome = training.train(Counter(interrupt_at=step), IMAGES, dataset="set", folder=tmp_path)
+    state = Checkpoint.load(outcome.checkpoint)
+    assert (state.step, state.epoch) == (step + 1, (step + 1) // 2)
+    outcome = training.train(Counter(), IMAGES, dataset="set", folder=tmp_path, resume=state)
+    assert outcome.checkpoint.name == "ddpm_set_epoch3.safetensors"
+    assert (tmp_path / "logs" / "loss_curve_set.png").exists()
+
+
+def test_a_run_killed_before_its_curve_gets_it_when_it_is_resumed(tmp_path):
+    outcome = training.train(Counter(), IMAGES, dataset="set", folder=tmp_path)
+    curve = tmp_path / "logs" / "loss_curve_set.png"
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    curve.unlink()
+    state = Checkpoint.load(outcome.checkpoint)
+    training.train(Counter(), IMAGES, dataset="set", folder=tmp_path, resume=state)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_run_killed_between_log_and_checkpoint_logs_no_epoch_twice(tmp_path, epoch):
+    training.train(Counter(), IMAGES, dataset="set", folder=tmp_path)
+    state = Checkpoint.load(tmp_path / "checkpoints" / f"ddpm_set_epoch{epoch}.safetensors")
+    training.train(Counter(), IMAGES, dataset="set", folder=tmp_path, resume=state)
+    lines = (tmp_path / "logs" / "performance_log.txt").read_text().splitlines()
+    assert [line.split()[1] for line in lines] == ["1", "2", "3"]
+
+
+def test_a_checkpoint_names_its_images_and_continues_on_no_others(tmp_path):
+    outcome = training.train(Counter(interrupt_at=2), IMAGES, dataset="set", folder=tmp_path)
+    state = Checkpoint.load(outcome.checkpoint)
+    assert state.images == ImageDigest.of(IMAGES)
+    other = IMAGES.copy()
+    other[3, 0, 5, 5] = 0.5
+    for images, part in ((other, "with other pixels"), (IMAGES[:9], "has 9 images")):
+        trainer = Counter()
+        with pytest.raises(InputError, match=part):
+            training.train(trainer, images, dataset="set", folder=tmp_path / "new", resume=state)
+        assert trainer.step == 0
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_an_earlier_run_is_removed_only_after_the_first_step_of_the_new_one(tmp_path, fails):
+    training.train(Counter(), IMAGES, dataset="set", folder=tmp_path)
+    old = earlier_run(tmp_path)
+    assert [path.name for path in old] == [
+        *(f"ddpm_set_epoch{n}.safetensors" for n in (1, 2, 3)),
+        "train_log.txt",
+    ]
+    before = {path: path.read_bytes() for path in old}
+
+    class Failing(Counter):
+        def train_epoch(self, images, epoch, start=0):
+            for loss in super().train_epoch(images, epoch, start):
+                yield float("nan") if fails else loss
+
+    trainer = Failing(interrupt_at=0)
+    if fails:
+        with pytest.raises(InputError, match="the loss is nan"):
+            training.train(trainer, IMAGES, dataset="set", folder=tmp_path, replaced=old)
+        assert {path: path.read_bytes() for path in old} == before
+    else:
+        training.train(trainer, IMAGES, dataset="set", folder=tmp_path, replaced=old)
+        names = [path.name for path in earlier_run(tmp_path)]
+        assert names == ["ddpm_set_interrupted.safetensors", "train_log.txt"]
+        assert len(read_losses(tmp_path / "logs" / "train_log.txt")[0]) == 1
 
 
 def test_a_batch_larger_than_the_set_is_refused_before_anything_is_written(tmp_path):

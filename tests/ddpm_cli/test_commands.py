@@ -1,15 +1,20 @@
 """The program as a user meets it: what it writes, and the one line that a bad input gets."""
 
+import shlex
+from pathlib import Path
+
 import click
 import numpy as np
 import pytest
+import safetensors.numpy
 from click.testing import CliRunner
 from PIL import Image
 
 from ddpm.checkpoint import Checkpoint
 from ddpm.data.image_set import ImageSet
-from ddpm_cli import main
+from ddpm_cli import main, train
 from ddpm_cli.program import COMMANDS
+from safe_files.folder_lock import folder_lock
 
 
 def ddpm(*words):
@@ -81,6 +86,92 @@ def test_a_resumed_run_is_the_unbroken_one(trained):
     assert (trained / "logs/train_log.txt").read_bytes() == log
 
 
+def test_training_says_what_it_does_and_where_everything_lies(trained):
+    run = ddpm("train", *TINY, "--batch-size", 4, "--overwrite", "--dropout", 0.2)
+    assert run.exit_code == 0, run.output
+    for part in (
+        "PyTorch on cpu: U-Net of 44,969 parameters, T = 5, linear schedule",
+        "set: data/mnist_processed.npz, 8 images of 1x28x28",
+        "run: 2 epochs of 2 steps with 4 images each, learning rate 0.002, seed 0",
+        f"writes to: {trained}",
+        "checkpoints/ddpm_mnist_epoch2.safetensors: 2 epochs done",
+        "logs: logs/train_log.txt, logs/performance_log.txt",
+        "loss curve: logs/loss_curve_mnist.png",
+        "next: ddpm sample --ckpt checkpoints/ddpm_mnist_epoch2.safetensors",
+    ):
+        assert part in run.output
+    assert Checkpoint.load("checkpoints/ddpm_mnist_epoch2.safetensors").config.unet.dropout == 0.2
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"), [(("--T", 10), True), (("--T", 10, "--schedule", "cosine"), False)]
+)
+def test_a_schedule_that_leaves_the_image_visible_is_said(trained, options, warned):
+    words = ("--preset", "mnist", "--dataset", "mnist", "--epochs", 1, "--batch-size", 4)
+    run = ddpm("train", *words, *options, "--out", "new")
+    assert run.exit_code == 0, run.output
+    alpha_bar = np.prod(1 - np.linspace(1e-4, 0.02, 10))
+    assert (f"alpha_bar is {alpha_bar:.2g}" in run.output) == warned
+    assert ("samples, which start from pure noise, will be wrong" in run.output) == warned
+
+
+def test_resume_auto_starts_continues_and_finishes_a_run(trained):
+    log = (trained / "logs/train_log.txt").read_bytes()
+    words = ("train", *TINY, "--batch-size", 4, "--resume", "auto")
+    finished = ddpm(*words)
+    assert finished.exit_code == 0, finished.output
+    assert "continues after 4 steps (epoch 2 done)" in finished.output
+    last = trained / "checkpoints/ddpm_mnist_epoch2.safetensors"
+    expected = last.read_bytes()
+    last.unlink()
+    continued = ddpm(*words)
+    assert continued.exit_code == 0, continued.output
+    assert "continues after 2 steps (epoch 1 done)" in continued.output
+    fresh = ddpm(*words, "--out", "fresh")
+    assert fresh.exit_code == 0, fresh.output
+    assert "continues" not in fresh.output
+    for folder in (trained, trained / "fresh"):
+        path = folder / "checkpoints/ddpm_mnist_epoch2.safetensors"
+        assert path.read_bytes() == expected
+        assert (folder / "logs/train_log.txt").read_bytes() == log
+        assert (folder / "logs/loss_curve_mnist.png").exists()
+
+
+def test_two_trainings_cannot_share_a_folder(trained):
+    with folder_lock(trained / "new" / "checkpoints", busy="the other"):
+        run = ddpm("train", *TINY, "--batch-size", 4, "--out", "new")
+    assert run.exit_code == 2
+    assert "another ddpm train is at work in new/checkpoints" in run.output
+    assert not (trained / "new" / "logs").exists()
+
+
+def test_a_converted_checkpoint_can_be_trained_further(trained):
+    weights = Checkpoint.load("checkpoints/ddpm_mnist_epoch2.safetensors").weights
+    safetensors.numpy.save_file(weights, "weights.safetensors")
+    run = ddpm(
+        "convert", "weights.safetensors", "--preset", "tiny", "--out", "converted.safetensors"
+    )
+    assert run.exit_code == 0, run.output
+    words = ("train", "--dataset", "mnist", "--resume", "converted.safetensors", "--out", "new")
+    run = ddpm(*words, "--data", "large.npz")
+    assert "does not exist" in run.output
+    digits(count=40).save("large.npz")
+    run = ddpm(*words, "--data", "large.npz")
+    assert run.exit_code == 0, run.output
+    assert "does not name the images that it was trained on" in run.output
+    assert Checkpoint.load("new/checkpoints/ddpm_mnist_epoch2.safetensors").step == 2
+
+
+def test_the_command_that_continues_can_be_pasted(monkeypatch):
+    words = ["--data", "my set.npz", "--overwrite", "--resume", "old.x", "--out", "it's here"]
+    monkeypatch.setattr("sys.argv", ["/usr/bin/ddpm", "train", *words, "--resume=old"])
+    command = train._resume_command(Path("it's here/c.safetensors"))
+    assert shlex.split(command) == [
+        *("ddpm", "train", "--data", "my set.npz", "--out", "it's here"),
+        *("--resume", "it's here/c.safetensors"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -92,17 +183,39 @@ def test_a_resumed_run_is_the_unbroken_one(trained):
         (("--data", "missing.npz"), "missing.npz does not exist"),
         (("--save-every", 0), "--save-every 0 cannot be used"),
         (("--resume", "broken.pth"), "is a pickle"),
-        (("--resume", "checkpoints/ddpm_mnist_epoch2.safetensors"), "2 of 2 epochs done"),
+        (
+            ("--resume", "checkpoints/ddpm_mnist_epoch2.safetensors", "--epochs", 1),
+            "2 epochs done, more than --epochs 1",
+        ),
         (
             ("--resume", "checkpoints/ddpm_mnist_epoch1.safetensors", "--lr", 1),
             "made with train.lr = 0.002, not 1.0",
         ),
         (("--out", "data/mnist_processed.npz"), "mnist_processed.npz"),
+        (("--out", "."), ". holds an earlier run (checkpoints/ddpm_mnist_epoch1.safetensors and 2"),
+        (("--overwrite", "--resume", "auto"), "give one of them"),
+        (("--resume", "auto", "--out", ".", "--data", "other.npz"), "with other pixels"),
+        (("--resume", "auto", "--out", ".", "--dropout", 0.5), "with unet.dropout = 0.1, not 0.5"),
+        (("--resume", "auto", "--out", ".", "--dataset", "data"), "holds a run on mnist"),
+        (
+            ("--resume", "checkpoints/ddpm_mnist_epoch1.safetensors", "--out", "another"),
+            "another holds another run",
+        ),
+        (("--dropout", 1), "dropout = 1.0 cannot be used"),
+        (("--ema-decay", -1), "ema_decay = -1.0 cannot be used"),
     ],
 )
 def test_a_bad_training_run_gets_one_line(trained, words, line):
     (trained / "broken.pth").write_bytes(b"\x80\x02}q\x00.")
-    run = ddpm("train", *TINY, "--batch-size", 4, *words)
+    other = digits()
+    other.images[5] *= -1
+    other.save("other.npz")
+    state = Checkpoint.load("checkpoints/ddpm_mnist_epoch1.safetensors")
+    state.config = state.config.with_(train={"seed": 1})
+    state.save("another/checkpoints/ddpm_mnist_epoch1.safetensors")
+    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+    run = ddpm("train", *TINY, "--batch-size", 4, "--out", "new", *words)
+    assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
     assert run.exit_code == 2, run.output
     assert line in run.output
     assert len([text for text in run.output.splitlines() if text.startswith("ddpm: ")]) == 1
@@ -112,7 +225,7 @@ def test_a_bad_training_run_gets_one_line(trained, words, line):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("train",), "train: Missing option '--dataset' (or give --resume). See"),
+        (("train",), "train: Missing option '--dataset' (or give --resume CKPT). See"),
         (("train", "--framework", "caffe"), "'caffe' is not one of 'torch', 'jittor'. See"),
         (("train", "--epochs", "many"), "'many' is not a valid integer. See"),
         (("sample", "--nothing"), "No such option '--nothing'. See"),
@@ -226,7 +339,7 @@ def test_bare_weights_become_a_checkpoint_and_a_pickle_only_by_name(tmp_path, mo
 
 @pytest.mark.parametrize("option", [("--compile",), ("--precision", "bfloat16")])
 def test_what_makes_pytorch_faster_is_refused_for_jittor(trained, option):
-    run = ddpm("train", *TINY, "--framework", "jittor", *option)
+    run = ddpm("train", *TINY, "--out", "new", "--framework", "jittor", *option)
     assert run.exit_code == 2
     (line,) = run.output.splitlines()
     assert line.startswith(f"ddpm: {' '.join(option)} is for PyTorch only")
@@ -234,7 +347,7 @@ def test_what_makes_pytorch_faster_is_refused_for_jittor(trained, option):
 
 def test_compiling_without_a_compiler_is_refused(trained, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    run = ddpm("train", *TINY, "--compile")
+    run = ddpm("train", *TINY, "--out", "new", "--compile")
     assert run.exit_code == 2
     assert "no-such-compiler is not installed" in run.output
     assert len(run.output.splitlines()) == 1

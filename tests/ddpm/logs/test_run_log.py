@@ -42,8 +42,8 @@ def test_a_resumed_log_equals_an_uninterrupted_one_byte_for_byte(tmp_path, cut):
         log_steps(log, losses[:9])
     with (tmp_path / "resumed" / "train_log.txt").open("a") as file:
         file.write("epoch 2 step 9 lo")  # the run was killed within a line
-    with RunLog(tmp_path / "resumed", resume=True) as log:
-        log.truncate_to(cut)
+    with RunLog(tmp_path / "resumed") as log:
+        log.truncate_to(step=cut, epoch=0)
         log_steps(log, losses[cut:], first=cut)
     contents = [(tmp_path / n / "train_log.txt").read_bytes() for n in ("whole", "resumed")]
     assert contents[0] == contents[1]
@@ -52,6 +52,7 @@ def test_a_resumed_log_equals_an_uninterrupted_one_byte_for_byte(tmp_path, cut):
 def test_a_new_run_starts_its_logs_anew(tmp_path):
     for loss in (1.0, 2.0):
         with RunLog(tmp_path) as log:
+            log.restart()
             log_steps(log, [loss])
             log.epoch(epoch=0, seconds=2.0, images=100)
     assert read_losses(tmp_path / "train_log.txt")[1].tolist() == [2.0]
