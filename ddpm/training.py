@@ -16,7 +16,7 @@ from ddpm.checkpoint import Checkpoint, path_for
 from ddpm.config import RunConfig
 from ddpm.data.image_set import steps_per_epoch
 from ddpm.errors import InputError
-from ddpm.interruption import interruptible
+from ddpm.interruption import interruptible, saved_if_alone
 from ddpm.logs.loss_curve import path_for as loss_curve_path
 from ddpm.logs.loss_curve import save_loss_curve
 from ddpm.logs.progress_stream import progress_stream
@@ -37,6 +37,10 @@ class ProcessGroup(Protocol):
     @property
     def size(self) -> int:
         """Number of processes that compute the run together."""
+
+    @property
+    def lost(self) -> str:
+        """How the connection to the other processes broke, in words; empty while it holds."""
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; every process must call it."""
@@ -101,6 +105,7 @@ def train(
     Raises:
         InputError: the batch does not fit the set or the processes, or the loss is not finite.
         CannotWrite: a file cannot be written.
+        PeersLost: another process is gone; the first has saved its state.
     """
     options, group = trainer.config.train, trainer.group
     per_epoch = steps_per_epoch(len(images), options.batch_size)
@@ -112,7 +117,13 @@ def train(
     total = options.epochs * per_epoch
     log = RunLog(folder / "logs", resume=resume is not None)
     bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=progress_stream())
-    with log, bar, interruptible(group) as interrupted:
+
+    def save() -> Path:
+        done = min(trainer.step // per_epoch, options.epochs - 1)
+        return _interrupt(trainer, done, dataset, folder).checkpoint
+
+    alone = saved_if_alone(group, folder / "checkpoints", save)
+    with log, bar, interruptible(group) as interrupted, alone:
         log.truncate_to(trainer.step)
         for epoch in range(trainer.step // per_epoch, options.epochs):
             started = time.perf_counter()
@@ -163,12 +174,14 @@ def _follow(
 ) -> TrainingOutcome:
     """Take the same steps as the first process and write nothing."""
     epochs = trainer.config.train.epochs
-    with interruptible(trainer.group) as interrupted:
+    path = _interrupted_path(folder, dataset)
+    alone = saved_if_alone(trainer.group, path.parent, lambda: path)
+    with interruptible(trainer.group) as interrupted, alone:
         for epoch in range(trainer.step // per_epoch, epochs):
             for loss in trainer.train_epoch(images, epoch, trainer.step - epoch * per_epoch):
                 _require_finite(loss, trainer, folder)
                 if interrupted():
-                    return TrainingOutcome(_interrupted_path(folder, dataset), interrupted=True)
+                    return TrainingOutcome(path, interrupted=True)
     return TrainingOutcome(path_for(folder / "checkpoints", dataset, epochs), interrupted=False)
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from ddpm import training
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import RunConfig, preset
 from ddpm.data import image_set
-from ddpm.errors import InputError
-from ddpm.launch import launched, require_launcher
+from ddpm.errors import InputError, PeersLost
+from ddpm.launch import PEER_TIMEOUT, launched, require_launcher, require_same
 from ddpm_cli.configure import configure
 from ddpm_cli.options import (
     DATASET,
@@ -23,7 +24,9 @@ from ddpm_cli.options import (
     framework_choice,
     preset_choice,
 )
-from implementations import TITLES, Acceleration, trainer
+from implementations import TITLES, Acceleration, module, trainer
+
+MOST_SECONDS = 86_400  # that a process may wait for another
 
 
 @click.command()
@@ -65,6 +68,12 @@ from implementations import TITLES, Acceleration, trainer
 )
 @click.option("--save-every", type=int, default=1, help="Epochs between checkpoints.")
 @click.option(
+    "--peer-timeout",
+    type=float,
+    default=PEER_TIMEOUT,
+    help="Under torchrun: seconds after which a process that does not answer counts as lost.",
+)
+@click.option(
     "--out",
     type=file_or_folder,
     default=Path(),
@@ -80,6 +89,7 @@ def command(
     epochs: int | None,
     resume: Path | None,
     save_every: int,
+    peer_timeout: float,
     out: Path,
     device: str,
     acceleration: Acceleration,
@@ -112,21 +122,42 @@ def command(
     if state is not None:
         state.require_config(config)
         _require_unfinished(state, config)
-    outcome = training.train(
-        trainer(framework, config, device, acceleration=acceleration),
-        images,
-        dataset=image_set.dataset_name(dataset),
-        folder=out,
-        resume=state,
-        save_every=save_every,
-        label=TITLES[framework],
-    )
+    _meet(peer_timeout, options=(config, acceleration), data=images, resume=state)
+    try:
+        outcome = training.train(
+            trainer(framework, config, device, acceleration=acceleration),
+            images,
+            dataset=image_set.dataset_name(dataset),
+            folder=out,
+            resume=state,
+            save_every=save_every,
+            label=TITLES[framework],
+        )
+    except PeersLost as lost:
+        if lost.checkpoint is None:
+            raise
+        raise PeersLost(f"{lost} with: {_resume_command(lost.checkpoint)}") from lost
     if launched().rank > 0:
         sys.exit(130 if outcome.interrupted else 0)
     if outcome.interrupted:
         click.echo(f"interrupted; continue with: {_resume_command(outcome.checkpoint)}", err=True)
         sys.exit(130)
     click.echo(f"{outcome.checkpoint}: {config.train.epochs} epochs done")
+
+
+def _meet(timeout: float, *, options: object, data: np.ndarray, resume: Checkpoint | None) -> None:
+    """Meet the other processes, if torchrun started some, and see that all do the same run."""
+    if not 1 <= timeout <= MOST_SECONDS:
+        raise InputError(
+            f"--peer-timeout {timeout:g} cannot be used: it must be 1 to {MOST_SECONDS}"
+        )
+    if launched().by is None:
+        return
+    state: dict[str, object] = {"step": resume and resume.step}
+    for group in ("weights", "ema", "exp_avg", "exp_avg_sq") if resume else ():
+        state |= {f"{group} {name}": array for name, array in getattr(resume, group).items()}
+    inputs = {"options": options, "--data": data, "--resume": state}
+    require_same(module("torch", "distributed").join(timeout), inputs)
 
 
 def _require_unfinished(state: Checkpoint, config: RunConfig) -> None:
