@@ -1,6 +1,8 @@
-"""The exception for input that cannot be used."""
+"""The exceptions that end a program with one line."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -9,3 +11,17 @@ class InputError(ValueError):
     Its text is one line that says what was wrong, where, and what to do; the command line prints it
     as it is and exits with status 2.
     """
+
+
+class PeersLost(Exception):  # noqa: N818 - it is named after the finding, like CannotWrite
+    """Another process of the same run, its host or the link to it is gone.
+
+    Its text is one line like that of `InputError`.
+
+    Attributes:
+        checkpoint: path of the state that was saved when this was noticed, if it was.
+    """
+
+    def __init__(self, line: str, checkpoint: Path | None = None) -> None:
+        super().__init__(line)
+        self.checkpoint = checkpoint

@@ -1,20 +1,31 @@
-"""Ctrl-C, or another request to stop, during training: stop between two steps."""
+"""What stops training between two steps: Ctrl-C, or the loss of another process."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Protocol
+
+from ddpm.errors import PeersLost
 
 
 class Group(Protocol):
     """The processes that must stop together."""
 
     @property
+    def rank(self) -> int:
+        """Number of this process."""
+
+    @property
     def size(self) -> int:
         """Number of processes."""
+
+    @property
+    def lost(self) -> str:
+        """How the connection to the other processes broke; empty while it holds."""
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; every process must call it."""
@@ -52,3 +63,27 @@ def interruptible(group: Group) -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def saved_if_alone(group: Group, folder: Path, save: Callable[[], Path]) -> Iterator[None]:
+    """Save the run where the other processes are lost; the step that was going on is not taken.
+
+    Args:
+        group: the processes.
+        folder: where the first process has its checkpoints.
+        save: writes the state of the last step and returns the file; the first process calls it.
+
+    Raises:
+        PeersLost: the connection to the other processes broke.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not group.lost:
+            raise
+        path = save() if group.rank == 0 else None
+        where = "" if path else f", from the newest checkpoint in {folder} of the first process"
+        raise PeersLost(
+            f"{group.lost}; {group.size} processes shared this run. Start them again{where}", path
+        ) from error

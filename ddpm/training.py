@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from ddpm.checkpoints.run_folder import checkpoint_folder, interrupted_path
 from ddpm.config import RunConfig
 from ddpm.data.image_set import steps_per_epoch
 from ddpm.errors import InputError
-from ddpm.interruption import interruptible
+from ddpm.interruption import interruptible, saved_if_alone
 from ddpm.logs.loss_curve import path_for as loss_curve_path
 from ddpm.logs.loss_curve import save_loss_curve
 from ddpm.logs.progress_stream import progress_stream
@@ -40,6 +40,10 @@ class ProcessGroup(Protocol):
     @property
     def size(self) -> int:
         """Number of processes that compute the run together."""
+
+    @property
+    def lost(self) -> str:
+        """How the connection to the other processes broke, in words; empty while it holds."""
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; every process must call it."""
@@ -107,6 +111,7 @@ def train(
         InputError: the batch does not fit the set or the processes, the set is not that of
             `resume`, or the loss is not finite.
         CannotWrite: a file cannot be written.
+        PeersLost: another process is gone; the first has saved its state.
     """
     options, group = trainer.config.train, trainer.group
     per_epoch = steps_per_epoch(len(images), options.batch_size)
@@ -119,22 +124,12 @@ def train(
     log, total = RunLog(folder / "logs"), options.epochs * per_epoch
     bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=progress_stream())
     run = _Run(trainer, dataset, folder, digest, per_epoch, log, bar)
-    with log, bar, interruptible(group) as interrupted:
+    alone = saved_if_alone(group, checkpoint_folder(folder), run.interrupt)
+    with log, bar, interruptible(group) as interrupted, alone:
         if resume is not None:
             log.truncate_to(step=trainer.step, epoch=run.epochs_done)
-        for epoch in range(run.epochs_done, options.epochs):
-            started = time.perf_counter()
-            start = trainer.step - epoch * per_epoch
-            for loss in trainer.train_epoch(images, epoch, start):
-                _require_finite(loss, trainer, folder)
-                if trainer.step == 1:  # only now: a run that fails at once has removed nothing
-                    run.discard(replaced)
-                run.log_step(epoch, loss)
-                if interrupted():
-                    return run.interrupt()
-            run.log_epoch(epoch, start, time.perf_counter() - started)
-            if (epoch + 1) % save_every == 0 or epoch + 1 == options.epochs:
-                run.save(epoch + 1)
+        if not run.train(images, replaced, save_every, interrupted):
+            return TrainingOutcome(run.interrupt(), interrupted=True)
     if not run.path(options.epochs).exists():  # interrupted after its last step, and now resumed
         run.save(options.epochs)
     save_loss_curve({label: read_losses(log.train_path)}, loss_curve_path(dataset, folder / "logs"))
@@ -156,6 +151,30 @@ class _Run:
     @property
     def epochs_done(self) -> int:
         return self.trainer.step // self.per_epoch
+
+    def train(
+        self,
+        images: Images,
+        replaced: Sequence[Path],
+        save_every: int,
+        interrupted: Callable[[], bool],
+    ) -> bool:
+        """Train to the last epoch; return False where the run was interrupted before."""
+        trainer, epochs = self.trainer, self.trainer.config.train.epochs
+        for epoch in range(self.epochs_done, epochs):
+            started = time.perf_counter()
+            start = trainer.step - epoch * self.per_epoch
+            for loss in trainer.train_epoch(images, epoch, start):
+                _require_finite(loss, trainer, self.folder)
+                if trainer.step == 1:  # only now: a run that fails at once has removed nothing
+                    self.discard(replaced)
+                self.log_step(epoch, loss)
+                if interrupted():
+                    return False
+            self.log_epoch(epoch, start, time.perf_counter() - started)
+            if (epoch + 1) % save_every == 0 or epoch + 1 == epochs:
+                self.save(epoch + 1)
+        return True
 
     def discard(self, replaced: Sequence[Path]) -> None:
         """Remove the files of an earlier run, and empty the logs."""
@@ -181,10 +200,10 @@ class _Run:
     def save(self, epoch: int) -> None:
         self._save(epoch, self.path(epoch))
 
-    def interrupt(self) -> TrainingOutcome:
+    def interrupt(self) -> Path:
         path = interrupted_path(self.folder, self.dataset)
         self._save(self.epochs_done, path)
-        return TrainingOutcome(path, interrupted=True)
+        return path
 
     def _save(self, epoch: int, path: Path) -> None:
         state = self.trainer.checkpoint(dataset=self.dataset, epoch=epoch)
@@ -217,11 +236,13 @@ def _follow(
 ) -> TrainingOutcome:
     """Take the same steps as the first process and write nothing."""
     epochs = trainer.config.train.epochs
-    with interruptible(trainer.group) as interrupted:
+    path = interrupted_path(folder, dataset)
+    alone = saved_if_alone(trainer.group, path.parent, lambda: path)
+    with interruptible(trainer.group) as interrupted, alone:
         for epoch in range(trainer.step // per_epoch, epochs):
             for loss in trainer.train_epoch(images, epoch, trainer.step - epoch * per_epoch):
                 _require_finite(loss, trainer, folder)
                 if interrupted():
-                    return TrainingOutcome(interrupted_path(folder, dataset), interrupted=True)
+                    return TrainingOutcome(path, interrupted=True)
     path = path_for(checkpoint_folder(folder), dataset, epochs)
     return TrainingOutcome(path, interrupted=False)

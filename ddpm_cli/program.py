@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from ddpm.errors import InputError
+from ddpm.errors import InputError, PeersLost
 from ddpm.launch import launched, require_one_process
 from jittor_env import JittorEnvError
 from safe_files import CannotWrite
@@ -54,7 +54,7 @@ class Program(click.Group):
         """Run a command; input that cannot be used ends it with one line and exit status 2."""
         try:
             return super().invoke(context)
-        except (InputError, CannotWrite, JittorEnvError) as error:
+        except (InputError, CannotWrite, JittorEnvError, PeersLost) as error:
             _refuse(f"ddpm: {error}")
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "ddpm"
@@ -63,13 +63,13 @@ class Program(click.Group):
 
 
 def _refuse(line: str) -> NoReturn:
-    """Print the reason and end the program; of several processes, only the first prints it.
+    """Print the reason and end the program; of a host's processes, only the first prints it.
 
     The first ends at once, whereupon the launcher ends the others, which all have the same reason.
     A process that is still alive after a wait has a reason of its own, and prints it.
     """
     launch = launched()
-    if launch.rank > 0:
+    if launch.rank_on_host > 0:
         time.sleep(LAUNCHER_SECONDS)
         line = f"process {launch.rank}: {line}"
     click.echo(line, err=True)

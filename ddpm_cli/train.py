@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from ddpm import training
 from ddpm.checkpoint import Checkpoint
@@ -24,8 +25,8 @@ from ddpm.checkpoints.run_folder import (
 )
 from ddpm.config import RunConfig, preset
 from ddpm.data import image_set
-from ddpm.errors import InputError
-from ddpm.launch import launched, require_launcher
+from ddpm.errors import InputError, PeersLost
+from ddpm.launch import PEER_TIMEOUT, launched, require_launcher, require_same
 from ddpm.logs.loss_curve import path_for
 from ddpm_cli.configure import configure
 from ddpm_cli.options import (
@@ -36,12 +37,13 @@ from ddpm_cli.options import (
     framework_choice,
     preset_choice,
 )
-from implementations import TITLES, Acceleration, schedule, trainer
+from implementations import TITLES, Acceleration, module, schedule, trainer
 from safe_files.folder_lock import folder_lock
 
 # Of the image, in the last timestep's variance. With it, samples start where no training image was;
 # 1,000 linear steps leave 4e-5 (Ho et al. 2020, section 3.2: it should be near 0).
 SIGNAL_LEFT = 0.01
+MOST_SECONDS = 86_400  # that a process may wait for another
 
 
 @click.command()
@@ -86,6 +88,12 @@ SIGNAL_LEFT = 0.01
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in --out by a new one.")
 @click.option("--save-every", type=int, default=1, help="Epochs between checkpoints.")
 @click.option(
+    "--peer-timeout",
+    type=float,
+    default=PEER_TIMEOUT,
+    help="Under torchrun: seconds after which a process that does not answer counts as lost.",
+)
+@click.option(
     "--out",
     type=file_or_folder,
     default=Path(),
@@ -102,6 +110,7 @@ def command(
     resume: str | None,
     overwrite: bool,
     save_every: int,
+    peer_timeout: float,
     out: Path,
     device: str,
     acceleration: Acceleration,
@@ -126,32 +135,31 @@ def command(
     with _only_run_in(out):
         if resume is None and not overwrite and launched().rank == 0:
             require_unused(out)
-        replaced = earlier_run(out)
-        state = _state(resume, out, dataset)
-        dataset = dataset or (None if state is None else state.dataset)
-        if dataset is None:
-            raise click.UsageError("Missing option '--dataset' (or give --resume CKPT).")
+        state, dataset = _start(resume, out, dataset)
         path = data_path or image_set.default_path(dataset)
         images = image_set.ImageSet.load(path).images
         name = image_set.dataset_name(dataset)
-        base = _base(preset_name, dataset, state)
-        config = configure(base, images.shape, epochs=epochs, **options)
+        config = configure(
+            _base(preset_name, dataset, state), images.shape, epochs=epochs, **options
+        )
         if state is not None:
             _require_fit(state, config, out, name)
+        _meet(peer_timeout, options=(config, acceleration), data=images, resume=state)
         fresh = trainer(framework, config, device, acceleration=acceleration)
         if launched().rank == 0:
             _announce(config, images.shape, state, f"{TITLES[framework]} on {device}", path, out)
-            _warn_of_short_schedule(framework, config)
-        outcome = training.train(
-            fresh,
-            images,
-            dataset=name,
-            folder=out,
-            resume=state,
-            replaced=replaced,
-            save_every=save_every,
-            label=TITLES[framework],
-        )
+            _warn_of_short_schedule(config, framework)
+        with _command_to_continue():
+            outcome = training.train(
+                fresh,
+                images,
+                dataset=name,
+                folder=out,
+                resume=state,
+                replaced=earlier_run(out),
+                save_every=save_every,
+                label=TITLES[framework],
+            )
     _finish(outcome, config.train.epochs, path_for(name, out / "logs"))
 
 
@@ -172,15 +180,14 @@ def _only_run_in(out: Path) -> Iterator[None]:
         yield
 
 
-def _state(resume: str | None, out: Path, dataset: str | None) -> Checkpoint | None:
-    """Return the checkpoint to continue from."""
-    if resume is None:
-        return None
-    if resume != "auto":
-        return Checkpoint.load(Path(resume))
+def _start(resume: str | None, out: Path, dataset: str | None) -> tuple[Checkpoint | None, str]:
+    """Return the checkpoint to continue from, and the data set, which it names if nobody does."""
+    if resume not in (None, "auto"):
+        state = Checkpoint.load(Path(resume))
+        return state, dataset or state.dataset
     if dataset is None:
-        raise click.UsageError("Missing option '--dataset', which --resume auto needs.")
-    return latest(out, image_set.dataset_name(dataset))
+        raise click.UsageError("Missing option '--dataset' (or give --resume CKPT).")
+    return latest(out, image_set.dataset_name(dataset)) if resume else None, dataset
 
 
 def _base(preset_name: str | None, dataset: str, state: Checkpoint | None) -> RunConfig:
@@ -234,7 +241,7 @@ def _announce(
     click.echo(f"writes to: {out.resolve()}")
 
 
-def _warn_of_short_schedule(framework: str, config: RunConfig) -> None:
+def _warn_of_short_schedule(config: RunConfig, framework: str) -> None:
     """Say that the last timestep still shows the image, where it does."""
     alpha_bar = float(schedule(framework, config.diffusion).alpha_bar[-1])
     if alpha_bar > SIGNAL_LEFT:
@@ -244,6 +251,17 @@ def _warn_of_short_schedule(framework: str, config: RunConfig) -> None:
             " pure noise, will be wrong; give a larger --T, or --schedule cosine",
             err=True,
         )
+
+
+@contextmanager
+def _command_to_continue() -> Iterator[None]:
+    """Add to the line about lost processes the command that continues from the saved state."""
+    try:
+        yield
+    except PeersLost as lost:
+        if lost.checkpoint is None:
+            raise
+        raise PeersLost(f"{lost} with: {_resume_command(lost.checkpoint)}") from lost
 
 
 def _finish(outcome: training.TrainingOutcome, epochs: int, curve: Path) -> None:
@@ -258,6 +276,21 @@ def _finish(outcome: training.TrainingOutcome, epochs: int, curve: Path) -> None
     click.echo(f"logs: {logs / 'train_log.txt'}, {logs / 'performance_log.txt'}")
     click.echo(f"loss curve: {curve}")
     click.echo(f"next: {shlex.join(['ddpm', 'sample', '--ckpt', str(outcome.checkpoint)])}")
+
+
+def _meet(timeout: float, *, options: object, data: np.ndarray, resume: Checkpoint | None) -> None:
+    """Meet the other processes, if torchrun started some, and see that all do the same run."""
+    if not 1 <= timeout <= MOST_SECONDS:
+        raise InputError(
+            f"--peer-timeout {timeout:g} cannot be used: it must be 1 to {MOST_SECONDS}"
+        )
+    if launched().by is None:
+        return
+    state: dict[str, object] = {"step": resume and resume.step}
+    for group in ("weights", "ema", "exp_avg", "exp_avg_sq") if resume else ():
+        state |= {f"{group} {name}": array for name, array in getattr(resume, group).items()}
+    inputs = {"options": options, "--data": data, "--resume": state}
+    require_same(module("torch", "distributed").join(timeout), inputs)
 
 
 def _resume_command(checkpoint: Path) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jittor as jt
+import numpy as np
 from jittor import Var, nn
 
+from ddpm.launch import PEER_TIMEOUT
 from ddpm.shards import Shard, shard
 from impl_jittor.operators import constant
 
@@ -17,6 +19,11 @@ class ProcessGroup:
 
     rank: int = 0
     size: int = 1
+
+    @property
+    def lost(self) -> str:
+        """How the connection to the other processes broke: MPI ends every process itself."""
+        return ""
 
     def shard(self, batch_size: int) -> Shard:
         """Return the rows of a batch that this process works on."""
@@ -41,7 +48,12 @@ class ProcessGroup:
         """Tell whether the flag is set in any process of the group."""
         return flag if self.size == 1 else self.mean(jt.array([float(flag)])).item() > 0
 
+    def same(self, values: np.ndarray) -> np.ndarray:
+        """Tell for each of some small integers whether every process of the group has it too."""
+        own = jt.array64(values.astype(np.float64))
+        return (self.mean(own * own) == self.mean(own) ** 2).numpy()  # no variance
 
-def join() -> ProcessGroup:
-    """Meet the other processes that mpirun started, if it did."""
+
+def join(timeout: float = PEER_TIMEOUT) -> ProcessGroup:
+    """Meet the other processes that mpirun started, if it did; MPI has no timeout."""
     return ProcessGroup(jt.rank, jt.world_size)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import atexit
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from ddpm.launch import launched
+from ddpm.launch import PEER_TIMEOUT, launched
 from ddpm.shards import Shard, shard
+from impl_torch.peers import Connection
 
-# The group for means. The default group, in which gradients travel, is kept alive by
-# DistributedDataParallel and by modules of torch that are imported after it, so its threads outlive
-# the interpreter. A thread that then still holds a Python tensor aborts the process. Gradients are
-# C++ tensors; the tensor of a mean is a Python tensor and so needs a group that ends in time.
-_means: list[dist.ProcessGroup] = []
+_connections: list[Connection] = []  # none, or that of this process
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,18 @@ class ProcessGroup:
     rank: int = 0
     size: int = 1
 
+    @property
+    def lost(self) -> str:
+        """How the connection to the other processes broke, in words; empty while it holds."""
+        return "" if self.size == 1 else _connections[0].lost
+
     def shard(self, batch_size: int) -> Shard:
         """Return the rows of a batch that this process works on."""
         return shard(batch_size, self.rank, self.size)
 
     def replica(self, model: nn.Module) -> nn.Module:
         """Return the model as it is called in training: its gradients are means over the group."""
-        return model if self.size == 1 else nn.parallel.DistributedDataParallel(model)
+        return model if self.size == 1 else _connections[0].replica(model)
 
     def weighted(self, loss: Tensor, rows: Shard) -> Tensor:
         """Scale the loss of some rows so that the mean over the group is the batch's loss."""
@@ -44,21 +47,32 @@ class ProcessGroup:
         if self.size == 1:
             return value
         total = value.detach().clone()
-        dist.all_reduce(total, group=_means[0])
+        _connections[0].sum(total)
         return total / self.size
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process of the group."""
         return flag if self.size == 1 else self.mean(torch.tensor(float(flag))).item() > 0
 
+    def same(self, values: np.ndarray) -> np.ndarray:
+        """Tell for each of some small integers whether every process of the group has it too."""
+        own = torch.from_numpy(values.astype(np.float64))
+        return (self.mean(own * own) == self.mean(own) ** 2).numpy()  # no variance
 
-def join() -> ProcessGroup:
-    """Meet the other processes that torchrun started, if it did (gloo, on the CPU)."""
+
+def join(timeout: float = PEER_TIMEOUT) -> ProcessGroup:
+    """Meet the other processes that torchrun started, if it did (gloo, on the CPU).
+
+    Args:
+        timeout: seconds after which a process that does not answer counts as lost.
+
+    Raises:
+        PeersLost: the processes do not meet.
+    """
     if launched().by != "torchrun":
         return ProcessGroup()
     if not dist.is_initialized():
-        dist.init_process_group("gloo")
-        _means.append(dist.new_group())
+        _connections.append(Connection(timeout))
         atexit.register(dist.destroy_process_group)
-        atexit.register(_means.clear)  # runs first; it drops the last reference, so threads end
+        atexit.register(_connections.clear)  # runs first; drops the last reference: threads end
     return ProcessGroup(dist.get_rank(), dist.get_world_size())

@@ -53,11 +53,12 @@ class Trainer:
     def train_step(self, images: np.ndarray) -> float:
         """Update weights, moments and average on one batch (N, C, H, W); return its loss."""
         loss = self.loss(images)
+        mean = self.group.mean(loss)  # before the update: a lost process leaves no half a step
         lr = learning_rate(self.step, self.config.train)
         self.optimizer.update(loss, lr, self.config.train.clip_norm)
         self.ema.update(self.model)
         self.step += 1
-        return self.group.mean(loss).item()
+        return mean.item()
 
     def train_epoch(self, images: np.ndarray, epoch: int, start: int = 0) -> Iterator[float]:
         """Train on every batch of an epoch from batch `start` on; yield each loss."""

@@ -14,8 +14,8 @@ from impl_jittor.unet import UNet as JittorUNet
 from impl_torch.unet import UNet as TorchUNet
 
 TORCH, JITTOR = (Path(str(p.__file__)).parent for p in (impl_torch, impl_jittor))
-# Each side's operators that lose digits or time, rewritten; what PyTorch can do beyond the pair
-NO_TWIN = {"operators.py", "kernels.py"}, {"operators.py", "acceleration.py"}
+# Each side's operators that lose digits or time, rewritten; what PyTorch does beyond the pair
+NO_TWIN = {"operators.py", "kernels.py"}, {"operators.py", "acceleration.py", "peers.py"}
 FILES = sorted({path.name for path in TORCH.glob("*.py")} - NO_TWIN[1])
 
 # What one side alone has, and why.
