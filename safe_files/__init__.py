@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -22,7 +23,14 @@ class CannotWrite(Exception):  # noqa: N818 - it is named after the finding, lik
     def because(cls, path: Path | str, error: OSError) -> CannotWrite:
         """Return the error for a path that the operating system refuses."""
         reason = error.strerror or " ".join(str(error).split())
-        return cls(f"{path} cannot be written: {reason}; choose another path")
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room there and go on, or choose" if is_full else "choose"
+        return cls(f"{path} cannot be written: {reason}; {remedy} another path")
+
+
+# Names of temporary files: those of `replacing`, and those of the library safetensors, which writes
+# beside the file that it was asked for and moves that.
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}(\.\w+)?|\.tmp[A-Za-z0-9]{6}")
 
 
 @contextmanager
@@ -84,7 +92,7 @@ def make_folder(folder: Path | str) -> None:
 
 
 def sweep(folder: Path | str, *, recursive: bool = True) -> None:
-    """Remove the temporary files that killed processes left in a folder.
+    """Remove the temporary files that killed processes left in a folder, as far as it may.
 
     No other process may be writing there.
 
@@ -93,8 +101,8 @@ def sweep(folder: Path | str, *, recursive: bool = True) -> None:
         recursive: whether folders inside it are swept as well.
     """
     for path in Path(folder).glob("**/.*" if recursive else ".*"):
-        if re.fullmatch(r"\..*\.[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
-            path.unlink(missing_ok=True)
+        if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            _discard(path)
 
 
 def _create(path: Path, temporary: Path) -> int:

@@ -100,7 +100,10 @@ def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path, refuses, listing
 def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, refuses, listing):
     path = tmp_path / "old.txt"
     path.write_text("old")
-    with refuses(path, "No space left on device"), safe_files.replacing(path) as temporary:
+    with (
+        refuses(path, "No space left on device; make room"),
+        safe_files.replacing(path) as temporary,
+    ):
         temporary.write_text("half")
         raise OSError(28, "No space left on device")
     assert path.read_text() == "old"
@@ -109,8 +112,14 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, refuses, listi
 
 def test_what_killed_writers_left_is_swept_away_and_nothing_else(tmp_path):
     (tmp_path / "below").mkdir()
-    left = [tmp_path / ".run.0a1b2c3d.json", tmp_path / "below" / ".part_0001.deadbeef.npz"]
-    kept = [tmp_path / name for name in (".hidden", ".x.json", "a.0a1b2c3d.json", "below/x.npz")]
+    left = [
+        tmp_path / name
+        for name in (".run.0a1b2c3d.json", "below/.part_0001.deadbeef.npz", "below/.tmpQ7aB1z")
+    ]
+    kept = [
+        tmp_path / name
+        for name in (".hidden", ".x.json", "a.0a1b2c3d.json", "below/x.npz", ".tmp", "tmpQ7aB1z")
+    ]
     for path in (*left, *kept):
         path.write_text("")
     safe_files.sweep(tmp_path)
