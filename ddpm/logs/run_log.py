@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -70,9 +71,10 @@ class RunLog:
         self._train = _open(self.train_path, "a")
 
     def close(self) -> None:
-        """Close both files."""
-        self._train.close()
-        self._performance.close()
+        """Close both files. On a full disk the line that did not fit has been refused before."""
+        for file in (self._train, self._performance):
+            with suppress(OSError):
+                file.close()
 
     def __enter__(self) -> RunLog:
         return self
