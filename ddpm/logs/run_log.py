@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -71,10 +70,16 @@ class RunLog:
         self._train = _open(self.train_path, "a")
 
     def close(self) -> None:
-        """Close both files. On a full disk the line that did not fit has been refused before."""
+        """Close both files.
+
+        Raises:
+            CannotWrite: their last lines cannot be written.
+        """
         for file in (self._train, self._performance):
-            with suppress(OSError):
+            try:
                 file.close()
+            except OSError as error:
+                raise CannotWrite.because(file.name, error) from error
 
     def __enter__(self) -> RunLog:
         return self
