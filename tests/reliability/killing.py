@@ -16,7 +16,8 @@ from typing import Any
 
 # Commands are forks of a process that has imported what takes seconds, so that most moments fall
 # into the work itself. It runs nothing in parallel, whose threads a fork would lack.
-PRELOADED = ["torch", "ddpm_cli.program", "ddpm.sampling", "implementations", "pandas"]
+PRELOADED = ["torch._dynamo", "matplotlib.pyplot", "safetensors.numpy", "ddpm_cli.train"]
+PRELOADED += ["ddpm_cli.sample", "ddpm_cli.reproduce", "ddpm_study.metrics", "impl_torch.train"]
 FORKS = multiprocessing.get_context("forkserver")
 POLL = 0.004  # seconds between two looks at a running command
 
