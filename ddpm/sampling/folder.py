@@ -208,9 +208,8 @@ def _remark(unfinished: _Unfinished | None, run: Identity) -> str:
 
 
 def _sweep(out: Path) -> None:
-    """Remove the temporary files of a killed run."""
-    for folder in (out / "fid", out / "samples"):
-        sweep(folder, recursive=False)
+    """Remove the temporary files of a killed run; the lock has done so in OUT/fid."""
+    sweep(out / "samples", recursive=False)
     sweep(out / ".sampling")
 
 
