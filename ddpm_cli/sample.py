@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
+import sys
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ddpm import images, sampling
+from ddpm import sampling
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import SAMPLERS
 from ddpm.errors import InputError
@@ -20,7 +22,6 @@ from ddpm_cli.options import (
     framework_choice,
 )
 from implementations import TITLES, Acceleration, chain
-from safe_files import sweep
 
 
 @click.command()
@@ -60,7 +61,7 @@ from safe_files import sweep
     default=Path(),
     help="The folder in which fid/ and samples/ are written.",
 )
-@click.option("--overwrite", is_flag=True, help="Remove the samples of an earlier run first.")
+@click.option("--overwrite", is_flag=True, help="Replace the samples of an earlier run.")
 @device_option
 @acceleration_options
 def command(
@@ -82,30 +83,74 @@ def command(
 
     Writes fid/sample_N.png, samples/sample_grid.png, samples/step_tXXXX.png (the noisy images at
     ten timesteps) and samples/denoising_strip.png. One seed gives the same images in both
-    frameworks; with --compile or --precision bfloat16, nearly the same.
+    frameworks; with --compile or --precision bfloat16, nearly the same. Images are written as they
+    come, and the same command continues an interrupted run, even after kill -9.
     """
     checkpoint = Checkpoint.load(ckpt)
     _require_shape(checkpoint, shape)
     sizes = {"num_samples": num_samples, "batch_size": batch_size, "steps": steps}
     options = {**sizes, "sampler": sampler, "seed": seed}
     checkpoint = replace(checkpoint, config=checkpoint.config.with_(sample=options))
-    old = _old_samples(out / "fid", overwrite=overwrite)
     framework = framework or checkpoint.framework
-    outcome = sampling.sample(
-        chain(framework, checkpoint, device, acceleration=acceleration, averaged=weights == "ema"),
-        checkpoint.config,
-        label=TITLES[framework],
-    )
-    sweep(out / "fid", recursive=False)
-    new = images.save_samples(outcome.images, out / "fid")
-    for path in set(old) - set(new):  # only now, so that a run that ends early loses none
-        path.unlink(missing_ok=True)
-    sampling.save_pictures(outcome, out / "samples")
+    run = _identity(ckpt, checkpoint, framework, device, weights, acceleration)
+    try:
+        with sampling.sample_folder(out, run, checkpoint.config, overwrite=overwrite) as folder:
+            averaged = weights == "ema"
+            drawn = chain(
+                framework, checkpoint, device, acceleration=acceleration, averaged=averaged
+            )
+            sampling.draw(drawn, checkpoint.config, folder, label=TITLES[framework])
+    except KeyboardInterrupt:
+        click.echo("interrupted; the same command continues the run", err=True)
+        sys.exit(130)
     if weights == "ema":
         _warn_of_young_average(checkpoint)
     kind = "averaged weights" if weights == "ema" else "weights of the last step"
     grid = out / "samples" / "sample_grid.png"
     click.echo(f"{grid}: {num_samples} image{'s'[: num_samples != 1]} from the {kind}")
+
+
+def _identity(
+    path: Path,
+    checkpoint: Checkpoint,
+    framework: str,
+    device: str,
+    weights: str,
+    acceleration: Acceleration,
+) -> dict[str, Any]:
+    """Return all that decides the bits of the images, by option: no other run is continued."""
+    config = checkpoint.config
+    return {
+        "--ckpt": _digest(path),
+        "--framework": framework,
+        f"version of {framework}": _version(framework),
+        "--device": device,
+        "--weights": weights,
+        "--compile": acceleration.compiled,
+        "--precision": "bfloat16" if acceleration.bfloat16 else "float32",
+        "--num-samples": config.sample.num_samples,
+        "--batch-size": config.sample.batch_size,
+        "--sampler": config.sample.sampler,
+        "--steps": len(config.sample.timesteps(config.diffusion.T)),
+        "--seed": config.sample.seed,
+    }
+
+
+def _version(framework: str) -> str:
+    """Return the version of a framework, which may be missing; starting it says so in a line."""
+    try:
+        return version(framework)
+    except PackageNotFoundError:
+        return ""
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _warn_of_young_average(checkpoint: Checkpoint) -> None:
@@ -131,14 +176,3 @@ def _require_shape(checkpoint: Checkpoint, shape: dict[str, Any]) -> None:
                 f"{option} {requested}, but the checkpoint was trained on {actual}; leave the"
                 " option out"
             )
-
-
-def _old_samples(folder: Path, *, overwrite: bool) -> list[Path]:
-    """Return or refuse the samples of an earlier run, which a score would count as well."""
-    old = [p for p in folder.glob("sample_*.png") if re.fullmatch(r"sample_\d+\.png", p.name)]
-    if old and not overwrite:
-        raise InputError(
-            f"{folder} holds {len(old)} samples of an earlier run; add --overwrite to remove them,"
-            " or choose another --out"
-        )
-    return old

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -9,6 +10,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from safe_files import abandoned
 
 
 class CannotWrite(Exception):  # noqa: N818 - it is named after the finding, like parity's CannotCompare
@@ -22,7 +26,14 @@ class CannotWrite(Exception):  # noqa: N818 - it is named after the finding, lik
     def because(cls, path: Path | str, error: OSError) -> CannotWrite:
         """Return the error for a path that the operating system refuses."""
         reason = error.strerror or " ".join(str(error).split())
-        return cls(f"{path} cannot be written: {reason}; choose another path")
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room there and go on, or choose" if is_full else "choose"
+        return cls(f"{path} cannot be written: {reason}; {remedy} another path")
+
+
+# Names of temporary files: those of `replacing`, and those of the library safetensors, which writes
+# beside the file that it was asked for and moves that.
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}(\.\w+)?|\.tmp[A-Za-z0-9]{6}")
 
 
 @contextmanager
@@ -31,6 +42,7 @@ def replacing(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
 
     Missing folders are made. If the block fails, or the process dies in it, an older file at `path`
     stays as it was. The temporary name keeps the suffix of `path`, for writers that look at it.
+    What a killed process left of the same file is removed by the next one that is durable.
 
     Args:
         path: the file to write.
@@ -43,13 +55,16 @@ def replacing(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        mode = _create(path, temporary)
-        yield temporary
-        temporary.chmod(mode)  # safetensors puts a file of its own there, closed to other users
         if durable:
-            _flush(temporary)
-        os.replace(temporary, path)
-        if durable and os.name == "posix":
+            abandoned.remove_those_of(path)
+        with _create(path, temporary) as held:
+            mode = stat.S_IMODE(os.fstat(held.fileno()).st_mode)
+            yield temporary
+            temporary.chmod(mode)  # safetensors puts a file of its own there, closed to other users
+            if durable:
+                _flush(temporary)
+            os.replace(temporary, path)
+        if durable:
             _flush(path.parent)
     except OSError as error:
         raise CannotWrite.because(path, error) from error
@@ -84,29 +99,29 @@ def make_folder(folder: Path | str) -> None:
 
 
 def sweep(folder: Path | str, *, recursive: bool = True) -> None:
-    """Remove the temporary files that killed processes left in a folder.
+    """Remove the temporary files that killed processes left in a folder, as far as it may.
 
-    No other process may be writing there.
+    Files of `replacing` whose writer lives stay. Those of safetensors do not show it: no other
+    process may be writing such a file there.
 
     Args:
         folder: where to look.
         recursive: whether folders inside it are swept as well.
     """
     for path in Path(folder).glob("**/.*" if recursive else ".*"):
-        if re.fullmatch(r"\..*\.[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
-            path.unlink(missing_ok=True)
+        if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            abandoned.remove(path)
 
 
-def _create(path: Path, temporary: Path) -> int:
-    """Make the temporary file and return the mode that the system gives new files here."""
+def _create(path: Path, temporary: Path) -> BinaryIO:
+    """Make the temporary file, with the mode that the system gives new files here."""
     if path.is_dir():
         raise CannotWrite(f"{path} cannot be written: it is a folder; give a file's name")
     if path.exists() and not path.is_file():
         # A rename would put a file in the place of a device such as /dev/null.
         raise CannotWrite(f"{path} cannot be written: it is no regular file; choose another path")
     make_folder(path.parent)
-    temporary.open("xb").close()  # fails now rather than after an hour of work
-    return stat.S_IMODE(temporary.stat().st_mode)
+    return abandoned.create(temporary)  # fails now rather than after an hour of work
 
 
 def _flush(path: Path) -> None:

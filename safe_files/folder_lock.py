@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from safe_files import CannotWrite, make_folder
+from safe_files import CannotWrite, make_folder, sweep
 
 NAME = ".lock"
 
@@ -22,8 +22,9 @@ def folder_lock(folder: Path | str, *, busy: str) -> Iterator[None]:
     """Keep every other process that asks for the same lock out of a folder.
 
     The lock ends with the process, however it dies, and is not inherited by its children. Its file,
-    `.lock`, is removed at the end; one that a killed process left locks nothing. A folder that is
-    made for the lock and is still empty at its end is removed as well.
+    `.lock`, is removed at the end; one that a killed process left locks nothing, and its temporary
+    files in the folder are swept. A folder that is made for the lock and is still empty at its end
+    is removed as well.
 
     Args:
         folder: it is made where it is missing.
@@ -40,6 +41,7 @@ def folder_lock(folder: Path | str, *, busy: str) -> Iterator[None]:
     # The lock lasts until the last descriptor is closed, and a fork inherits them.
     os.register_at_fork(after_in_child=lambda: _close(descriptors))
     try:
+        sweep(folder, recursive=False)
         yield
     finally:
         with suppress(OSError):

@@ -76,7 +76,7 @@ def save_loss_curve(curves: Mapping[str, Curve], path: Path | str) -> None:
     axes.set_ylabel("loss: mean squared error of the noise")
     axes.grid(alpha=0.3)
     axes.legend()
-    with replacing(path, durable=False) as temporary:
+    with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
 

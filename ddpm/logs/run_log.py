@@ -89,11 +89,14 @@ class RunLog:
         Raises:
             CannotWrite: their last lines cannot be written.
         """
+        refused: list[CannotWrite] = []
         for file in (self._train, self._performance):
             try:
                 file.close()
             except OSError as error:
-                raise CannotWrite.because(file.name, error) from error
+                refused.append(CannotWrite.because(file.name, error))
+        if refused:
+            raise refused[0]
 
     def __enter__(self) -> RunLog:
         return self

@@ -74,6 +74,8 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path, owner: subprocess.
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     assert (tmp_path / "folder" / ".lock").exists(), "the kill leaves the file"
+    for name in (".x.0a1b2c3d.png", ".tmpQ7aB1z"):
+        (tmp_path / "folder" / name).touch()
     with folder_lock(tmp_path / "folder", busy=BUSY):
         assert (tmp_path / "folder" / ".lock").read_text() == f"{os.getpid()}\n"
     assert list((tmp_path / "folder").iterdir()) == []

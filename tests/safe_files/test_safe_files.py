@@ -1,7 +1,9 @@
 """Files appear complete or not at all."""
 
+import fcntl
 import os
 import re
+import signal
 import stat
 from contextlib import contextmanager
 
@@ -100,7 +102,10 @@ def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path, refuses, listing
 def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, refuses, listing):
     path = tmp_path / "old.txt"
     path.write_text("old")
-    with refuses(path, "No space left on device"), safe_files.replacing(path) as temporary:
+    with (
+        refuses(path, "No space left on device; make room"),
+        safe_files.replacing(path) as temporary,
+    ):
         temporary.write_text("half")
         raise OSError(28, "No space left on device")
     assert path.read_text() == "old"
@@ -109,13 +114,65 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, refuses, listi
 
 def test_what_killed_writers_left_is_swept_away_and_nothing_else(tmp_path):
     (tmp_path / "below").mkdir()
-    left = [tmp_path / ".run.0a1b2c3d.json", tmp_path / "below" / ".part_0001.deadbeef.npz"]
-    kept = [tmp_path / name for name in (".hidden", ".x.json", "a.0a1b2c3d.json", "below/x.npz")]
+    left = [
+        tmp_path / name
+        for name in (".run.0a1b2c3d.json", "below/.part_0001.deadbeef.npz", "below/.tmpQ7aB1z")
+    ]
+    kept = [
+        tmp_path / name
+        for name in (".hidden", ".x.json", "a.0a1b2c3d.json", "below/x.npz", ".tmp", "tmpQ7aB1z")
+    ]
     for path in (*left, *kept):
         path.write_text("")
     safe_files.sweep(tmp_path)
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in kept)
+
+
+def test_what_a_killed_writer_of_the_same_file_left_goes_and_what_a_living_one_has_stays(tmp_path):
+    path, child = tmp_path / "x.npz", os.fork()
+    if child == 0:
+        with safe_files.replacing(path):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    others = [tmp_path / name for name in (".y.0a1b2c3d.npz", ".x.0a1b2c3d.txt", ".x.z.npz")]
+    for other in others:
+        other.touch()
+    with safe_files.replacing(path) as living:
+        assert not left.exists()
+        with safe_files.replacing(path) as second:
+            second.write_text("second")
+        safe_files.sweep(tmp_path)
+        living.write_text("first")
+    assert path.read_text() == "first"
+    assert sorted(tmp_path.iterdir()) == sorted([path, tmp_path / ".x.z.npz"])
+
+
+def test_a_temporary_file_that_is_swept_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    flock, swept = fcntl.flock, []
+
+    def late(file, operation):
+        if not swept:
+            swept.append(os.fstat(file.fileno()))
+            for path in tmp_path.iterdir():
+                path.unlink()
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    safe_files.write_text(tmp_path / "x.txt", "whole")
+    assert swept
+    assert (tmp_path / "x.txt").read_text() == "whole"
+
+
+def test_a_file_system_without_locks_is_no_error(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    (tmp_path / ".x.0a1b2c3d.txt").touch()
+    safe_files.write_text(tmp_path / "x.txt", "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".x.0a1b2c3d.txt", "x.txt"]
 
 
 def test_a_message_of_many_lines_becomes_one(tmp_path, refuses):

@@ -109,6 +109,17 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, refuses_to_write):
         RunLog(tmp_path / "file" / "logs")
 
 
+@pytest.mark.parametrize("name", ["train_log.txt", "performance_log.txt"])
+def test_a_full_disk_is_one_line(tmp_path, refuses_to_write, name):
+    (tmp_path / name).symlink_to("/dev/full")
+    with (
+        refuses_to_write(name, "No space left on device; make room there"),
+        RunLog(tmp_path) as log,
+    ):
+        log_steps(log, [1.0])
+        log.epoch(epoch=0, seconds=1.0, images=4)
+
+
 def test_epochs_are_read_back_and_of_one_done_twice_the_last(tmp_path):
     with RunLog(tmp_path) as log:
         log.epoch(epoch=1, seconds=2.0, images=100, peak_memory=2**30)

@@ -77,7 +77,7 @@ MOMENTS = {
     ),
     "while a batch of samples is moved to its place": (
         "os:replace",
-        "jittor-from-torch/parts/part_0001",
+        "jittor-from-torch/parts/part_000002",
         1,
     ),
     "in a training step in float64": ("impl_jittor.train:Trainer.train_step", "", 1),

@@ -1,17 +1,16 @@
-"""A sampling run: batches, progress and pictures, for both frameworks."""
+"""The batches of a sampling run, with progress; a store keeps each as soon as it is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
 from tqdm import tqdm
 
-from ddpm import images
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
 from ddpm.logs.progress_stream import progress_stream
@@ -20,17 +19,15 @@ from safe_files import replacing
 Images = np.ndarray
 # Sample numbers -> (t, x_t) for t from T to 0.
 Chain = Callable[[Sequence[int]], Iterator[tuple[int, Images]]]
-GRID = 64  # samples in a picture of many
-STRIP = 8  # samples in the denoising strip
 
 
 @dataclass(frozen=True)
 class SamplingOutcome:
-    """The images of a sampling run, and some of the states x_t before them.
+    """The images of a sampling run or of one batch, and some of the states x_t before them.
 
     Attributes:
         images: x_0, (N, C, H, W).
-        frames: timestep t -> x_t (M, C, H, W) of the first M samples.
+        frames: timestep t -> x_t (M, C, H, W) of the first M samples; empty for a later batch.
     """
 
     images: Images
@@ -65,6 +62,59 @@ class SamplingOutcome:
         return cls(images, frames)
 
 
+class Store(Protocol):
+    """The keeper of a run's batches. One that outlives the process lets the run continue."""
+
+    def holds(self, samples: range) -> bool:
+        """Tell whether the batch of these samples is kept already."""
+
+    def save(self, samples: range, batch: SamplingOutcome) -> None:
+        """Keep a batch, whole or not at all."""
+
+
+class Arrays:
+    """A store of float arrays, in memory and, if there is a folder, in a file for each batch.
+
+    Args:
+        folder: of the files. No other run may use it.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._batches: list[SamplingOutcome] = []
+
+    def holds(self, samples: range) -> bool:
+        """Read a batch's file, if there is one.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        path = self._path(samples)
+        if path is None or not path.exists():
+            return False
+        self._batches.append(SamplingOutcome.load(path))
+        return True
+
+    def save(self, samples: range, batch: SamplingOutcome) -> None:
+        """Keep a batch.
+
+        Raises:
+            CannotWrite: its file cannot be written.
+        """
+        path = self._path(samples)
+        if path is not None:
+            batch.save(path)
+        self._batches.append(batch)
+
+    def joined(self) -> SamplingOutcome:
+        """Return all images, and the states of the first batch."""
+        images = np.concatenate([batch.images for batch in self._batches])
+        return SamplingOutcome(images, self._batches[0].frames)
+
+    def _path(self, samples: range) -> Path | None:
+        return None if self._folder is None else self._folder / f"part_{samples.start:06d}.npz"
+
+
 def sample(
     chain: Chain,
     config: RunConfig,
@@ -73,7 +123,7 @@ def sample(
     label: str = "sampling",
     parts: Path | None = None,
 ) -> SamplingOutcome:
-    """Draw the configured number of images in batches, with a progress bar.
+    """Draw the configured number of images in batches, with a progress bar, and return them all.
 
     Args:
         chain: starts the reverse chain of some sample numbers (`p_sample_loop` with its model).
@@ -87,25 +137,33 @@ def sample(
         InputError: a part cannot be read.
         CannotWrite: a part cannot be written.
     """
+    arrays = Arrays(parts)
+    draw(chain, config, arrays, frame_count=frame_count, label=label)
+    return arrays.joined()
+
+
+def draw(
+    chain: Chain,
+    config: RunConfig,
+    store: Store,
+    *,
+    frame_count: int = 10,
+    label: str = "sampling",
+) -> None:
+    """Draw the batches that a store does not hold, with a progress bar; see `sample`."""
     options = config.sample
     states = (0, *(timestep + 1 for timestep in options.timesteps(config.diffusion.T)))
     steps = len(states) - 1
     kept = {states[round(i)] for i in np.linspace(steps, 0, min(frame_count, steps + 1))}
     numbers = range(options.num_samples)
-    rows = [numbers[i : i + options.batch_size] for i in range(0, len(numbers), options.batch_size)]
-    done = []
-    with tqdm(total=steps * len(rows), desc=label, unit="step", file=progress_stream()) as bar:
-        for i, row in enumerate(rows):
-            path = None if parts is None else parts / f"part_{i:04d}.npz"
-            part = SamplingOutcome.load(path) if path is not None and path.exists() else None
-            if part is None:
-                part = _draw(chain(row), kept if i == 0 else set(), bar)
-                if path is not None:
-                    part.save(path)
-            else:
+    starts = numbers[:: options.batch_size]
+    with tqdm(total=steps * len(starts), desc=label, unit="step", file=progress_stream()) as bar:
+        for start in starts:
+            row = numbers[start : start + options.batch_size]
+            if store.holds(row):
                 bar.update(steps)
-            done.append(part)
-    return SamplingOutcome(np.concatenate([part.images for part in done]), done[0].frames)
+            else:
+                store.save(row, _draw(chain(row), kept if start == 0 else set(), bar))
 
 
 def _draw(states: Iterator[tuple[int, Images]], kept: set[int], bar: Any) -> SamplingOutcome:
@@ -116,16 +174,3 @@ def _draw(states: Iterator[tuple[int, Images]], kept: set[int], bar: Any) -> Sam
             frames[t] = x
         bar.update(i > 0)
     return SamplingOutcome(x, frames)
-
-
-def save_pictures(outcome: SamplingOutcome, folder: Path) -> None:
-    """Write `sample_grid.png`, `step_tXXXX.png` and `denoising_strip.png` of a sampling run.
-
-    Raises:
-        InputError: a pixel is not finite.
-        CannotWrite: a path cannot be written.
-    """
-    images.save_grid(outcome.images[:GRID], folder / "sample_grid.png")
-    images.save_steps({t: x[:GRID] for t, x in outcome.frames.items()}, folder)
-    strip = {t: x[:STRIP] for t, x in outcome.frames.items()}
-    images.save_strip(strip, folder / "denoising_strip.png", scale=2)

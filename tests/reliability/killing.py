@@ -1,0 +1,147 @@
+"""Commands that are killed, with every process of their group, and started again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import runpy
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# Commands are forks of a process that has imported what takes seconds, so that most moments fall
+# into the work itself. It runs nothing in parallel, whose threads a fork would lack.
+PRELOADED = ["torch._dynamo", "matplotlib.pyplot", "safetensors.numpy", "ddpm_cli.train"]
+PRELOADED += ["ddpm_cli.sample", "ddpm_cli.reproduce", "ddpm_study.metrics", "impl_torch.train"]
+FORKS = multiprocessing.get_context("forkserver")
+POLL = 0.004  # seconds between two looks at a running command
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line: `ddpm …` or `python -m MODULE …`.
+
+    Attributes:
+        words: the arguments.
+        module: the module that is run.
+        variables: of its environment.
+    """
+
+    words: tuple[str, ...]
+    module: str = "ddpm_cli"
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: after some seconds, or as soon as so many new files have been seen."""
+
+    seconds: float = float("inf")
+    files: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended.
+
+    Attributes:
+        status: its exit status, or minus the signal's number.
+        seconds: that it took.
+        files: names that appeared under its folder, temporary ones included, as far as seen.
+        output: what it printed.
+    """
+
+    status: int
+    seconds: float
+    files: int
+    output: str
+
+
+def run(command: Command, out: Path, moment: Moment | None = None) -> Ending:
+    """Run a command to its end, or kill its process group at a moment."""
+    moment = moment or Moment()
+    log = out.parent / "output.txt"
+    process = FORKS.Process(target=_child, args=(command, str(log)))
+    before, seen, started = _names(out), set[str](), time.monotonic()
+    process.start()
+    try:
+        while process.exitcode is None:
+            process.join(POLL)
+            seen |= _names(out) - before
+            late = time.monotonic() - started >= moment.seconds or len(seen) >= moment.files
+            if late and process.exitcode is None and process.pid is not None:
+                _kill(process.pid)
+                process.join()
+    finally:
+        if process.exitcode is None and process.pid is not None:
+            _kill(process.pid)
+            process.join()
+    assert process.exitcode is not None
+    seconds = time.monotonic() - started
+    return Ending(process.exitcode, seconds, len(seen), log.read_text(errors="replace"))
+
+
+def draw_moment(generator: random.Random, unbroken: Ending) -> Moment:
+    """Draw a moment of a run that takes about as long as an unbroken one."""
+    if unbroken.files > 0 and generator.random() < 0.5:
+        return Moment(files=generator.randint(1, unbroken.files))
+    return Moment(seconds=generator.uniform(0, unbroken.seconds))
+
+
+def kill_until_it_ends(
+    command: Command,
+    out: Path,
+    generator: random.Random,
+    unbroken: Ending,
+    *,
+    most: int,
+    after_a_kill: Callable[[], Any],
+) -> tuple[int, Ending]:
+    """Run the same command, killed at drawn moments, until it ends by itself.
+
+    Returns:
+        The number of kills, at most `most`, and the last ending.
+    """
+    kills = 0
+    while True:
+        moment = draw_moment(generator, unbroken) if kills < most else None
+        ending = run(command, out, moment)
+        if ending.status != -signal.SIGKILL:
+            return kills, ending
+        kills += 1
+        after_a_kill()
+
+
+def _names(out: Path) -> set[str]:
+    found = set()
+    for folder, _, files in os.walk(out):
+        found.update(os.path.join(folder, name) for name in files)
+    return found
+
+
+def _kill(pid: int) -> None:
+    """Kill a process group, or its leader before it has made the group."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _child(command: Command, log: str) -> None:
+    os.setsid()
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.environ.update(command.variables)
+    sys.argv = [command.module, *command.words]
+    if command.module == "ddpm_cli":
+        from ddpm_cli import start
+
+        start()
+    else:
+        runpy.run_module(command.module, run_name="__main__", alter_sys=True)
