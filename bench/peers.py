@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ddpm.checkpoints.diffusers_folder import unet_options
 from ddpm.config import RunConfig, UNetConfig
 from ddpm_study.timing.machine import operations
 from ddpm_study.timing.workloads import random_images
@@ -40,25 +41,7 @@ def unet_of_diffusers(config: UNetConfig) -> nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from diffusers import UNet2DModel
-    attends = [size in config.attention_resolutions for size in config.level_resolutions]
-    down = tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends)
-    up = tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends))
-    model: nn.Module = UNet2DModel(
-        sample_size=config.image_size,
-        in_channels=config.image_channels,
-        out_channels=config.image_channels,
-        layers_per_block=config.blocks_per_level,
-        block_out_channels=config.level_channels,
-        down_block_types=down,
-        up_block_types=up,
-        norm_num_groups=config.norm_groups,
-        norm_eps=config.norm_epsilon,
-        dropout=config.dropout,
-        downsample_padding=0,
-        flip_sin_to_cos=False,
-        freq_shift=1,
-        attention_head_dim=None,
-    )
+    model: nn.Module = UNet2DModel(**unet_options(config))
     return model
 
 

@@ -1,4 +1,4 @@
-"""`ddpm convert`: make a checkpoint from a state_dict."""
+"""`ddpm convert`: between a checkpoint, weights alone, and diffusers' form."""
 
 from __future__ import annotations
 
@@ -8,39 +8,87 @@ import click
 import numpy as np
 
 from ddpm.checkpoint import Checkpoint
+from ddpm.checkpoints.diffusers_folder import save_diffusers_folder
+from ddpm.checkpoints.parameter_shapes import parameter_shapes
+from ddpm.checkpoints.weights_file import save_weights
 from ddpm.config import RunConfig, preset
 from ddpm.errors import InputError
 from ddpm_cli.options import file_or_folder, preset_choice
-from implementations import unet_class
 
 Weights = dict[str, np.ndarray]
 
 
 @click.command()
-@click.argument("weights", type=file_or_folder)
+@click.argument("source", type=file_or_folder)
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(("checkpoint", "weights", "diffusers")),
+    default="checkpoint",
+    help="checkpoint: from weights alone. weights: a checkpoint's weights alone, as safetensors."
+    " diffusers: a checkpoint as a folder for diffusers' DDPMPipeline.",
+)
 @click.option(
     "--preset",
     "preset_name",
     type=preset_choice,
-    required=True,
-    help="The model that the weights belong to.",
+    help="With --to checkpoint: the model that the weights belong to.",
 )
 @click.option("--dataset", default="converted", help="The data set's name in file names.")
-@click.option("--out", type=file_or_folder, required=True, help="The checkpoint to write.")
+@click.option(
+    "--weights",
+    type=click.Choice(("ema", "raw")),
+    default="ema",
+    help="Of a checkpoint. ema: the averaged weights. raw: those of the last step.",
+)
+@click.option("--out", type=file_or_folder, required=True, help="The file or folder to write.")
 @click.option(
     "--allow-pickle",
     is_flag=True,
     help="Read a .pth, which is a pickle; only tensors in it are read.",
 )
-def command(weights: Path, preset_name: str, dataset: str, out: Path, allow_pickle: bool) -> None:
-    """Make a checkpoint for both frameworks from a state_dict, a .safetensors or .pth file.
+def command(
+    source: Path,
+    target: str,
+    preset_name: str | None,
+    dataset: str,
+    weights: str,
+    out: Path,
+    allow_pickle: bool,
+) -> None:
+    """Convert weights to a checkpoint, or a checkpoint to weights or to diffusers' form.
 
-    WEIGHTS has the parameters of the U-Net under the names that both implementations use.
+    \b
+    ddpm convert unet.safetensors --preset mnist --out unet_checkpoint.safetensors
+    ddpm convert unet.pth --allow-pickle --preset mnist --out unet_checkpoint.safetensors
+    ddpm convert checkpoints/ddpm_mnist_epoch5.safetensors --to weights --out unet.safetensors
+    ddpm convert checkpoints/ddpm_mnist_epoch5.safetensors --to diffusers --out ddpm-mnist
+
+    Weights have the names that the U-Nets of both implementations use. Exit status 0: converted. 2:
+    an input cannot be used.
     """
-    config = preset(preset_name)
-    arrays = _read_pickle(weights) if allow_pickle else _read_safetensors(weights)
-    _require_fit(arrays, config, weights)
-    Checkpoint(
+    if target == "checkpoint":
+        if preset_name is None:
+            raise click.UsageError("Missing option '--preset', which --to checkpoint needs.")
+        arrays = _read_pickle(source) if allow_pickle else _read_safetensors(source)
+        _require_fit(arrays, preset(preset_name), source)
+        _checkpoint(arrays, preset(preset_name), dataset).save(out)
+    else:
+        if preset_name is not None or allow_pickle:
+            option = "--allow-pickle" if allow_pickle else "--preset"
+            raise InputError(f"{option} goes with --to checkpoint: leave it out")
+        checkpoint = Checkpoint.load(source)
+        arrays = checkpoint.ema if weights == "ema" else checkpoint.weights
+        if target == "weights":
+            save_weights(arrays, out)
+        else:
+            save_diffusers_folder(checkpoint, out, averaged=weights == "ema")
+    click.echo(f"{out}: {sum(array.size for array in arrays.values()):,} parameters")
+
+
+def _checkpoint(arrays: Weights, config: RunConfig, dataset: str) -> Checkpoint:
+    """Return a checkpoint of which no step of training is known."""
+    return Checkpoint(
         config=config,
         framework="torch",
         dataset=dataset,
@@ -48,8 +96,7 @@ def command(weights: Path, preset_name: str, dataset: str, out: Path, allow_pick
         step=0,
         weights=arrays,
         ema=arrays,
-    ).save(out)
-    click.echo(f"{out}: {sum(array.size for array in arrays.values()):,} parameters")
+    )
 
 
 def _read_safetensors(path: Path) -> Weights:
@@ -80,11 +127,7 @@ def _read_pickle(path: Path) -> Weights:
 
 
 def _require_fit(arrays: Weights, config: RunConfig, path: Path) -> None:
-    import torch
-
-    with torch.device("meta"):
-        model = unet_class("torch")(config.unet)
-    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    shapes = parameter_shapes(config.unet)
     for name in sorted(shapes.keys() | arrays.keys()):
         actual = arrays[name].shape if name in arrays else "missing"
         expected = shapes.get(name, "no such parameter")

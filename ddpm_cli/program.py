@@ -27,7 +27,7 @@ COMMANDS = {
     "sample": "Draw images from a checkpoint, in either framework.",
     "fid": "Score samples against real images: FID, KID, precision, recall.",
     "is": "Score how recognisable and varied samples are: Inception Score.",
-    "convert": "Make a checkpoint from a state_dict, safetensors or .pth.",
+    "convert": "Between checkpoints, weights alone and diffusers' form.",
     "reproduce": "Compare both frameworks: judge, train, sample, score, time; write one page.",
     "report": "Write the page about a run again, alone or beside another run.",
     "doctor": "Tell whether Jittor can be used here, and what is missing.",

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from bench.peers import unet_of_diffusers
+from ddpm.checkpoints.diffusers_folder import diffusers_name
 from ddpm.config import PRESETS
 from impl_torch.unet import Attention, Downsample, TimeEmbedding, UNet, Upsample
 from tests.implementations import oracles
@@ -42,31 +43,6 @@ class ClosedFormSinusoids(nn.Module):
         return torch.from_numpy(oracles.sinusoids(timestep.numpy(), self.channels))
 
 
-def their_name(name):
-    """Return diffusers' name of a parameter."""
-    for reference, candidate in (
-        ("time_embedding.linear1", "time_embedding.linear_1"),
-        ("time_embedding.linear2", "time_embedding.linear_2"),
-        ("middle.resnet1", "mid_block.resnets.0"),
-        ("middle.resnet2", "mid_block.resnets.1"),
-        ("middle.attention", "mid_block.attentions.0"),
-        ("downsample.conv", "downsamplers.0.conv"),
-        ("upsample.conv", "upsamplers.0.conv"),
-        ("time_projection", "time_emb_proj"),
-        ("shortcut", "conv_shortcut"),
-        ("norm_out", "conv_norm_out"),
-        (".query.", ".to_q."),
-        (".key.", ".to_k."),
-        (".value.", ".to_v."),
-        (".out.", ".to_out.0."),
-        (".norm.", ".group_norm."),
-    ):
-        name = name.replace(reference, candidate)
-    return name.replace("down.", "down_blocks.", name.startswith("down.")).replace(
-        "up.", "up_blocks.", name.startswith("up.")
-    )
-
-
 def shapes(model):
     return {name: tuple(p.shape) for name, p in model.named_parameters()}
 
@@ -91,7 +67,7 @@ def batch(config, count=2, seed=0):
 def gaps(config, mine=None):
     """The errors of the output, of the input's gradient, and the largest of the parameters'."""
     reference, candidate = randomised(mine or config), unet_of_diffusers(config).double().eval()
-    weights = {their_name(name): value for name, value in reference.state_dict().items()}
+    weights = {diffusers_name(name): value for name, value in reference.state_dict().items()}
     candidate.load_state_dict(weights, strict=True)
     candidate.time_proj = ClosedFormSinusoids(config.base_channels)
     x, timestep = batch(config)
@@ -103,7 +79,7 @@ def gaps(config, mine=None):
         direction = torch.from_numpy(np.random.default_rng(5).standard_normal(tuple(out.shape)))
         (out * direction).sum().backward()
         found.append((out.detach().numpy(), x_in.grad.numpy()))
-    own = {their_name(name): p.grad.numpy() for name, p in reference.named_parameters()}
+    own = {diffusers_name(name): p.grad.numpy() for name, p in reference.named_parameters()}
     other = {name: p.grad.numpy() for name, p in candidate.named_parameters()}
     assert own.keys() == other.keys()
     worst = 0.0
@@ -168,7 +144,7 @@ def test_the_papers_network_has_as_many_parameters_as_the_published_one():
         reference, candidate = UNet(CIFAR10), unet_of_diffusers(CIFAR10)
     assert sum(p.numel() for p in reference.parameters()) == 35_746_307
     assert sum(p.numel() for p in candidate.parameters()) == 35_746_307
-    assert sorted(their_name(name) for name in shapes(reference)) == sorted(shapes(candidate))
+    assert sorted(diffusers_name(name) for name in shapes(reference)) == sorted(shapes(candidate))
 
 
 def test_sinusoids_are_those_of_diffusers_to_float32():
