@@ -64,8 +64,7 @@ def command(
     ddpm convert checkpoints/ddpm_mnist_epoch5.safetensors --to weights --out unet.safetensors
     ddpm convert checkpoints/ddpm_mnist_epoch5.safetensors --to diffusers --out ddpm-mnist
 
-    Weights have the names that the U-Nets of both implementations use. Exit status 0: converted. 2:
-    an input cannot be used.
+    Weights have the names that the U-Nets of both implementations use.
     """
     if target == "checkpoint":
         if preset_name is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 import time
@@ -32,6 +33,7 @@ COMMANDS = {
     "report": "Write the page about a run again, alone or beside another run.",
     "doctor": "Tell whether Jittor can be used here, and what is missing.",
 }
+EXIT_STATUS = "Exit status: 0 done, 2 an input cannot be used."
 
 
 class Program(click.Group):
@@ -48,7 +50,18 @@ class Program(click.Group):
         command: click.Command = import_module(f"ddpm_cli.{MODULES.get(name, name)}").command
         command.name = name
         command.short_help = COMMANDS[name]
+        if "xit status" not in (command.help or ""):
+            command.epilog = EXIT_STATUS
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is called; for a name that there is not, say the nearest."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and near:
+            context.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(context, args)
 
     def invoke(self, context: click.Context) -> object:
         """Run a command; input that cannot be used ends it with one line and exit status 2."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 import traceback
@@ -65,6 +66,16 @@ def _restart(error: RestartNeeded) -> int:
 
 class _Parser(argparse.ArgumentParser):
     """Reports wrong usage in one line."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = [str(choice) for choice in action.choices or ()]
+        near = difflib.get_close_matches(str(value), choices, n=1)
+        if str(value) not in choices and near:
+            name = action.metavar or "/".join(action.option_strings)
+            raise argparse.ArgumentError(
+                None, f"there is no {name} {value!r}: the nearest is {near[0]!r}"
+            )
+        super()._check_value(action, value)
 
     def error(self, message: str) -> NoReturn:
         self.exit(CANNOT_COMPARE, f"{self.prog}: {message}; see {self.prog} --help\n")

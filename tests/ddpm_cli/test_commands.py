@@ -43,7 +43,9 @@ def test_every_command_explains_itself():
     listing = ddpm("--help").output
     for name in COMMANDS:
         assert name in listing
-        assert len(ddpm(name, "--help").output.splitlines()) > 5
+        text = ddpm(name, "--help").output
+        assert len(text.splitlines()) > 5
+        assert "xit status" in text
 
 
 def test_an_option_means_the_same_in_every_command():
@@ -230,6 +232,9 @@ def test_a_bad_training_run_gets_one_line(trained, words, line):
         (("train", "--epochs", "many"), "'many' is not a valid integer. See"),
         (("sample", "--nothing"), "No such option '--nothing'. See"),
         (("fly",), "No such command 'fly'. See"),
+        (("sampel",), "No such command 'sampel'. Did you mean 'sample'? See"),
+        (("Train",), "No such command 'Train'. Did you mean 'train'? See"),
+        (("sample", "--see", "1"), "Did you mean"),
     ],
 )
 def test_wrong_usage_gets_one_line(words, line):

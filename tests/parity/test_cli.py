@@ -116,6 +116,7 @@ def test_what_cannot_be_compared_is_2_and_one_line(
     ("arguments", "line"),
     [
         ([], "parity: the following arguments are required: COMMAND; see parity --help"),
+        (["chek"], "parity: there is no COMMAND 'chek': the nearest is 'check'; see parity --help"),
         (["check", "a:b", "--seed", "x"], "argument --seed: invalid int value: 'x'; see parity"),
     ],
 )
