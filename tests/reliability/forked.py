@@ -145,12 +145,11 @@ def _text(path: Path) -> str:
 
 def _preload() -> None:
     """Import what the commands import; no thread may start here, since a fork loses threads."""
-    import parity.cli
-    import parity.commands.check
-    import parity.pair_check
-    import parity.report.pages.html
-    import parity.report.pages.index  # noqa: F401
+    import torch._dynamo  # noqa: F401
+
     from ddpm_cli.program import COMMANDS, MODULES
+    from ddpm_study.metrics import choose, features, score  # noqa: F401
+    from impl_torch import sample, train  # noqa: F401
 
     for name in COMMANDS:
         __import__(f"ddpm_cli.{MODULES.get(name, name)}")

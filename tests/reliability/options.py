@@ -77,7 +77,7 @@ _VALUES: dict[str, dict[str, tuple[str, ...]]] = {
         "--splits": (*NO_INTEGER, *_COUNT),
         "--extractor": _NO_CHOICE,
     },
-    "convert": {"--preset": _NO_CHOICE},
+    "convert": {"--preset": _NO_CHOICE, "--dataset": ("", "a/b", "..", "/", "n" * 300)},
     "reproduce": {
         "--epochs": (*NO_INTEGER, *_COUNT),
         "--batch-size": (*NO_INTEGER, *_COUNT),

@@ -106,6 +106,9 @@ _MAY_BE_NULL = {
     ("ensemble", "horizon"),
     ("pixels", "relative_difference"),
     ("precision", "float32"),
+    ("train-torch", "first_loss"),
+    ("train-torch", "last_loss"),
+    ("train-jittor", "last_loss"),
 }
 _MANIFEST = (
     ("preset",),
