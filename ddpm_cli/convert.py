@@ -66,7 +66,7 @@ def _read_safetensors(path: Path) -> Weights:
 
     try:
         return load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{show(path)} is not a safetensors file ({error}); for a .pth add --allow-pickle"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import re
 import tarfile
 import zlib
@@ -51,7 +52,7 @@ def members(source: Path, wanted: re.Pattern[str]) -> dict[str, Member]:
         InputError: the source is missing, or is neither a folder nor an intact tar archive.
     """
     by_name: dict[str, Member] = {}
-    files = _in_folder(source, wanted) if source.is_dir() else _in_tar(source, wanted)
+    files = _in_folder(source, wanted) if os.path.isdir(source) else _in_tar(source, wanted)
     for name, member in files:
         by_name.setdefault(name.removesuffix(".gz"), member)
     return by_name
@@ -60,7 +61,7 @@ def members(source: Path, wanted: re.Pattern[str]) -> dict[str, Member]:
 def is_tar(source: Path) -> bool:
     """Tell whether a file is a tar archive, compressed or not."""
     try:
-        return source.is_file() and tarfile.is_tarfile(source)
+        return os.path.isfile(source) and tarfile.is_tarfile(source)
     except (OSError, EOFError, zlib.error):  # is_tarfile fails on a damaged first block
         return False
 

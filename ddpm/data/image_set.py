@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ def batches(
 def _check_options(
     dataset: str, source: Path | None, size: int | None, channels: int | None, download: bool
 ) -> None:
-    if dataset not in DATASETS and not Path(dataset).is_dir():
+    if dataset not in DATASETS and not os.path.isdir(dataset):
         raise InputError(
             f"{show(dataset)!r} is no folder, and no data set: give mnist, cifar10 or a folder"
         )

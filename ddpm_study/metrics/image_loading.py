@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def read_images(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: there is no such path, no image, a damaged one, or images of several sizes.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path's, it takes any name
         return _folder(path)
     try:
         require_file(path)
@@ -36,9 +37,9 @@ def read_images(path: Path) -> NDArray[np.uint8]:
 
 def _folder(folder: Path) -> NDArray[np.uint8]:
     paths, skipped = images_among(folder.iterdir())
-    report_skipped(folder, skipped)
     if not paths:
-        raise InputError(f"{folder} holds no images; make some with ddpm sample")
+        raise InputError(f"{show(folder)} holds no images; make some with ddpm sample")
+    report_skipped(folder, skipped)
     hidden = len(paths) < 2000
     images: list[NDArray[np.uint8]] = []
     for path in tqdm(paths, desc=f"read {folder.name}", disable=hidden, file=progress_stream()):

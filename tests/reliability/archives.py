@@ -28,7 +28,7 @@ from tests.reliability.case import (
     holding,
     together,
 )
-from tests.reliability.paths import unusable
+from tests.reliability.paths import mention, unusable
 
 KIND = "archives"
 _NAME = "set.npz"
@@ -49,14 +49,14 @@ def cases(folder: Path) -> Iterator[Case]:
         numbered += 1
         words, beside = commands[numbered % len(commands)]
         given = tuple(path if word == "SET" else word for word in words)
-        mention = Path(path).name.split("\n")[0][:20] if path else ""
+        last = mention(path)
         return Case(
             kind=KIND,
             name=name,
             words=given,
             write=together(beside, write),
             rule=rule,
-            mentions=(mention, "--data", "--real", "--folder"),
+            mentions=(last, "--data", "--real", "--folder"),
         )
 
     random = generator(KIND)
@@ -103,7 +103,7 @@ def judged(folder: Path) -> str:
         with zipfile.ZipFile(folder / _NAME) as archive:
             names = archive.namelist()
             arrays = {
-                name: _array(archive.read(f"{name}.npy"))
+                name: _array(_member(archive, f"{name}.npy"))
                 for name in ("images", "labels", "classes")
                 if name != "classes" or "classes.npy" in names
             }
@@ -115,6 +115,13 @@ def judged(folder: Path) -> str:
     fits = fits and labels.dtype == np.int64 and labels.shape == (bases.COUNT,)
     fits = fits and labels.min() >= 0 and labels.max() < len(arrays.get("classes", labels))
     return SOUND if fits else REFUSED
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    content = archive.read(name)
+    if len(content) != archive.getinfo(name).file_size:
+        raise ValueError("the directory lies")
+    return content
 
 
 def _array(content: bytes) -> np.ndarray:

@@ -61,7 +61,17 @@ def make(folder: Path, forks: Forks) -> None:
         raise RuntimeError(f"a good training was refused: {outcome.err}")
     checkpoint = training / "checkpoints" / "ddpm_good_epoch1.safetensors"
     shutil.copyfile(checkpoint, folder / "good.safetensors")
+    _save_plain(checkpoint, folder / "plain.safetensors")
     _make_run(folder / "run")
+
+
+def _save_plain(checkpoint: Path, path: Path) -> None:
+    """Write a checkpoint's weights under their own names, as `ddpm convert` takes them."""
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(checkpoint)
+    names = [name for name in tensors if name.startswith("weights/")]
+    save_file({name.removeprefix("weights/"): tensors[name] for name in names}, path)
 
 
 def _make_run(folder: Path) -> None:

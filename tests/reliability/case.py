@@ -71,13 +71,14 @@ def copied(source: Path, name: str) -> Write:
     return write
 
 
-def holding(name: str, content: bytes | str) -> Write:
-    """Return what writes a file of this content."""
+def holding(name: str, content: bytes | str | Callable[[], bytes]) -> Write:
+    """Return what writes a file of this content, which may be made only then."""
 
     def write(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        made = content() if callable(content) else content
+        path.write_bytes(made.encode() if isinstance(made, str) else made)
 
     return write
 

@@ -26,7 +26,7 @@ from tests.reliability.case import (
     holding,
     together,
 )
-from tests.reliability.paths import unusable
+from tests.reliability.paths import mention, unusable
 
 KIND = "checkpoints"
 _NAME = "bad.safetensors"
@@ -70,7 +70,7 @@ def _case(name: str, write: Write, rule: Rule, path: str, *, resume: bool) -> Ca
     words = ("ddpm", "sample", "--ckpt", path, *_SAMPLE)
     if resume:
         words = (*bases.TRAIN, "--epochs", "2", "--resume", path)
-    last = Path(path).name.split("\n")[0][:20]
+    last = mention(path)
     mentions = (last, "--ckpt", "--resume") if last else ()
     return Case(kind=KIND, name=name, words=words, write=write, rule=rule, mentions=mentions)
 

@@ -33,7 +33,7 @@ _BASE: dict[str, tuple[str, ...]] = {
     "prepare": ("prepare", "--dataset", "samples"),
     "fid": ("fid", "--real", "good.npz", "--fake", "samples", *_DIGITS),
     "is": ("is", "--folder", "samples", "--splits", "2", *_DIGITS),
-    "convert": ("convert", "good.safetensors", "--preset", "tiny", "--out", "x.safetensors"),
+    "convert": ("convert", "plain.safetensors", "--preset", "tiny", "--out", "x.safetensors"),
     "reproduce": ("reproduce", "--data", "good.npz", "--batch-size", "8", "--dry-run"),
     "report": ("report", "--from", "run"),
 }
@@ -161,7 +161,8 @@ def _case(name: str, words: tuple[str, ...], write: Write, answer: str = REFUSED
 
 def _beside(folder: Path, command: str) -> Write:
     """Return what makes the good files that a command line names."""
-    names = [word for word in _BASE[command] if word in ("good.npz", "good.safetensors", "samples")]
+    good = ("good.npz", "good.safetensors", "plain.safetensors", "samples")
+    names = [word for word in _BASE[command] if word in good]
     names += ["run"] * (command == "report") + ["samples"] * (command == "prepare")
     return together(*(copied(folder / name, name) for name in dict.fromkeys(names)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from tests.reliability.case import Write
@@ -60,6 +61,12 @@ def unusable(name: str) -> dict[str, tuple[str, Write]]:
         "below a file": (f"file/{name}", _file("file")),
         "a name with a line break": (f"one\ntwo{suffix}", nothing),
     }
+
+
+def mention(path: str) -> str:
+    """Return the start of a path's last part, as every message can print it."""
+    match = re.match(r"[ -~]*", Path(path).name)
+    return match[0][:20] if match else ""
 
 
 def _file(name: str) -> Write:
