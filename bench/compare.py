@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ddpm.errors import InputError
+from safe_files.reading import CannotRead, read_json, show
 
 Key = tuple[str, str, str, int]  # benchmark, implementation, preset, batch size
 Bounds = tuple[float, float, float]  # low, median, high
@@ -115,18 +115,18 @@ def read(path: Path) -> dict[Key, dict[str, Any]]:
         InputError: it cannot be read, or is no such record.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         entries = [benchmark["extra_info"] for benchmark in values["benchmarks"]]
         return {
             (e["benchmark"], e["implementation"], e["preset"], e["batch_size"]): _checked(e)
             for e in entries
         }
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}; give a --benchmark-json file") from None
+    except CannotRead as error:
+        raise InputError(f"{error}; give a --benchmark-json file") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path} is no record of pytest bench (it lacks {error}); make it anew with pytest"
-            " bench --benchmark-json"
+            f"{show(path)} is no record of pytest bench (it lacks {error}); make it anew with"
+            " pytest bench --benchmark-json"
         ) from None
 
 

@@ -18,6 +18,7 @@ from ddpm.checkpoints.rules import GROUPS, require_fields, require_finite, requi
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
 from safe_files import CannotWrite, replacing
+from safe_files.reading import CannotRead, require_file
 
 Tensors = dict[str, np.ndarray]
 
@@ -205,14 +206,15 @@ def _without_tensors(metadata: dict[str, str], path: Path) -> Checkpoint:
 
 def _require_safetensors(path: Path) -> None:
     try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no regular file; give a checkpoint of ddpm train")
+        require_file(path)
         with path.open("rb") as file:
             start = file.read(4)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except CannotRead as error:
+        raise InputError(f"{error}; give a checkpoint of ddpm train") from None
+    except OSError as error:
+        reason = error.strerror or error
         raise InputError(
-            f"{path} cannot be read: {reason}; give a checkpoint that exists"
+            f"{path} cannot be read: {reason}; give a checkpoint of ddpm train"
         ) from error
     if start == b"PK\x03\x04" or re.match(rb"\x80[\x02-\x05]", start):
         raise InputError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,19 @@ def to_uint8(images: NDArray[np.floating]) -> NDArray[np.uint8]:
             f"{count} of {np.size(images)} pixels are NaN or infinite; the model has diverged:"
             " sample from an earlier checkpoint"
         )
-    return np.rint((np.asarray(images, np.float64).clip(-1, 1) + 1) * 127.5).astype(np.uint8)
+    converted = np.empty(np.shape(images), np.uint8)
+    for part, source in zip(_parts(converted), _parts(np.asarray(images)), strict=True):
+        part[...] = np.rint((np.asarray(source, np.float64).clip(-1, 1) + 1) * 127.5)
+    return converted
+
+
+def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield views of at most 1,000 images, so that float64 copies stay small."""
+    if array.ndim == 0:
+        yield array
+        return
+    for start in range(0, len(array), 1000):
+        yield array[start : start + 1000]
 
 
 def save_png(image: NDArray[np.floating], path: Path | str) -> None:

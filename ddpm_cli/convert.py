@@ -14,6 +14,7 @@ from ddpm.checkpoints.weights_file import save_weights
 from ddpm.config import RunConfig, preset
 from ddpm.errors import InputError
 from ddpm_cli.options import file_or_folder, preset_choice
+from safe_files.reading import CannotRead, require_file, show
 
 Weights = dict[str, np.ndarray]
 
@@ -69,8 +70,17 @@ def command(
     if target == "checkpoint":
         if preset_name is None:
             raise click.UsageError("Missing option '--preset', which --to checkpoint needs.")
+        if not dataset or Path(dataset).name != dataset or len(dataset) > 100:
+            raise InputError(
+                f"--dataset {show(dataset)!r} is no name for a file: give a plain word"
+            )
+        try:
+            require_file(source)
+        except CannotRead as error:
+            raise InputError(f"{error}; give a .safetensors or .pth file of weights") from None
         arrays = _read_pickle(source) if allow_pickle else _read_safetensors(source)
         _require_fit(arrays, preset(preset_name), source)
+        arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
         _checkpoint(arrays, preset(preset_name), dataset).save(out)
     else:
         if preset_name is not None or allow_pickle:
@@ -104,34 +114,38 @@ def _read_safetensors(path: Path) -> Weights:
 
     try:
         return load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is not a safetensors file ({error}); for a .pth add --allow-pickle"
+            f"{show(path)} is not a safetensors file ({error}); for a .pth add --allow-pickle"
         ) from error
 
 
 def _read_pickle(path: Path) -> Weights:
-    import pickle
-
     import torch
 
     try:  # weights_only admits tensors and containers, and runs no code
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: tensor.numpy() for name, tensor in state.items()}
-    except (OSError, RuntimeError, AttributeError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # a damaged pickle can fail in any way at all
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise InputError(
-            f"{path} is not a state_dict ({reason}); save model.state_dict() alone"
+            f"{show(path)} is not a state_dict ({reason}); save model.state_dict() alone"
         ) from error
 
 
 def _require_fit(arrays: Weights, config: RunConfig, path: Path) -> None:
     shapes = parameter_shapes(config.unet)
     for name in sorted(shapes.keys() | arrays.keys()):
+        where = f"{show(path)}: {name[:80]}"
         actual = arrays[name].shape if name in arrays else "missing"
         expected = shapes.get(name, "no such parameter")
         if actual != expected:
             raise InputError(
-                f"{path}: {name} is {actual}, and the preset has {expected}; choose the --preset of"
-                " these weights"
+                f"{where} is {actual}, and the preset has {expected}; choose the --preset of these"
+                " weights"
+            )
+        if arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
+            raise InputError(
+                f"{where} is of {arrays[name].dtype} and must hold finite floats; give the weights"
+                " of a training that has not diverged"
             )

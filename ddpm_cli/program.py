@@ -20,6 +20,7 @@ from safe_files import CannotWrite
 # time from those that work. A framework reads this when it is imported, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+LONGEST_MESSAGE = 600  # characters
 LAUNCHER_SECONDS = 5.0  # in which a launcher ends the other processes, once one has ended
 MODULES = {"is": "inception"}  # `is` is a keyword of Python
 COMMANDS = {
@@ -78,9 +79,13 @@ class Program(click.Group):
 def _refuse(line: str) -> NoReturn:
     """Print the reason and end the program; of a host's processes, only the first prints it.
 
+    A reason that quotes a long value loses its middle.
+
     The first ends at once, whereupon the launcher ends the others, which all have the same reason.
     A process that is still alive after a wait has a reason of its own, and prints it.
     """
+    if len(line) > LONGEST_MESSAGE:
+        line = f"{line[: LONGEST_MESSAGE // 2]} … {line[-LONGEST_MESSAGE // 2 :]}"
     launch = launched()
     if launch.rank_on_host > 0:
         time.sleep(LAUNCHER_SECONDS)

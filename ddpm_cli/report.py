@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,16 +45,26 @@ def command(folder: Path, against: Path | None, audit: Path | None) -> None:
     implementations agree, 1 if they differ or too few weights were compared, 2 if there is no run,
     or a record is missing, damaged or of an older version.
     """
-    if audit is not None:
-        FinishedRun.load(folder)  # refuses a folder without a run before anything is written
-        write_text(folder / AUDIT, json.dumps(read_audit(audit), indent=1) + "\n")
-    sys.exit(publish(RunFolder(folder), against))
+    scores = None if audit is None else read_audit(audit)
+    sys.exit(publish(RunFolder(folder), against, scores))
 
 
-def publish(folder: RunFolder, against: Path | None = None) -> int:
-    """Write the page and the table of a run, print the table, and return the exit status."""
+def publish(
+    folder: RunFolder, against: Path | None = None, audit: dict[str, Any] | None = None
+) -> int:
+    """Write the page and the table of a run, print the table, and return the exit status.
+
+    Everything is read and checked before the first file is written.
+    """
     run = FinishedRun.load(folder.path)
-    page = write_page(run, against=None if against is None else FinishedRun.load(against))
+    other = None if against is None else FinishedRun.load(against)
+    for each in (run, other):
+        if each is not None:
+            each.require_files()
+    if audit is not None:
+        write_text(folder.path / AUDIT, json.dumps(audit, indent=1) + "\n")
+        run = FinishedRun.load(folder.path)
+    page = write_page(run, against=other)
     text = tables.text(run)
     write_text(folder.path / "table.txt", text + "\n")
     click.echo(text)

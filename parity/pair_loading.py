@@ -13,6 +13,7 @@ from typing import Any
 
 from parity import jittor_import
 from parity.errors import CannotCompare, users_code
+from safe_files.reading import CannotRead, require_file
 
 # A framework that a pair may import and that this installation may lack -> the extra with it.
 EXTRAS = {"torch": "torch", "jittor": "jittor"}
@@ -118,8 +119,10 @@ def _is_path(name: str) -> bool:
 
 def _from_file(path: Path) -> Any:
     """Import a file under a name of its own; modules beside it are found."""
-    if not path.is_file():
-        raise CannotCompare(f"there is no file {path}")
+    try:
+        require_file(path)
+    except CannotRead as error:
+        raise CannotCompare(f"{error}; name a file of pairs, path/to/pairs.py:attribute") from None
     path = path.resolve()
     name = f"{path.stem}_{hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()}"
     if name in sys.modules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ddpm.errors import InputError
+from safe_files.reading import CannotRead, read_text
 
 SCHEMA = "ddpm-audit/2"
 Record = dict[str, Any]
@@ -48,12 +50,16 @@ def run(jobs: Sequence[Job], journal: Path, *, fresh: bool = False) -> list[Reco
 def read(journal: Path) -> dict[str, Record]:
     """Return the records of a journal by key; none of another schema, none without a journal."""
     records: dict[str, Record] = {}
-    if journal.exists():
-        for line in journal.read_text(encoding="utf-8").splitlines():
+    if os.path.lexists(journal):
+        try:
+            text = read_text(journal)
+        except CannotRead as error:
+            raise InputError(f"{error}; give another --out") from None
+        for line in text.splitlines():
             try:
                 values = json.loads(line)
                 schema, key = values.pop("schema"), values.pop("key")
-            except (ValueError, KeyError):
+            except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
                 continue  # the last line of an interrupted run
             if schema == SCHEMA:
                 records[key] = values

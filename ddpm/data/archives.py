@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
 import re
 import tarfile
 import zlib
@@ -10,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ddpm.data.limits import LARGEST_SOURCE
 from ddpm.errors import InputError
+from safe_files.reading import CannotRead, read_bytes, require_file
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,12 @@ def read_file(path: Path) -> bytes:
     """Return a file's bytes, decompressed if its first bytes, not its name, say that it is gzip.
 
     Raises:
-        InputError: it is missing, unreadable, or its gzip is truncated or damaged.
+        InputError: it is missing, no regular file, too large, or its gzip is truncated or damaged.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path} cannot be read: {reason}; give a file that exists") from error
+        content = read_bytes(path, most=LARGEST_SOURCE)
+    except CannotRead as error:
+        raise InputError(f"{error}; give a file that exists") from None
     return _decompressed(content, str(path))
 
 
@@ -49,7 +52,7 @@ def members(source: Path, wanted: re.Pattern[str]) -> dict[str, Member]:
         InputError: the source is missing, or is neither a folder nor an intact tar archive.
     """
     by_name: dict[str, Member] = {}
-    files = _in_folder(source, wanted) if source.is_dir() else _in_tar(source, wanted)
+    files = _in_folder(source, wanted) if os.path.isdir(source) else _in_tar(source, wanted)
     for name, member in files:
         by_name.setdefault(name.removesuffix(".gz"), member)
     return by_name
@@ -58,7 +61,7 @@ def members(source: Path, wanted: re.Pattern[str]) -> dict[str, Member]:
 def is_tar(source: Path) -> bool:
     """Tell whether a file is a tar archive, compressed or not."""
     try:
-        return source.is_file() and tarfile.is_tarfile(source)
+        return os.path.isfile(source) and tarfile.is_tarfile(source)
     except (OSError, EOFError, zlib.error):  # is_tarfile fails on a damaged first block
         return False
 
@@ -67,9 +70,20 @@ def _decompressed(content: bytes, where: str) -> bytes:
     if not content.startswith(b"\x1f\x8b"):
         return content
     try:
-        return gzip.decompress(content)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            opened = file.read(LARGEST_SOURCE + 1)
+        _require_size(where, len(opened))
+        return opened
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{where} is damaged ({error}); download it again") from error
+
+
+def _require_size(where: str, size: int) -> None:
+    if size > LARGEST_SOURCE:
+        raise InputError(
+            f"{where} opens to more than {LARGEST_SOURCE:,} bytes, which no file of a data set has;"
+            " download it again"
+        )
 
 
 def _in_folder(folder: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Member]]:
@@ -80,12 +94,17 @@ def _in_folder(folder: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Mem
 
 def _in_tar(archive: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Member]]:
     try:
+        require_file(archive)
+    except CannotRead as error:
+        raise InputError(f"{error}; give a folder or an archive that exists") from None
+    try:
         with tarfile.open(archive) as tar:
             for entry in tar:
                 name = PurePosixPath(entry.name).name
                 stream = tar.extractfile(entry) if entry.isfile() else None
                 if stream is not None and wanted.fullmatch(name):
                     where = f"{archive}:{entry.name}"
+                    _require_size(where, entry.size)
                     yield name, Member(where, _decompressed(stream.read(), where))
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise InputError(

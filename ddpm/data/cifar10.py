@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import re
 from pathlib import Path
@@ -42,7 +43,7 @@ def read(source: Path, *, allow_pickle: bool = False) -> RawImages:
 
 
 def _files(source: Path) -> list[Member]:
-    if not source.is_dir() and not is_tar(source):
+    if not os.path.isdir(source) and not is_tar(source):
         return [Member(str(source), read_file(source))]
     files = members(source, _TRAINING)
     binary = {name: file for name, file in files.items() if name.endswith(".bin")}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ddpm.data.limits import LARGEST_PICTURE, require_set
 from ddpm.data.raw_images import RawImages, UInt8, fit, from_pillow
 from ddpm.errors import InputError
 from ddpm.logs.progress_stream import progress_stream
+from safe_files.reading import CannotRead, require_file, show
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _OTHER_IMAGES = (".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -42,12 +45,16 @@ def read(
     classes, skipped = _classes(folder)
     report_skipped(folder, skipped)
     files = [(path, label) for label, paths in enumerate(classes.values()) for path in paths]
+    if size is not None:
+        require_set(len(files), channels or 1, size, size)
     images: list[Any] = []
     stream = progress_stream()
     for path, _ in tqdm(files, desc=f"reading {folder.name}", disable=not progress, file=stream):
         image = _decode(path)
         images.append(image if size is None else fit(image, size))
         _require_same_size(path, images[-1], files[0][0], images[0])
+        if len(images) == 1:
+            require_set(len(files), channels or len(image.getbands()), *image.size)
     if channels is None:
         channels = 1 if all(image.mode == "L" for image in images) else 3
     mode = "L" if channels == 1 else "RGB"
@@ -71,11 +78,21 @@ def images_among(paths: Iterable[Path]) -> tuple[list[Path], int]:
     Hidden files are among the others: temporary files of a run that was ended have such names.
 
     Raises:
-        InputError: one is an image of a format that is not read.
+        InputError: one is an image of a format that is not read, or is called one and is a broken
+            link, a FIFO or a device.
     """
     images, skipped = [], 0
-    for path in sorted(path for path in paths if path.is_file()):
+    for path in sorted(paths):
         is_hidden = path.name.startswith(".")
+        if path.is_dir():
+            continue
+        try:
+            require_file(path)
+        except CannotRead as error:
+            if is_hidden or path.suffix.lower() not in SUFFIXES:
+                skipped += 1
+                continue
+            raise InputError(f"{error}; remove it") from None
         if path.suffix.lower() in _OTHER_IMAGES and not is_hidden:
             raise InputError(f"{path} is neither PNG nor JPEG; convert or remove it")
         if path.suffix.lower() in SUFFIXES and not is_hidden:
@@ -123,15 +140,33 @@ def _decode(path: Path) -> Any:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            image.verify()  # the checksums of a PNG, which loading alone does not check
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            return _plain(ImageOps.exif_transpose(image))
+        require_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as image:
+                _require_pixels(path, image.size)
+                image.verify()  # the checksums of a PNG, which loading alone does not check
+            with Image.open(path, formats=("PNG", "JPEG")) as image:
+                return _plain(ImageOps.exif_transpose(image))
+    except InputError:
+        raise
+    except CannotRead as error:
+        raise InputError(f"{error}; repair or remove it") from None
     except Exception as error:  # a damaged file can fail in any way at all
-        reason = " ".join(str(error).replace(str(path), "it").split())
+        reason = " ".join(str(error).replace(str(path), "").split())
         raise InputError(
-            f"{path} is corrupt or no image ({reason}); repair or remove it"
+            f"{show(path)} is corrupt or no image ({reason}); repair or remove it"
         ) from error
+
+
+def _require_pixels(path: Path, size: tuple[int, int]) -> None:
+    """Refuse a picture before it is decoded, if the memory might not hold it."""
+    width, height = size
+    if width * height > LARGEST_PICTURE:
+        raise InputError(
+            f"{show(path)} is {width:,} x {height:,}, and a picture may have {LARGEST_PICTURE:,}"
+            " pixels; scale it down or remove it"
+        )
 
 
 def _plain(image: Any) -> Any:
@@ -141,7 +176,8 @@ def _plain(image: Any) -> Any:
     grey = image.mode in _GREY
     if image.mode.startswith("I"):
         # Pillow's own conversion clips 16 bits at 255, or drops the low byte, by version.
-        return Image.fromarray(np.rint(np.asarray(image, np.float64) / 257).astype(np.uint8))
+        # The nearest whole number; 257 is odd, so that none lies half-way between two.
+        return Image.fromarray(((np.asarray(image, np.uint32) + 128) // 257).astype(np.uint8))
     if image.mode in _ALPHA or "transparency" in image.info:
         colour = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpm import streams
-from ddpm.data import cifar10, class_folders, downloads, mnist, raw_images
+from ddpm.data import cifar10, class_folders, downloads, limits, mnist, raw_images
+from ddpm.data.npz import Declared, Npz
 from ddpm.errors import InputError
 from safe_files import replacing
+from safe_files.reading import CannotRead, show
 
 DATASETS = ("mnist", "cifar10")
 _MOST_CLASSES = 100_000  # without names; a wrong label must not fill the memory
+_LARGEST_NAMES = 1 << 26  # bytes of all names of classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +53,37 @@ class ImageSet:
     def load(cls, path: Path | str) -> ImageSet:
         """Read and validate what `save` wrote; `classes` may be missing, and are then numbered.
 
+        Shapes, dtypes and sizes are checked before anything is read, and other members are not read
+        at all. Where no pixel is below 0, a line on stderr says that the images look as if they
+        were scaled to [0, 1].
+
         Raises:
             InputError: missing, truncated, not an .npz, a pickle within, or `images` or `labels` of
                 the wrong shape, dtype or range, or not finite, or empty.
         """
-        arrays = _read_npz(Path(path))
-        for name in ("images", "labels"):
-            if name not in arrays:
-                raise InputError(f"{path} has no array {name!r}; make it with ddpm prepare")
-        images, labels = arrays["images"], arrays["labels"]
-        classes = arrays.get("classes")
-        names = _numbered(labels) if classes is None else np.atleast_1d(classes)
-        loaded = cls(images, labels, tuple(str(name) for name in names))
-        _validate(loaded, where=str(path))
+        try:
+            with Npz(path) as archive:
+                for name in ("images", "labels"):
+                    if name not in archive.names:
+                        raise InputError(
+                            f"{show(path)} has no array {name!r}; make it with ddpm prepare"
+                        )
+                _validate_headers(
+                    archive.declared("images"), archive.declared("labels"), where=show(path)
+                )
+                names = _class_names(archive, show(path))
+                images, labels = archive.read("images"), archive.read("labels")
+        except CannotRead as error:
+            raise InputError(f"{error}; make it with ddpm prepare") from None
+        loaded = cls(images, labels, _numbered(labels) if names is None else names)
+        _validate(loaded, where=show(path))
+        if images.min() >= 0:
+            print(
+                f"ddpm: {show(path)}: no pixel is below 0, so that the images look as if they were"
+                " scaled to [0, 1] and not to [-1, 1]; if they are, save 2 * images - 1, or prepare"
+                " the set again",
+                file=sys.stderr,
+            )
         return loaded
 
 
@@ -174,48 +197,40 @@ def batches(
 def _check_options(
     dataset: str, source: Path | None, size: int | None, channels: int | None, download: bool
 ) -> None:
-    if dataset not in DATASETS and not Path(dataset).is_dir():
+    if dataset not in DATASETS and not os.path.isdir(dataset):
         raise InputError(
-            f"{dataset} is no folder, and no data set: give mnist, cifar10 or a folder"
+            f"{show(dataset)!r} is no folder, and no data set: give mnist, cifar10 or a folder"
         )
     if dataset not in DATASETS and (source is not None or download):
         raise InputError(f"{dataset} is a folder: --source and --download go with mnist or cifar10")
     if source is not None and download:
         raise InputError("--source and --download both say where the set comes from: give one")
-    if size is not None and size < 1:
-        raise InputError(f"size = {size} cannot be used: it must be at least 1 pixel")
+    if size is not None:
+        limits.require_side(size)
     if channels not in (None, 1, 3):
         raise InputError(f"channels = {channels} cannot be used: it must be 1 (grey) or 3 (RGB)")
 
 
-def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as file:  # np.load leaves a damaged file open
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise InputError(f"{path} is a single array; make an .npz with ddpm prepare")
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; make it with ddpm prepare") from None
-    except InputError:
-        raise
-    except Exception as error:  # a damaged archive can fail in any way at all
-        reason = " ".join(str(error).split())
+def _class_names(archive: Npz, where: str) -> tuple[str, ...] | None:
+    """Return the names of the classes, None where the archive has none."""
+    if "classes" not in archive.names:
+        return None
+    declared = archive.declared("classes")
+    if declared.size > _LARGEST_NAMES or len(declared.shape) > 1:
         raise InputError(
-            f"{path} is damaged, or no .npz of plain arrays ({reason}); prepare it again"
-        ) from error
+            f"{where}: classes have the shape {declared.shape} and {declared.size:,} bytes, not"
+            f" (classes,) and {_LARGEST_NAMES:,} or less; make the set with ddpm prepare"
+        )
+    return tuple(str(name) for name in np.atleast_1d(archive.read("classes")))
 
 
-def _numbered(labels: NDArray[Any]) -> range:
+def _numbered(labels: NDArray[Any]) -> tuple[str, ...]:
     """Return class numbers 0 … the largest label; `_validate` checks the labels themselves."""
-    if not np.issubdtype(labels.dtype, np.integer):
-        return range(0)
-    return range(min(int(labels.max(initial=-1)) + 1, _MOST_CLASSES))
+    return tuple(map(str, range(min(int(labels.max(initial=-1)) + 1, _MOST_CLASSES))))
 
 
-def _validate(data: ImageSet, *, where: str) -> None:
-    """Raise InputError for the first rule that a set violates."""
-    images, labels = data.images, data.labels
+def _validate_headers(images: Declared, labels: Declared, *, where: str) -> None:
+    """Raise InputError for the first rule that shapes and dtypes violate."""
 
     def require(holds: bool, problem: str) -> None:
         if not holds:
@@ -223,15 +238,27 @@ def _validate(data: ImageSet, *, where: str) -> None:
 
     shape = "x".join(map(str, images.shape))
     require(images.dtype == np.float32, f"images are {images.dtype}, not float32")
-    require(images.ndim == 4, f"images have the shape {shape}, not (N, C, H, W)")
-    require(len(images) > 0, "it has no images")
+    require(len(images.shape) == 4, f"images have the shape {shape}, not (N, C, H, W)")
+    require(images.shape[0] > 0, "it has no images")
     require(
         images.shape[1] in (1, 3),
         f"images have {images.shape[1]} channels, not 1 or 3 (N, C, H, W)",
     )
     require(images.size > 0, f"images have the shape {shape}, without a pixel")
     require(labels.dtype == np.int64, f"labels are {labels.dtype}, not int64")
-    require(labels.shape == (len(images),), f"{labels.shape} labels for {len(images)} images")
+    require(labels.shape == images.shape[:1], f"{labels.shape} labels for {images.shape[0]} images")
+
+
+def _validate(data: ImageSet, *, where: str) -> None:
+    """Raise InputError for the first rule that a set violates."""
+    images, labels = data.images, data.labels
+    headers = (Declared(array.shape, array.dtype) for array in (images, labels))
+    _validate_headers(*headers, where=where)
+
+    def require(holds: bool, problem: str) -> None:
+        if not holds:
+            raise InputError(f"{where}: {problem}; make the set with ddpm prepare")
+
     low, high = images.min(), images.max()
     require(not np.isnan(low), "images hold NaN")
     require(low >= -1 and high <= 1, f"images are in [{low:g}, {high:g}], not in [-1, 1]")

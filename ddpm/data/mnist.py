@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from pathlib import Path
@@ -53,7 +54,7 @@ def read(source: Path) -> RawImages:
 
 
 def _pair(source: Path) -> tuple[Member, Member]:
-    if source.is_dir() or is_tar(source):
+    if os.path.isdir(source) or is_tar(source):
         files = {
             name.replace(".idx", "-idx"): file for name, file in members(source, _NAMES).items()
         }

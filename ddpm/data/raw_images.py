@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ddpm.data.limits import require_set
+
 UInt8 = NDArray[np.uint8]
 
 
@@ -49,17 +51,29 @@ def fit(image: Any, size: int) -> Any:
 
 
 def resized(pixels: RawImages, size: int | None) -> RawImages:
-    """Return the set with images of `size` x `size` pixels; None leaves them as they are."""
+    """Return the set with images of `size` x `size` pixels; None leaves them as they are.
+
+    Raises:
+        InputError: they would not fit into the memory.
+    """
     if size is None or pixels.images.shape[2:] == (size, size):
         return pixels
+    count, channels = pixels.images.shape[:2]
+    require_set(count, channels, size, size)
     images = [from_pillow(fit(to_pillow(image), size)) for image in pixels.images]
     return replace(pixels, images=np.stack(images))
 
 
 def with_channels(pixels: RawImages, channels: int | None) -> RawImages:
-    """Return the set in grey (1, ITU-R 601 luma) or RGB (3); None leaves it as it is."""
+    """Return the set in grey (1, ITU-R 601 luma) or RGB (3); None leaves it as it is.
+
+    Raises:
+        InputError: it would not fit into the memory.
+    """
     if channels is None or pixels.images.shape[1] == channels:
         return pixels
+    height, width = pixels.images.shape[2:]
+    require_set(len(pixels.images), channels, height, width)
     if channels == 3:
         return replace(pixels, images=np.repeat(pixels.images, 3, axis=1))
     images = [from_pillow(to_pillow(image).convert("L")) for image in pixels.images]

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 from tqdm import tqdm
 
 from ddpm.config import RunConfig
+from ddpm.data.npz import read_arrays
 from ddpm.errors import InputError
 from ddpm.logs.progress_stream import progress_stream
 from safe_files import replacing
+from safe_files.reading import CannotRead, show
 
 Images = np.ndarray
 # Sample numbers -> (t, x_t) for t from T to 0.
@@ -51,13 +52,12 @@ class SamplingOutcome:
             InputError: it is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = read_arrays(path)
             images = arrays.pop("images")
             frames = {int(name.removeprefix("frame_")): x for name, x in arrays.items()}
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (CannotRead, ValueError, KeyError) as error:
             raise InputError(
-                f"{path} holds no samples ({error}); remove it and sample again"
+                f"{show(path)} holds no samples ({error}); remove it and sample again"
             ) from None
         return cls(images, frames)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from tqdm import tqdm
 
 from ddpm.data.class_folders import decode, images_among, report_skipped
 from ddpm.data.image_set import ImageSet
+from ddpm.data.limits import require_set
 from ddpm.errors import InputError
 from ddpm.images import to_uint8
 from ddpm.logs.progress_stream import progress_stream
+from safe_files.reading import CannotRead, require_file, show
 
 
 def read_images(path: Path) -> NDArray[np.uint8]:
@@ -21,20 +24,22 @@ def read_images(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: there is no such path, no image, a damaged one, or images of several sizes.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path's, it takes any name
         return _folder(path)
+    try:
+        require_file(path)
+    except CannotRead as error:
+        raise InputError(f"{error}; give a folder of PNG files or an .npz") from None
     if path.suffix == ".npz":
         return to_uint8(ImageSet.load(path).images)
-    if not path.exists():
-        raise InputError(f"{path} does not exist; give a folder of PNG files or an .npz")
-    raise InputError(f"{path} is neither a folder of PNG files nor an .npz of ddpm prepare")
+    raise InputError(f"{show(path)} is neither a folder of PNG files nor an .npz of ddpm prepare")
 
 
 def _folder(folder: Path) -> NDArray[np.uint8]:
     paths, skipped = images_among(folder.iterdir())
-    report_skipped(folder, skipped)
     if not paths:
-        raise InputError(f"{folder} holds no images; make some with ddpm sample")
+        raise InputError(f"{show(folder)} holds no images; make some with ddpm sample")
+    report_skipped(folder, skipped)
     hidden = len(paths) < 2000
     images: list[NDArray[np.uint8]] = []
     for path in tqdm(paths, desc=f"read {folder.name}", disable=hidden, file=progress_stream()):
@@ -45,6 +50,8 @@ def _folder(folder: Path) -> NDArray[np.uint8]:
                 " images of one size: leave only those of one run in the folder"
             )
         images.append(image)
+        if len(images) == 1:
+            require_set(len(paths), *image.shape)
     return np.stack(images)
 
 

@@ -85,7 +85,7 @@ def losses(curves: Mapping[str, np.ndarray], ensemble: Mapping[str, Any] | None)
     for i, (title, part) in enumerate(parts):
         axes = figure.add_subplot(grid[1, i] if len(parts) > 1 else grid[1, :])
         _curves(axes, curves, part, smooth=False)
-        if ensemble is not None and part.start < ensemble["steps"]:
+        if ensemble is not None and "torch" in curves and part.start < ensemble["steps"]:
             _band(axes, curves["torch"], ensemble, part.start, part.stop)
         axes.set(title=title)
     if len(curves) == 2:

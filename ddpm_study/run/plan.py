@@ -141,7 +141,7 @@ def make(context: Context, *, only: Iterable[str] = (), skip: Iterable[str] = ()
     only, skip = tuple(only), tuple(skip)
     for name in (*only, *skip):
         if name not in NAMES:
-            raise InputError(f"there is no stage {name!r}: choose from {', '.join(NAMES)}")
+            raise InputError(f"there is no stage {name[:40]!r}: choose from {', '.join(NAMES)}")
     chosen = [s for s in STAGES if (not only or s.name in only) and s.name not in skip]
     done = {name for name in NAMES if context.folder.record(name) is not None}
     available = set(done)

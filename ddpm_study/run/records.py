@@ -8,9 +8,11 @@ from __future__ import annotations
 import fcntl
 import json
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ import numpy as np
 
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
+from ddpm_study.run.record_fields import WrongField, check_manifest, check_record
 from safe_files import CannotWrite, make_folder, sweep, write_text
+from safe_files.reading import CannotRead, read_json, require_file, show
 
 SCHEMA = "ddpm-run/3"
 
@@ -111,7 +115,14 @@ class RunFolder:
         """
         path = self.path / "run.json"
         values = _read(path)
-        return None if values is None else _build(RunManifest, values, path)
+        if values is None:
+            return None
+        manifest: RunManifest = _build(RunManifest, values, path, check_manifest)
+        try:
+            _ = manifest.run_config
+        except InputError as error:
+            raise InputError(f"{show(path)}: {error}; run ddpm reproduce anew") from None
+        return manifest
 
     def write_manifest(self, manifest: RunManifest) -> None:
         """Write the run's manifest.
@@ -127,8 +138,12 @@ class RunFolder:
         Raises:
             InputError: the file is damaged, or of another schema.
         """
-        values = _read(self._record(stage))
-        return None if values is None else _build(Record, values, self._record(stage))
+        path = self._record(stage)
+        values = _read(path)
+        if values is None:
+            return None
+        record: Record = _build(Record, values, path, partial(check_record, stage=stage))
+        return record
 
     def write_record(self, record: Record) -> None:
         """Write a stage's record, which marks the stage as done.
@@ -155,6 +170,29 @@ class RunFolder:
                 f" {self.path} --only {stage}"
             )
         return record.result
+
+    def file(self, stage: str, name: str) -> Path:
+        """Return the path of a file that a stage's record names.
+
+        Raises:
+            InputError: it is not there, no regular file, or outside of the run's folder, be it by
+                its name or by a link.
+        """
+        path = self.path / name
+        try:
+            require_file(path)
+            inside = path.resolve().is_relative_to(self.path.resolve())
+        except CannotRead as error:
+            raise InputError(
+                f"{show(self._record(stage))} names a file that cannot be used: {error}; run the"
+                f" stage again: ddpm reproduce --out {show(self.path)} --only {stage} --overwrite"
+            ) from None
+        if not inside:
+            raise InputError(
+                f"{show(self._record(stage))} names {show(name)}, which is outside of"
+                f" {show(self.path)} and is not read; copy the file into that folder"
+            )
+        return path
 
     def _record(self, stage: str) -> Path:
         return self.path / "records" / f"{stage}.json"
@@ -194,22 +232,24 @@ def _read(path: Path) -> dict[str, Any] | None:
         return checked
 
     try:
-        values = json.loads(path.read_text(encoding="utf-8"), object_hook=with_path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}; run the stage again") from None
+        if not os.path.lexists(path):
+            return None
+        values = read_json(path, object_hook=with_path)
+    except CannotRead as error:
+        raise InputError(f"{error}; run the stage again") from None
     schema = values.pop("schema", None) if isinstance(values, dict) else None
     if schema != SCHEMA:
+        named = repr(schema if schema is None else str(schema)[:40])
         raise InputError(
-            f"{path} is of schema {schema!r}, and this version reads {SCHEMA!r}; run ddpm reproduce"
-            " anew into another folder"
+            f"{show(path)} is of schema {named}, and this version reads {SCHEMA!r}; run ddpm"
+            " reproduce anew into another folder"
         )
     return dict(values)
 
 
-def _build(kind: Any, values: dict[str, Any], path: Path) -> Any:
+def _build(kind: Any, values: dict[str, Any], path: Path, check: Callable[[Any], None]) -> Any:
     try:
+        check(values)
         return kind(**values)
-    except TypeError as error:
-        raise InputError(f"{path} is not complete ({error}); run the stage again") from None
+    except (TypeError, WrongField) as error:
+        raise InputError(f"{show(path)} cannot be used: {error}; run the stage again") from None

@@ -9,6 +9,19 @@ from ddpm.errors import InputError
 
 # In the first step only the last layer has a gradient, the ones before it being zero.
 _LEAST = {"seeds": 0, "precision_steps": 2}
+# What is kept in memory has a bound, and so has what is only done again and again.
+MOST = {
+    "samples": 1_000_000,
+    "sample_batch": 100_000,
+    "ensemble": 1_000,
+    "seeds": 1_000,
+    "ensemble_steps": 1_000_000,
+    "exact_images": 1_000,
+    "precision_steps": 100_000,
+    "precision_batch": 10_000,
+    "rounds": 10_000,
+}
+_MOST_TIMES = 1_000_000
 FORMER_NAMES = {"probe_steps": "precision_steps", "probe_batch": "precision_batch"}
 
 
@@ -46,10 +59,11 @@ class Sizes:
     def __post_init__(self) -> None:
         for name in NAMES:
             value, least = getattr(self, name), _LEAST.get(name, 1)
-            if value < least:
+            most = MOST.get(name, _MOST_TIMES)
+            if not least <= value <= most:
                 raise InputError(
-                    f"{name} = {value} cannot be used: it must be a whole number of at least"
-                    f" {least}"
+                    f"{name} = {value} cannot be used: it must be a whole number from"
+                    f" {least:,} to {most:,}"
                 )
 
     def resized(self, sizes: Iterable[str]) -> Sizes:
@@ -68,11 +82,11 @@ def _size(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
     name = FORMER_NAMES.get(name, name)
     if name not in NAMES:
-        raise InputError(f"there is no size {name!r}: choose from {', '.join(NAMES)}")
+        raise InputError(f"there is no size {name[:40]!r}: choose from {', '.join(NAMES)}")
     try:
         return name, int(number)
     except ValueError:
-        raise InputError(f"{text!r} is no size: write {name}=NUMBER, a whole number") from None
+        raise InputError(f"{text[:40]!r} is no size: write {name}=NUMBER, a whole number") from None
 
 
 SIZES = {

@@ -64,7 +64,7 @@ class Context:
         Raises:
             InputError: the stage is not done, or the file is missing.
         """
-        return Checkpoint.load(self.folder.path / self.folder.result(stage)["checkpoint"])
+        return Checkpoint.load(self.folder.file(stage, self.folder.result(stage)["checkpoint"]))
 
 
 @dataclass(frozen=True)

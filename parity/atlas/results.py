@@ -14,6 +14,7 @@ from parity.atlas.finding import Finding, finding_from_json
 from parity.errors import CannotCompare, one_line
 from parity.verdict import Verdict
 from safe_files import write_text
+from safe_files.reading import CannotRead, read_json, show
 
 SCHEMA = 2
 
@@ -141,7 +142,7 @@ def read(path: Path) -> Atlas:
         CannotCompare: the file is absent or does not hold such results.
     """
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = read_json(path)
         if plain["schema"] != SCHEMA:
             raise CannotCompare(
                 f"{path} has schema {plain['schema']}, and this version reads {SCHEMA}: "
@@ -149,8 +150,13 @@ def read(path: Path) -> Atlas:
             )
         entries = [_from_json(entry) for entry in plain["entries"]]
         return Atlas(versions=dict(plain["versions"]), entries=entries)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CannotCompare(f"{path} cannot be read: {one_line(error)}") from error
+    except CannotRead as error:
+        raise CannotCompare(f"{error}; write it anew with `parity atlas --json`") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CannotCompare(
+            f"{show(path)} cannot be read: {one_line(error)}; write it anew with"
+            " `parity atlas --json`"
+        ) from error
 
 
 def _as_json(entry: EntryResult) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from typing import Any, cast, get_args
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding
 from parity.report.outcome import Outcome
-from parity.trace.sites import Boundary, BoundaryPort, Segment
-from parity.verdict import Cause, Verdict
+from parity.trace.sites import Boundary, BoundaryPort, Phase, Quantity, Scope, Segment
+from parity.verdict import Cause, Precision, Role, Verdict
 from safe_files import CannotWrite, write_text
+from safe_files.reading import CannotRead, read_json, show
 
 SCHEMA = "parity-report/2"
 SCHEMA_1 = "parity-report/1"
@@ -81,17 +82,39 @@ def from_dict(values: Any) -> dict[str, Any]:
         raise CannotCompare(f"schema is {schema!r}, and {SCHEMA!r} or {SCHEMA_1!r} is needed")
     read_finding = _read_finding if schema == SCHEMA else _read_finding_1
     try:
+        environment = values["environment"]
         return {
-            "pair": values["pair"],
-            "findings": tuple(read_finding(finding) for finding in values["findings"]),
-            "notes": tuple(values["notes"]),
-            "environment": values["environment"],
-            "seconds": values["seconds"],
+            "pair": _text(values["pair"], "pair"),
+            "findings": tuple(_checked(read_finding(finding)) for finding in values["findings"]),
+            "notes": tuple(_text(note, "notes") for note in values["notes"]),
+            "environment": {side: dict(sides) for side, sides in environment.items()},
+            "seconds": _float(values["seconds"]),
             # Reports of version 0.1 lack it.
             "parameters": {side: int(n) for side, n in values.get("parameters", {}).items()},
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CannotCompare(f"not a complete report: {one_line(error)}") from error
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} holds {value!r}, which is no text")
+    return value
+
+
+def _checked(finding: Finding) -> Finding:
+    """Require of each field the type that it has in `Finding`."""
+    for name, expected in vars(_EXAMPLE).items():
+        value, kind = getattr(finding, name), _OPTIONAL.get(name)
+        if kind is None:
+            kind = (int, float) if isinstance(expected, float) else type(expected)
+        elif value is None:
+            continue
+        is_flag = isinstance(value, bool) and kind is not bool
+        is_word = name not in _WORDS or value in _WORDS[name]
+        if is_flag or not isinstance(value, kind) or not is_word:
+            raise TypeError(f"{name} of a finding is {str(value)[:40]!r}")
+    return finding
 
 
 def _read_finding(values: Mapping[str, Any]) -> Finding:
@@ -149,6 +172,27 @@ def _boundary_1(text: str) -> Boundary:
 
 
 _EXAMPLE = Finding(path="", phase="forward", verdict=Verdict.IDENTICAL, error=0.0, noise=0.0)
+# Fields that may be None, and what else they may be.
+_OPTIONAL: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "cause": Cause,
+    "side": str,
+    "compared": tuple,
+    "confirmed": bool,
+    "stress_input": str,
+    "segment": Segment,
+    "modules": tuple,
+    "allowance": str,
+    "known": str,
+    "scale": (int, float),
+}
+_WORDS: dict[str, tuple[Any, ...]] = {
+    "phase": get_args(Phase),
+    "quantity": get_args(Quantity),
+    "scope": get_args(Scope),
+    "precision": get_args(Precision),
+    "side": (None, *get_args(Role)),
+}
 
 
 def write(report: Outcome, path: Path) -> None:
@@ -171,8 +215,8 @@ def read(path: Path) -> dict[str, Any]:
         CannotCompare: there is none, or it is damaged or of another schema.
     """
     try:
-        return from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise CannotCompare(f"{path} cannot be read: {one_line(error)}") from error
+        return from_dict(read_json(path))
+    except CannotRead as error:
+        raise CannotCompare(f"{error}; give a report of parity check --json") from error
     except CannotCompare as error:
-        raise CannotCompare(f"{path} cannot be read: {error}") from error
+        raise CannotCompare(f"{show(path)} cannot be read: {error}") from error

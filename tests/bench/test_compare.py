@@ -59,8 +59,8 @@ def test_noise_is_not(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (None, "cannot be read"),
-        ("{", "cannot be read"),
+        (None, "does not exist"),
+        ("{", "is no JSON"),
         ("[]", "is no record of pytest bench"),
         ('{"benchmarks": [{"extra_info": {}}]}', "it lacks 'benchmark'"),
         ('{"benchmarks": []}', "no ratio of the same benchmark, implementations, preset and batch"),
@@ -85,7 +85,7 @@ def test_a_ratio_that_is_none_is_refused(tmp_path, bounds):
     good = record(tmp_path / "good", jittor=(1, 1, 1))
     run = compare(good, record(tmp_path / "bad", jittor=bounds))
     assert run.exit_code == 2
-    assert "bad is no record of pytest bench" in run.output
+    assert "bad is no " in run.output
     assert run.output.count("\n") == 1
 
 

@@ -113,7 +113,7 @@ def test_diffusers_reads_the_folder_and_computes_the_same(stored, kind):
     [
         (("c.safetensors", "--out", "x"), "Missing option '--preset', which --to checkpoint needs"),
         (("c.safetensors", "--to", "diffusers", "--out", "full"), "full is not empty"),
-        (("none", "--to", "weights", "--out", "x"), "none cannot be read"),
+        (("none", "--to", "weights", "--out", "x"), "none does not exist"),
         (("w.safetensors", "--to", "weights", "--out", "x"), "no checkpoint of this project"),
         (
             ("c.safetensors", "--to", "weights", "--preset", "tiny", "--out", "x"),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ddpm.data.npz import read_arrays
 from ddpm_study.metrics.features.feature_extraction import Extractor, Features, features
 from safe_files import CannotWrite, replacing
+from safe_files.reading import CannotRead
 
 FORMAT = 1
 
@@ -25,16 +27,24 @@ def cached_features(
     """
     path = folder() / f"{key(images, extractor)}.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return Features(file["vectors"], file["logits"])
-    except (OSError, ValueError, KeyError, BadZipFile):
-        computed = features(images, extractor, batch_size=batch_size)
+        stored = read_arrays(path, ("vectors", "logits"))
+    except CannotRead:
+        stored = {}
+    if stored and all(_fits(array, len(images)) for array in stored.values()):
+        return Features(stored["vectors"], stored["logits"])
+    computed = features(images, extractor, batch_size=batch_size)
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, vectors=computed.vectors, logits=computed.logits)
     except CannotWrite:
         return computed
     return computed
+
+
+def _fits(array: NDArray[Any], count: int) -> bool:
+    """Tell whether an array is one of features: a row for each image, and each number finite."""
+    fits = array.dtype == np.float64 and array.ndim == 2 and len(array) == count
+    return fits and bool(np.isfinite(array).all())
 
 
 def key(images: NDArray[np.uint8], extractor: Extractor) -> str:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ddpm.errors import InputError
 from ddpm.logs.progress_stream import progress_stream
 
 
@@ -61,7 +62,7 @@ def features(images: NDArray[np.uint8], extractor: Extractor, *, batch_size: int
     """Compute the features of images (N, C, H, W), 0 … 255.
 
     Raises:
-        InputError: the extractor does not take images of this shape.
+        InputError: the extractor does not take images of this shape, or gives NaN.
     """
     extractor.require(images.shape)
     vectors: list[Any] = []
@@ -75,4 +76,11 @@ def features(images: NDArray[np.uint8], extractor: Extractor, *, batch_size: int
             batch = extractor.extract(images[i : i + batch_size])
             vectors.append(batch[0].double().numpy())
             logits.append(batch[1].double().numpy())
-    return Features(np.concatenate(vectors), np.concatenate(logits))
+    computed = Features(np.concatenate(vectors), np.concatenate(logits))
+    for array in (computed.vectors, computed.logits):
+        if not np.isfinite(array).all():
+            raise InputError(
+                f"the features of {extractor.name!r} are not finite: its weights are damaged; give"
+                " other weights"
+            )
+    return computed

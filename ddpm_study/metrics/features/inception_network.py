@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ddpm.errors import InputError
 from ddpm_study.metrics.features.feature_extraction import Extractor
+from safe_files.reading import CannotRead, require_file
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SOURCE = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/" + FILE
@@ -30,8 +31,13 @@ def extractor(weights: Path | None = None) -> Extractor:
         InputError: there is no such file, it is damaged, or torch-fidelity is not installed.
     """
     named = weights or (Path(os.environ[VARIABLE]) if VARIABLE in os.environ else None)
-    if named is None or not named.exists():
-        missing = "no weights were named" if named is None else f"{named} does not exist"
+    try:
+        missing = "no weights were named" if named is None else ""
+        if named is not None:
+            require_file(named)
+    except CannotRead as error:
+        missing = str(error)
+    if named is None or missing:
         raise InputError(
             f"the extractor 'inception' needs its weights, and {missing}; get {SOURCE} and add"
             f" --extractor-weights {FILE}, or use --extractor digits"

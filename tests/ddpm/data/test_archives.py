@@ -37,7 +37,7 @@ def test_damaged_gzip_is_refused(tmp_path, refuses, damage):
 
 
 def test_a_missing_file_is_refused(tmp_path, refuses):
-    with refuses(tmp_path / "none", "No such file", "give a file that exists"):
+    with refuses(tmp_path / "none", "does not exist", "give a file that exists"):
         archives.read_file(tmp_path / "none")
 
 
@@ -79,5 +79,5 @@ def test_a_truncated_tar_is_refused(tmp_path, refuses):
 
 def test_no_archive_at_all_is_refused(tmp_path, refuses):
     assert not archives.is_tar(tmp_path / "missing.tar")
-    with refuses(tmp_path / "missing.tar", "cannot be read as a folder or tar archive"):
+    with refuses(tmp_path / "missing.tar", "does not exist"):
         archives.members(tmp_path / "missing.tar", ANY)

@@ -79,7 +79,7 @@ def test_a_folder_of_class_folders(tmp_path, capsys):
         ({"dataset": "mnist", "channels": 2}, ("channels = 2", "1 (grey) or 3 (RGB)")),
         ({"dataset": ".", "source": "x"}, ("--source and --download go with mnist or cifar10",)),
         ({"dataset": "mnist", "source": "x", "download": True}, ("give one",)),
-        ({"dataset": "mnist", "source": "missing"}, ("missing", "No such file")),
+        ({"dataset": "mnist", "source": "missing"}, ("missing", "does not exist")),
     ],
 )
 def test_bad_options_are_refused(options, parts, refuses):
@@ -188,7 +188,7 @@ def test_a_missing_array_is_named(tmp_path, refuses, missing):
 
 def test_a_pickle_inside_is_not_loaded(tmp_path, refuses):
     np.savez(tmp_path / "set.npz", images=np.array([{}], object), labels=GOOD.labels)
-    with refuses(tmp_path / "set.npz", "allow_pickle=False"):
+    with refuses(tmp_path / "set.npz", "a pickle, which is never loaded"):
         image_set.ImageSet.load(tmp_path / "set.npz")
 
 
@@ -197,7 +197,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, refuses):
     complete = (tmp_path / "set.npz").read_bytes()
     for length in range(0, len(complete), 97):
         (tmp_path / "set.npz").write_bytes(complete[:length])
-        with refuses(tmp_path / "set.npz", "prepare it again"):
+        with refuses(tmp_path / "set.npz", "make it with ddpm prepare"):
             image_set.ImageSet.load(tmp_path / "set.npz")
 
 

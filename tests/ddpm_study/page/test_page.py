@@ -148,7 +148,7 @@ def test_where_too_few_images_tell_nothing_the_page_says_so(run_path: Path) -> N
 def test_a_run_whose_numbers_are_none_still_has_a_page(run_path: Path) -> None:
     """A loss that became NaN stands as null in the records."""
     changed(run_path, "train-jittor", last_loss=None)
-    changed(run_path, "ensemble", spread=[None] * 20, horizon=None)
+    changed(run_path, "ensemble", horizon=None)
     run = changed(
         run_path,
         "precision",
@@ -223,7 +223,8 @@ def test_what_is_no_audit_is_one_line_and_not_kept(
 def test_a_record_that_lacks_a_value_is_named(run_path: Path) -> None:
     path = run_path / "records" / "scores.json"
     path.write_text(path.read_text().replace('"fid_interval"', '"interval"', 1))
-    with pytest.raises(InputError, match=r"scores\.json lacks 'fid_interval', so it was written"):
+    line = r"scores\.json cannot be used: result\.rows\[0\]\.fid_interval is missing"
+    with pytest.raises(InputError, match=line):
         write_page(FinishedRun.load(run_path))
     assert not (run_path / "report.html").exists()
 

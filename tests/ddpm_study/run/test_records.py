@@ -18,25 +18,25 @@ def manifest():
     return RunManifest("tiny", "mnist", "abc", config, {"epochs": 2}, ["prepare"], ["seeds"])
 
 
-def record(**result):
-    return Record("pixels", "2026-01-01T00:00:00+00:00", 1.5, {"torch": "2"}, result)
+def record(stage="prepare", **result):
+    return Record(stage, "2026-01-01T00:00:00+00:00", 1.5, {"torch": "2"}, result)
 
 
 def test_what_was_written_is_read(tmp_path):
     folder = RunFolder(tmp_path)
     assert folder.manifest() is None
-    assert folder.record("pixels") is None
+    assert folder.record("prepare") is None
     folder.write_manifest(manifest())
     folder.write_record(record(gap=np.float64(0.5), shape=(1, 2)))
     assert folder.manifest() == manifest()
-    assert folder.record("pixels") == record(gap=0.5, shape=[1, 2])
-    assert folder.result("pixels") == {"gap": 0.5, "shape": [1, 2]}
+    assert folder.record("prepare") == record(gap=0.5, shape=[1, 2])
+    assert folder.result("prepare") == {"gap": 0.5, "shape": [1, 2]}
 
 
 def test_what_is_no_number_is_null_and_the_file_stays_json(tmp_path):
     folder = RunFolder(tmp_path)
     folder.write_record(record(gap=float("nan"), other=[np.inf]))
-    assert json.loads((tmp_path / "records" / "pixels.json").read_text())["result"] == {
+    assert json.loads((tmp_path / "records" / "prepare.json").read_text())["result"] == {
         "gap": None,
         "other": [None],
     }
@@ -45,19 +45,21 @@ def test_what_is_no_number_is_null_and_the_file_stays_json(tmp_path):
 def test_a_forgotten_stage_is_not_done(tmp_path):
     folder = RunFolder(tmp_path)
     folder.write_record(record())
-    folder.remove_record("pixels")
-    folder.remove_record("pixels")
-    with pytest.raises(InputError, match=r"no record of the stage 'pixels'; run .* --only pixels"):
-        folder.result("pixels")
+    folder.remove_record("prepare")
+    folder.remove_record("prepare")
+    with pytest.raises(
+        InputError, match=r"no record of the stage 'prepare'; run .* --only prepare"
+    ):
+        folder.result("prepare")
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("{", "cannot be read"),
+        ("{", "is no JSON"),
         ("[]", "of schema None"),
         ('{"schema": "ddpm-reproduction/1", "agree": true}', "of schema 'ddpm-reproduction/1'"),
-        ('{"schema": "ddpm-run/3", "stage": "pixels"}', "is not complete"),
+        ('{"schema": "ddpm-run/3", "stage": "pixels"}', "finished is missing"),
     ],
 )
 def test_a_record_that_cannot_be_used_is_named(tmp_path, text, line):

@@ -1,0 +1,117 @@
+"""Read files that may be anything: only regular ones, up to a size, and JSON without NaN."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+LARGEST_TEXT = 1 << 28  # 256 MiB; the longest log of a training of weeks has a tenth
+
+
+class CannotRead(Exception):  # noqa: N818 - it is named after the finding, like CannotWrite
+    """An input cannot be read.
+
+    Its text says on one line what was wrong, and where; whoever catches it adds what to do.
+    """
+
+
+def require_file(path: Path | str) -> os.stat_result:
+    """Require a regular file, without opening it: to open a FIFO is to wait for its writer.
+
+    Links are followed.
+
+    Raises:
+        CannotRead: it is missing, a folder, a FIFO, a socket or a device, or its name is none.
+    """
+    shown = show(path)
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        raise CannotRead(f"{shown} does not exist") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CannotRead(f"{shown} cannot be read: {reason}") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise CannotRead(f"{shown} is a folder, not a file")
+    if not stat.S_ISREG(found.st_mode):
+        raise CannotRead(f"{shown} is a pipe or a device, not a regular file")
+    return found
+
+
+def require_folder(path: Path | str) -> None:
+    """Require a folder.
+
+    Raises:
+        CannotRead: it is missing, or something else.
+    """
+    try:
+        require_file(path)
+    except CannotRead as error:
+        if os.path.isdir(path):
+            return
+        raise error from None
+    raise CannotRead(f"{show(path)} is a file, not a folder")
+
+
+def read_bytes(path: Path | str, *, most: int = LARGEST_TEXT) -> bytes:
+    """Return the content of a regular file of at most `most` bytes.
+
+    Raises:
+        CannotRead: it is no such file.
+    """
+    size = require_file(path).st_size
+    if size > most:
+        raise CannotRead(
+            f"{show(path)} is too large: {size:,} bytes, and at most {most:,} are read"
+        )
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CannotRead(f"{show(path)} cannot be read: {error.strerror or error}") from None
+
+
+def read_text(path: Path | str, *, most: int = LARGEST_TEXT) -> str:
+    """Return the content of a UTF-8 text file.
+
+    Raises:
+        CannotRead: it is no such file.
+    """
+    try:
+        return read_bytes(path, most=most).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CannotRead(f"{show(path)} is no text in UTF-8: byte {error.start} is wrong") from None
+
+
+def read_json(
+    path: Path | str,
+    *,
+    most: int = LARGEST_TEXT,
+    object_hook: Callable[[dict[str, Any]], Any] | None = None,
+) -> Any:
+    """Return the values of a JSON file, in which NaN and infinity are no numbers.
+
+    Raises:
+        CannotRead: it is no such file, or nested beyond what Python reads.
+    """
+    text = read_text(path, most=most)
+    try:
+        return json.loads(text, object_hook=object_hook, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise CannotRead(f"{show(path)} cannot be read: it is nested too deeply") from None
+    except ValueError as error:
+        raise CannotRead(f"{show(path)} is no JSON: {error}") from None
+
+
+def show(path: Path | str, *, longest: int = 120) -> str:
+    """Return a path for a message: on one line, and shortened in the middle where it is long."""
+    text = str(path).encode("utf-8", "backslashreplace").decode()
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-longest // 2 :]}"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
