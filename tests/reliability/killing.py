@@ -8,17 +8,21 @@ import random
 import runpy
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 # Commands are forks of a process that has imported what takes seconds, so that most moments fall
-# into the work itself. It runs nothing in parallel, whose threads a fork would lack.
+# into the work itself. That process runs nothing in parallel, whose threads a fork would lack.
 PRELOADED = ["torch._dynamo", "matplotlib.pyplot", "safetensors.numpy", "ddpm_cli.train"]
 PRELOADED += ["ddpm_cli.sample", "ddpm_cli.reproduce", "ddpm_study.metrics", "impl_torch.train"]
 FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(PRELOADED)
 POLL = 0.004  # seconds between two looks at a running command
 
 
@@ -62,17 +66,26 @@ class Ending:
     output: str
 
 
-def run(command: Command, out: Path, moment: Moment | None = None) -> Ending:
-    """Run a command to its end, or kill its process group at a moment."""
-    moment = moment or Moment()
-    log = out.parent / "output.txt"
+def run(command: Command, watched: Path, moment: Moment | None = None) -> Ending:
+    """Run a command to its end, or kill its process group at a moment.
+
+    Args:
+        command: what is run.
+        watched: the folder in which new files are counted.
+        moment: when it is killed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return _run(command, watched, moment or Moment(), Path(folder) / "output.txt")
+
+
+def _run(command: Command, watched: Path, moment: Moment, log: Path) -> Ending:
     process = FORKS.Process(target=_child, args=(command, str(log)))
-    before, seen, started = _names(out), set[str](), time.monotonic()
+    before, seen, started = _names(watched), set[str](), time.monotonic()
     process.start()
     try:
         while process.exitcode is None:
             process.join(POLL)
-            seen |= _names(out) - before
+            seen |= _names(watched) - before
             late = time.monotonic() - started >= moment.seconds or len(seen) >= moment.files
             if late and process.exitcode is None and process.pid is not None:
                 _kill(process.pid)
@@ -137,7 +150,8 @@ def _child(command: Command, log: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    os.environ.update(command.variables)
+    os.environ.update({"OMP_NUM_THREADS": "1", **command.variables})
+    torch.set_num_threads(1)  # it was imported before the variable was set
     sys.argv = [command.module, *command.words]
     if command.module == "ddpm_cli":
         from ddpm_cli import start
