@@ -269,7 +269,9 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     out = tmp_path / "out"
     with monkeypatch.context() as patched:
         patched.setattr(Image.Image, "save", full)
-        with pytest.raises(CannotWrite, match=r"^[^\n]*No space left on device; free some space[^\n]*$"):
+        with pytest.raises(
+            CannotWrite, match=r"^[^\n]*No space left on device; free some space[^\n]*$"
+        ):
             draw(out)
     left = {path.name for path in out.rglob("*") if path.is_file()}
     assert not [name for name in left if name.startswith(".")]
