@@ -89,9 +89,9 @@ def _begin(out: Path, run: dict[str, Any], overwrite: bool) -> _Unfinished:
         )
     _sweep(out)
     _remove(out / ".sampling")
-    begun = _Unfinished(run, replaces=bool(old))
-    _write(out, begun)
-    return begun
+    new = _Unfinished(run, replaces=bool(old))
+    _write(out, new)
+    return new
 
 
 class SampleFolder:

@@ -56,7 +56,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended.
+    """The end of a command.
 
     Attributes:
         status: its exit status, or minus the signal's number.

@@ -41,19 +41,19 @@ def test_a_kill_while_kernels_are_compiled_poisons_nothing(tmp_path: Path, input
         first = run(sample(tmp_path / "unbroken"), home)
     assert first.status == 0, first.output
     expected = result(tmp_path / "unbroken")
-    generator, killed = random.Random(18), 0
+    generator, kills = random.Random(18), 0
     with tqdm(total=KILLS, desc="compiling", unit="kill") as bar:
-        while killed < KILLS:
+        while kills < KILLS:
             kernels = sorted(path for path in home.rglob("jit/*.so"))
             assert len(kernels) > 10
             for kernel in generator.sample(kernels, 6):
                 for path in kernel.parent.glob(f"{kernel.stem}*"):
                     path.unlink()
-            out = tmp_path / f"{killed}"
+            out = tmp_path / f"{kills}"
             moment = Moment(files=generator.randint(1, 12))
             assert run(sample(out), home, moment).status == -signal.SIGKILL
             last = run(sample(out), home)
             assert last.status == 0, last.output
             assert result(out) == expected
-            killed += 1
+            kills += 1
             bar.update()
