@@ -98,14 +98,14 @@ def cases(inputs: Path) -> list[Case]:
 
     return [
         Case("train, PyTorch", train("torch", 3), kills=36),
-        Case("train, Jittor", train("jittor", 3), kills=24),
+        Case("train, Jittor", train("jittor", 3), kills=20),
         Case("sample, PyTorch", sample("torch"), kills=30, repeats=False),
-        Case("sample, Jittor", sample("jittor"), kills=24, repeats=False),
+        Case("sample, Jittor", sample("jittor"), kills=20, repeats=False),
         Case("sample --overwrite, PyTorch", sample("torch", "--overwrite"), old, kills=30),
-        Case("prepare", prepare, kills=24),
-        Case("fid", fid, kills=24),
-        Case("reproduce", reproduce, kills=12),
-        Case("audit", audit, kills=8),
+        Case("prepare", prepare, kills=30),
+        Case("fid", fid, kills=30),
+        Case("reproduce", reproduce, kills=8),
+        Case("audit", audit, kills=6),
     ]
 
 
