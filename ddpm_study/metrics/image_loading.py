@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ddpm.data.image_set import ImageSet
 from ddpm.errors import InputError
 from ddpm.images import to_uint8
 from ddpm.logs.progress_stream import progress_stream
+from ddpm.sampling import is_unfinished
 
 
 def read_images(path: Path) -> NDArray[np.uint8]:
@@ -35,6 +37,8 @@ def _folder(folder: Path) -> NDArray[np.uint8]:
     report_skipped(folder, skipped)
     if not paths:
         raise InputError(f"{folder} holds no images; make some with ddpm sample")
+    if is_unfinished(folder):
+        print(f"{folder}: of an unfinished ddpm sample, which lacks images", file=sys.stderr)
     hidden = len(paths) < 2000
     images: list[NDArray[np.uint8]] = []
     for path in tqdm(paths, desc=f"read {folder.name}", disable=hidden, file=progress_stream()):

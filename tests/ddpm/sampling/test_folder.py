@@ -171,6 +171,18 @@ def test_what_is_unfinished_is_continued_by_the_same_command_alone(tmp_path: Pat
         draw(out, 7)
 
 
+def test_a_score_of_an_unfinished_run_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _stop_after(tmp_path, batches=1)
+    assert len(read_images(tmp_path / "fid")) == 2
+    assert "fid: of an unfinished ddpm sample, which lacks images\n" in capsys.readouterr().err
+    draw(tmp_path)
+    assert len(read_images(tmp_path / "fid")) == 5
+    assert "unfinished" not in capsys.readouterr().err
+
+
 def test_a_damaged_sample_of_an_unfinished_run_is_drawn_again(tmp_path: Path) -> None:
     out = tmp_path / "out"
     draw(tmp_path / "unbroken")
