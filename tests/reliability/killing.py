@@ -80,7 +80,9 @@ def run(command: Command, watched: Path, moment: Moment | None = None) -> Ending
         moment: when it is killed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return _run(command, watched, moment or Moment(), Path(folder) / "output.txt")
+        log = Path(folder) / "output.txt"
+        log.touch()  # the process may be killed before it opens it
+        return _run(command, watched, moment or Moment(), log)
 
 
 def _run(command: Command, watched: Path, moment: Moment, log: Path) -> Ending:
