@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.cases import cases, make_inputs
+from tests.reliability.killed_commands import cases, make_inputs
 from tests.reliability.killing import run
 
 

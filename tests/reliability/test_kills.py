@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from tests.reliability.cases import Case, cases, require_whole, result
+from tests.reliability.killed_commands import Case, cases, require_whole, result
 from tests.reliability.killing import Ending, kill_until_it_ends, run
 
 NAMES = [case.name for case in cases(Path())]

@@ -11,7 +11,7 @@ import pytest
 from tqdm import tqdm
 
 from jittor_env import cache
-from tests.reliability.cases import result
+from tests.reliability.killed_commands import result
 from tests.reliability.killing import Command, Moment, run
 
 KILLS = 8
