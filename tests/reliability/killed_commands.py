@@ -104,8 +104,8 @@ def cases(inputs: Path) -> list[Case]:
         Case("sample --overwrite, PyTorch", sample("torch", "--overwrite"), old, kills=30),
         Case("prepare", prepare, kills=30),
         Case("fid", fid, kills=30),
-        Case("reproduce", reproduce, kills=8),
-        Case("audit", audit, kills=6),
+        Case("reproduce", reproduce, kills=6),
+        Case("audit", audit, kills=4),
     ]
 
 
