@@ -27,7 +27,7 @@ class CannotWrite(Exception):  # noqa: N818 - it is named after the finding, lik
         """Return the error for a path that the operating system refuses."""
         reason = error.strerror or " ".join(str(error).split())
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "make room there and go on, or choose" if is_full else "choose"
+        remedy = "free some space and go on, or choose" if is_full else "choose"
         return cls(f"{path} cannot be written: {reason}; {remedy} another path")
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -35,7 +35,8 @@ def run(jobs: Sequence[Job], journal: Path, *, fresh: bool = False) -> list[Reco
         journal.parent.mkdir(parents=True, exist_ok=True)
         if fresh:
             journal.unlink(missing_ok=True)
-        with journal.open("a", encoding="utf-8") as file:
+        with journal.open("a+", encoding="utf-8") as file:
+            _end_last_line(file)
             for key, job in tqdm(jobs, desc="audit", unit="case"):
                 if key not in done:
                     done[key] = job()
@@ -45,6 +46,14 @@ def run(jobs: Sequence[Job], journal: Path, *, fresh: bool = False) -> list[Reco
     except OSError as error:
         raise InputError(f"{journal} cannot be written: {error.strerror}") from error
     return [done[key] for key, _ in jobs]
+
+
+def _end_last_line(file: TextIO) -> None:
+    """End a line that a killed run left, so that the next record has one of its own."""
+    end = file.seek(0, os.SEEK_END)
+    with open(file.fileno(), "rb", closefd=False) as raw:
+        if end and raw.seek(end - 1) and raw.read(1) != b"\n":
+            file.write("\n")
 
 
 def read(journal: Path) -> dict[str, Record]:

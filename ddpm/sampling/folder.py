@@ -73,6 +73,12 @@ def sample_folder(
             folder.leave()
 
 
+def is_unfinished(fid: Path) -> bool:
+    """Tell whether OUT/fid lacks samples of a run that was ended before it was complete."""
+    unfinished = _read(_record(fid.parent))
+    return unfinished is not None and (not unfinished.replaces or unfinished.pictures is not None)
+
+
 def _begin(out: Path, run: dict[str, Any], overwrite: bool) -> _Unfinished:
     """Return the unfinished run to go on with, or begin a new one."""
     unfinished, old = _read(_record(out)), _samples(out / "fid")
@@ -89,9 +95,9 @@ def _begin(out: Path, run: dict[str, Any], overwrite: bool) -> _Unfinished:
         )
     _sweep(out)
     _remove(out / ".sampling")
-    begun = _Unfinished(run, replaces=bool(old))
-    _write(out, begun)
-    return begun
+    new = _Unfinished(run, replaces=bool(old))
+    _write(out, new)
+    return new
 
 
 class SampleFolder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ddpm.data.limits import require_set
 from ddpm.errors import InputError
 from ddpm.images import to_uint8
 from ddpm.logs.progress_stream import progress_stream
+from ddpm.sampling import is_unfinished
 from safe_files.reading import CannotRead, require_file, show
 
 
@@ -40,6 +42,8 @@ def _folder(folder: Path) -> NDArray[np.uint8]:
     if not paths:
         raise InputError(f"{show(folder)} holds no images; make some with ddpm sample")
     report_skipped(folder, skipped)
+    if is_unfinished(folder):
+        print(f"{folder}: of an unfinished ddpm sample, which lacks images", file=sys.stderr)
     hidden = len(paths) < 2000
     images: list[NDArray[np.uint8]] = []
     for path in tqdm(paths, desc=f"read {folder.name}", disable=hidden, file=progress_stream()):

@@ -28,11 +28,11 @@ def test_a_stopped_sampling_run_is_continued_by_the_same_command(trained, monkey
     words = ("sample", "--ckpt", "checkpoints/ddpm_mnist_epoch1.safetensors", "--num-samples", 5)
     words = (*words, "--batch-size", 2)
     assert ddpm(*words, "--out", "unbroken").exit_code == 0
-    plain, begun = sampling.folder.SampleFolder.save, []
+    plain, batches = sampling.folder.SampleFolder.save, []
 
     def stopped(folder, samples, batch):
-        begun.append(samples)
-        if len(begun) == 2:
+        batches.append(samples)
+        if len(batches) == 2:
             raise KeyboardInterrupt
         plain(folder, samples, batch)
 

@@ -5,20 +5,27 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import runpy
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Commands are forks of a process that has imported what takes seconds, so that most moments fall
-# into the work itself. It runs nothing in parallel, whose threads a fork would lack.
+# Commands of PyTorch are forks of a process that has imported what takes seconds, so that most
+# moments fall into the work itself. That process runs nothing in parallel: a fork lacks threads.
 PRELOADED = ["torch._dynamo", "matplotlib.pyplot", "safetensors.numpy", "ddpm_cli.train"]
 PRELOADED += ["ddpm_cli.sample", "ddpm_cli.reproduce", "ddpm_study.metrics", "impl_torch.train"]
 FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(PRELOADED)
+_START = {
+    "ddpm_cli": ("-c", "from ddpm_cli import start; start()"),
+    "audit": ("-m", "audit"),
+}
 POLL = 0.004  # seconds between two looks at a running command
 
 
@@ -30,11 +37,13 @@ class Command:
         words: the arguments.
         module: the module that is run.
         variables: of its environment.
+        forked: whether it is a fork of a prepared process, not an interpreter of its own.
     """
 
     words: tuple[str, ...]
     module: str = "ddpm_cli"
     variables: Mapping[str, str] = field(default_factory=dict)
+    forked: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended.
+    """The end of a command.
 
     Attributes:
         status: its exit status, or minus the signal's number.
@@ -62,28 +71,77 @@ class Ending:
     output: str
 
 
-def run(command: Command, out: Path, moment: Moment | None = None) -> Ending:
-    """Run a command to its end, or kill its process group at a moment."""
-    moment = moment or Moment()
-    log = out.parent / "output.txt"
-    process = FORKS.Process(target=_child, args=(command, str(log)))
-    before, seen, started = _names(out), set[str](), time.monotonic()
-    process.start()
+def run(command: Command, watched: Path, moment: Moment | None = None) -> Ending:
+    """Run a command to its end, or kill its process group at a moment.
+
+    Args:
+        command: what is run.
+        watched: the folder in which new files are counted.
+        moment: when it is killed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "output.txt"
+        log.touch()  # the process may be killed before it opens it
+        return _run(command, watched, moment or Moment(), log)
+
+
+def _run(command: Command, watched: Path, moment: Moment, log: Path) -> Ending:
+    before, seen, started = _names(watched), set[str](), time.monotonic()
+    process = _Forked(command, log) if command.forked else _Started(command, log)
     try:
-        while process.exitcode is None:
-            process.join(POLL)
-            seen |= _names(out) - before
+        while process.status() is None:
+            process.wait(POLL)
+            seen |= _names(watched) - before
             late = time.monotonic() - started >= moment.seconds or len(seen) >= moment.files
-            if late and process.exitcode is None and process.pid is not None:
+            if late and process.status() is None:
                 _kill(process.pid)
-                process.join()
+                process.wait()
     finally:
-        if process.exitcode is None and process.pid is not None:
+        if process.status() is None:
             _kill(process.pid)
-            process.join()
-    assert process.exitcode is not None
-    seconds = time.monotonic() - started
-    return Ending(process.exitcode, seconds, len(seen), log.read_text(errors="replace"))
+            process.wait()
+    seconds, status = time.monotonic() - started, process.status()
+    assert status is not None
+    return Ending(status, seconds, len(seen), log.read_text(errors="replace"))
+
+
+class _Forked:
+    """A command that is a fork of the prepared process."""
+
+    def __init__(self, command: Command, log: Path) -> None:
+        self._process = FORKS.Process(target=_child, args=(command, str(log)))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def status(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, seconds: float | None = None) -> None:
+        self._process.join(seconds)
+
+
+class _Started:
+    """A command in a new interpreter."""
+
+    def __init__(self, command: Command, log: Path) -> None:
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *_START[command.module], *command.words],
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "OMP_NUM_THREADS": "1", **command.variables},
+                cwd=Path(__file__).parents[2],
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    def status(self) -> int | None:
+        return self._process.poll()
+
+    def wait(self, seconds: float | None = None) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
 
 
 def draw_moment(generator: random.Random, unbroken: Ending) -> Moment:
@@ -137,11 +195,9 @@ def _child(command: Command, log: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    os.environ.update(command.variables)
+    os.environ.update({"OMP_NUM_THREADS": "1", **command.variables})
+    sys.modules["torch"].set_num_threads(1)  # it was imported before the variable was set
     sys.argv = [command.module, *command.words]
-    if command.module == "ddpm_cli":
-        from ddpm_cli import start
+    from ddpm_cli import start
 
-        start()
-    else:
-        runpy.run_module(command.module, run_name="__main__", alter_sys=True)
+    start()

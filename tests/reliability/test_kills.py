@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tqdm import tqdm
 
-from tests.reliability import killing
-from tests.reliability.cases import Case, cases, make_inputs, require_whole, result
+from tests.reliability.killed_commands import Case, cases, require_whole, result
 from tests.reliability.killing import Ending, kill_until_it_ends, run
 
 NAMES = [case.name for case in cases(Path())]
 MOST_IN_A_ROW = 4
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forks() -> Iterator[None]:
-    """Start the process that commands are forks of, with one thread for each of them."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("OMP_NUM_THREADS", "1")
-        killing.FORKS.set_forkserver_preload(killing.PRELOADED)
-        yield
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a set, its pictures, old samples and a trained model."""
-    folder = tmp_path_factory.mktemp("inputs")
-    make_inputs(folder)
-    by_name = {case.name: case for case in cases(folder)}
-    command = by_name["train, PyTorch"].command(folder / "trained")
-    ending = run(command, folder / "trained")
-    assert ending.status == 0, ending.output
-    (last,) = (folder / "trained" / "checkpoints").glob("*epoch3.safetensors")
-    shutil.copy(last, folder / "model.safetensors")
-    return folder
 
 
 def unbroken_run(case: Case, folder: Path) -> tuple[Path, Ending]:

@@ -103,7 +103,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path, refuses, listi
     path = tmp_path / "old.txt"
     path.write_text("old")
     with (
-        refuses(path, "No space left on device; make room"),
+        refuses(path, "No space left on device; free some space"),
         safe_files.replacing(path) as temporary,
     ):
         temporary.write_text("half")

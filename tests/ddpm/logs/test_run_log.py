@@ -113,7 +113,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, refuses_to_write):
 def test_a_full_disk_is_one_line(tmp_path, refuses_to_write, name):
     (tmp_path / name).symlink_to("/dev/full")
     with (
-        refuses_to_write(name, "No space left on device; make room there"),
+        refuses_to_write(name, "No space left on device; free some space"),
         RunLog(tmp_path) as log,
     ):
         log_steps(log, [1.0])

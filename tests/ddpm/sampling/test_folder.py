@@ -106,7 +106,7 @@ def killed_at(change: int, folder: Path, work: Callable[[], Any]) -> bool:
 
 def test_a_run_killed_before_any_change_goes_on_to_the_same_files(tmp_path: Path) -> None:
     draw(tmp_path / "unbroken")
-    unbroken, whole = tree(tmp_path / "unbroken"), 0
+    unbroken, refused = tree(tmp_path / "unbroken"), 0
     for change in count():
         out = tmp_path / f"{change}" / "out"
         out.parent.mkdir()
@@ -118,13 +118,13 @@ def test_a_run_killed_before_any_change_goes_on_to_the_same_files(tmp_path: Path
         try:
             draw(out, drawn=drawn)
         except InputError:  # it was complete
-            whole += 1
+            refused += 1
         assert tree(out) == unbroken
         pairs = ({0, 1}, {2, 3}, {4})
         done = set().union(*(p for p in pairs if {f"sample_{n}.png" for n in p} <= kept))
-        assert set(drawn) == set(range(5)) - done or whole, "finished batches are not drawn again"
+        assert set(drawn) == set(range(5)) - done or refused, "finished batches are not drawn again"
     assert change > 40
-    assert whole < 5, "a finished run is one that only its marks are left of"
+    assert refused < 5, "complete before its last marks are removed"
     assert tree(out) == unbroken
 
 
@@ -169,6 +169,18 @@ def test_what_is_unfinished_is_continued_by_the_same_command_alone(tmp_path: Pat
     assert shades(out) == {7}
     with pytest.raises(InputError, match=r"holds 5 samples of an earlier run; add --overwrite to "):
         draw(out, 7)
+
+
+def test_a_score_of_an_unfinished_run_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _stop_after(tmp_path, batches=1)
+    assert len(read_images(tmp_path / "fid")) == 2
+    assert "fid: of an unfinished ddpm sample, which lacks images\n" in capsys.readouterr().err
+    draw(tmp_path)
+    assert len(read_images(tmp_path / "fid")) == 5
+    assert "unfinished" not in capsys.readouterr().err
 
 
 def test_a_damaged_sample_of_an_unfinished_run_is_drawn_again(tmp_path: Path) -> None:
@@ -220,8 +232,8 @@ def test_two_runs_at_once_do_not_mix(tmp_path: Path) -> None:
             draw(tmp_path)
         sampling.draw(chain_of(100), config(), folder)
     draw(tmp_path / "unbroken")
-    whole = tree(tmp_path / "unbroken")
-    assert {n: b for n, b in tree(tmp_path).items() if not n.startswith("unbroken/")} == whole
+    unbroken = tree(tmp_path / "unbroken")
+    assert {n: b for n, b in tree(tmp_path).items() if not n.startswith("unbroken/")} == unbroken
 
 
 @pytest.mark.parametrize("record", ["", "{}", '{"run": 5, "replaces": 1, "pictures": 3}', "[" * 99])
@@ -269,7 +281,9 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     out = tmp_path / "out"
     with monkeypatch.context() as patched:
         patched.setattr(Image.Image, "save", full)
-        with pytest.raises(CannotWrite, match=r"^[^\n]*No space left on device; make room[^\n]*$"):
+        with pytest.raises(
+            CannotWrite, match=r"^[^\n]*No space left on device; free some space[^\n]*$"
+        ):
             draw(out)
     left = {path.name for path in out.rglob("*") if path.is_file()}
     assert not [name for name in left if name.startswith(".")]
