@@ -136,7 +136,7 @@ def command(
     except PeersLost as lost:
         if lost.checkpoint is None:
             raise
-        raise PeersLost(f"{lost} with: {_resume_command(lost.checkpoint)}") from lost
+        raise PeersLost(f"{lost}; continue with: {_resume_command(lost.checkpoint)}") from lost
     if launched().rank > 0:
         sys.exit(130 if outcome.interrupted else 0)
     if outcome.interrupted:
