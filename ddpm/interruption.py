@@ -82,8 +82,10 @@ def saved_if_alone(group: Group, folder: Path, save: Callable[[], Path]) -> Iter
     except RuntimeError as error:
         if not group.lost:
             raise
-        path = save() if group.rank == 0 else None
-        where = "" if path else f", from the newest checkpoint in {folder} of the first process"
+        line = f"{group.lost}; the run of {group.size} processes has ended"
+        if group.rank == 0:
+            raise PeersLost(line, save()) from error
         raise PeersLost(
-            f"{group.lost}; {group.size} processes shared this run. Start them again{where}", path
+            f"{line}; continue with --resume and the newest checkpoint of the first process, in"
+            f" {folder} on its host"
         ) from error

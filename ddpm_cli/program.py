@@ -68,8 +68,13 @@ class Program(click.Group):
         """Run a command; input that cannot be used ends it with one line and exit status 2."""
         try:
             return super().invoke(context)
-        except (InputError, CannotWrite, JittorEnvError, PeersLost) as error:
+        except (InputError, CannotWrite, JittorEnvError) as error:
             _refuse(f"ddpm: {error}")
+        except PeersLost as error:
+            _print_refusal(f"ddpm: {error}")
+            # Threads of gloo that wait for the lost process abort a process that ends in order.
+            sys.stdout.flush()
+            os._exit(2)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "ddpm"
             text = " ".join(error.format_message().split())
@@ -77,7 +82,13 @@ class Program(click.Group):
 
 
 def _refuse(line: str) -> NoReturn:
-    """Print the reason and end the program; of a host's processes, only the first prints it.
+    """Print the reason and end the program."""
+    _print_refusal(line)
+    sys.exit(2)
+
+
+def _print_refusal(line: str) -> None:
+    """Print why the program ends; of a host's processes, only the first prints it.
 
     A reason that quotes a long value loses its middle.
 
@@ -91,7 +102,6 @@ def _refuse(line: str) -> NoReturn:
         time.sleep(LAUNCHER_SECONDS)
         line = f"process {launch.rank}: {line}"
     click.echo(line, err=True)
-    sys.exit(2)
 
 
 @click.group(

@@ -261,7 +261,7 @@ def _command_to_continue() -> Iterator[None]:
     except PeersLost as lost:
         if lost.checkpoint is None:
             raise
-        raise PeersLost(f"{lost} with: {_resume_command(lost.checkpoint)}") from lost
+        raise PeersLost(f"{lost}; continue with: {_resume_command(lost.checkpoint)}") from lost
 
 
 def _finish(outcome: training.TrainingOutcome, epochs: int, curve: Path) -> None:

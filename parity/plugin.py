@@ -6,6 +6,7 @@ and the standard library until something is compared.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import urllib.parse
 from collections.abc import Callable, Generator
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 SUITE = Path(__file__).with_name("test_parity.py")
 _LINES = pytest.StashKey[list[str]]()  # of the reports since the last phase of a test
-_SAVED = pytest.StashKey[dict[str, int]]()  # file name -> how many reports asked for it
+_REPORTS = pytest.StashKey[list[tuple[str, str]]]()  # file name and JSON, of the same time
+_PLACES = pytest.StashKey[dict[pytest.Item, int]]()  # of the tests in the order that was collected
 _PAIR = {
     "dest": "parity_pair",
     "action": "append",
@@ -82,9 +84,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, prepare imports of Jittor, and find out what is to be collected."""
     jittor_import.install()
     config.addinivalue_line("markers", "parity: compares a model with its port")
-    config.stash[_LINES], config.stash[_SAVED] = [], {}
+    config.stash[_LINES], config.stash[_REPORTS], config.stash[_PLACES] = [], [], {}
     config.option.parity_strict = is_strict(config)  # pytest-xdist hands options to its workers
-    config.pluginmanager.register(_Summary(), "parity-summary")
+    config.pluginmanager.register(_Summary(config), "parity-summary")
     _choose_suite(config)
 
 
@@ -173,16 +175,12 @@ def properties(report: Report) -> list[tuple[str, object]]:
 
 def record(config: pytest.Config, report: Report, *, seed: int = 0) -> None:
     """Add a report to the summary and, if asked, to the folder of reports."""
+    from parity.report import json
     from parity.report.text import summary_lines
 
     config.stash[_LINES] += summary_lines([report])
-    folder = config.getoption("parity_json")
-    if folder is not None:
-        name = file_name(report.pair, seed)
-        count = config.stash[_SAVED][name] = config.stash[_SAVED].get(name, 0) + 1
-        again = f"@{count}" if count > 1 else ""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        report.save(Path(folder) / f"{name}{again}.json")
+    if config.getoption("parity_json") is not None:
+        config.stash[_REPORTS].append((file_name(report.pair, seed), json.dumps(report)))
 
 
 def file_name(pair: str, seed: int) -> str:
@@ -208,30 +206,64 @@ def is_strict(config: pytest.Config) -> bool:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach the lines of the summary to the test's report, which pytest-xdist passes on."""
+    """Attach what was compared to the test's report, which pytest-xdist passes on."""
     test_report = yield
-    lines = item.config.stash[_LINES]
+    lines, reports = item.config.stash[_LINES], item.config.stash[_REPORTS]
     if lines:
-        setattr(test_report, _Summary.ATTRIBUTE, list(lines))
+        place = item.config.stash[_PLACES].get(item, 0)
+        setattr(test_report, _Summary.ATTRIBUTE, [place, list(lines), list(reports)])
         lines.clear()
+        reports.clear()
     return test_report
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep the order of the tests, which is the same in each process of pytest-xdist."""
+    session.config.stash[_PLACES] = {item: place for place, item in enumerate(session.items)}
+
+
 class _Summary:
-    """Gathers the lines of all tests, whichever process ran them, and prints them at the end."""
+    """Gathers what all tests compared, whichever process ran them, in the order of the tests.
 
-    ATTRIBUTE = "parity_lines"
+    Reports are written as they come, by the one process that has them all: two tests may compare
+    the same pair, and what is first in the order has the name without a number.
+    """
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
+    ATTRIBUTE = "parity_compared"
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._is_worker = hasattr(config, "workerinput")  # of pytest-xdist
+        self._lines: list[tuple[int, list[str]]] = []  # by place of the test
+        self._reports: dict[str, list[tuple[int, str]]] = {}  # the same for each file name
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what a test's report carries."""
-        self.lines += getattr(report, self.ATTRIBUTE, [])
+        """Keep what a test's report carries, and write its reports."""
+        place, lines, reports = getattr(report, self.ATTRIBUTE, (0, [], []))
+        if lines and not self._is_worker:
+            self._lines.append((place, lines))
+            for name, text in reports:
+                self._save(place, name, text)
+
+    def _save(self, place: int, name: str, text: str) -> None:
+        """Write a report, and again those of the same name that come after it."""
+        from safe_files import CannotWrite, write_text
+
+        same = self._reports.setdefault(name, [])
+        number = bisect.bisect_right([other for other, _ in same], place)
+        same.insert(number, (place, text))
+        for count, (_, content) in enumerate(same[number:], number + 1):
+            again = f"@{count}" if count > 1 else ""
+            path = Path(self._config.getoption("parity_json"), f"{name}{again}.json")
+            try:
+                write_text(path, content)
+            except CannotWrite as error:
+                pytest.exit(f"--parity-json: {error}", returncode=2)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print one line for each comparison, and the location where one does not pass."""
-        if self.lines:
+        if self._lines:
             terminalreporter.section("parity")
-            for line in self.lines:
-                terminalreporter.write_line(line)
+            for _, lines in sorted(self._lines, key=lambda entry: entry[0]):
+                for line in lines:
+                    terminalreporter.write_line(line)

@@ -195,15 +195,19 @@ _WORDS: dict[str, tuple[Any, ...]] = {
 }
 
 
+def dumps(report: Outcome) -> str:
+    """Return a report as the text of a JSON file."""
+    return json.dumps(to_dict(report), indent=1, allow_nan=False) + "\n"
+
+
 def write(report: Outcome, path: Path) -> None:
     """Write a report as JSON.
 
     Raises:
         CannotCompare: the file cannot be written.
     """
-    text = json.dumps(to_dict(report), indent=1, allow_nan=False) + "\n"
     try:
-        write_text(path, text)
+        write_text(path, dumps(report))
     except CannotWrite as error:
         raise CannotCompare(str(error)) from error
 

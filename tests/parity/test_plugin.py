@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -234,15 +237,74 @@ def test_all(parity):
     }
 
 
-def test_the_summary_is_complete_under_xdist(pytester: pytest.Pytester, run: Run) -> None:
+MANY = """
+@pytest.mark.parametrize("pair", [other, same, weaker, same, other, same])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_many(pair, seed, parity):
+    parity(pair, seed=seed)
+
+def test_two_at_once(parity):
+    parity(same)
+    parity(weaker)
+
+def test_not_comparable(parity):
+    parity(pair("broken", lambda: 1 / 0))
+"""
+
+
+def outcome(result: pytest.RunResult, folder: Path) -> tuple[dict[str, int], list[str], Any]:
+    """Return what a run says: numbers, summary, reports; without the times."""
+    lines = result.stdout.lines
+    (start,) = [n for n, line in enumerate(lines) if re.fullmatch("=+ parity =+", line)]
+    summary = list(itertools.takewhile(lambda line: line[:3] != "===", lines[start + 1 :]))
+    reports = {}
+    for path in folder.iterdir():
+        reports[path.name] = json.loads(path.read_text())
+        del reports[path.name]["seconds"]
+    return result.parseoutcomes(), [re.sub(r"in \S+ s", "", line) for line in summary], reports
+
+
+def test_several_processes_give_what_one_gives(pytester: pytest.Pytester, run: Run) -> None:
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    pytester.makepyfile(test_it=SUITE + MANY)
+    alone, several = (
+        outcome(run("--parity-json", folder, *more), pytester.path / folder)
+        for folder, more in (("alone", []), ("several", ["-n", "3"]))
+    )
+    assert several == alone
+    counts, summary, reports = alone
+    assert (counts["passed"], counts["failed"]) == (11, 6)
+    assert len(summary) > 17
+    # Of one name and seed: one, and three times one that is parametrized, and two at once.
+    assert {f"Tanh{again}.json" for again in ("", "@2", "@3", "@4", "@5")} <= set(reports)
+
+
+def test_pairs_of_the_command_line_are_shared_among_processes(
+    pytester: pytest.Pytester, run: Run
+) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     pytester.makepyfile(test_it=SUITE)
-    result = run("-n", "2", "--parity-json", "reports")
-    result.assert_outcomes(passed=2, failed=1)
-    for line in SUMMARY:
-        result.stdout.fnmatch_lines([line])
-    assert (pytester.path / "reports" / "Linear.json").is_file()
-    run("-n", "2", "--pair", "test_it:same").assert_outcomes(passed=1)
+    named = ("parity", "--pair", "test_it:same", "--pair", "test_it:other", "--parity-json")
+    alone, several = (
+        outcome(run(*named, folder, *more), pytester.path / folder)
+        for folder, more in (("alone", []), ("several", ["-n", "2"]))
+    )
+    assert several == alone
+    assert alone[0] == {"passed": 1, "failed": 1}
+
+
+@pytest.mark.parametrize("processes", [(), ("-n", "2")])
+def test_reports_that_cannot_be_written_end_the_run_in_one_line(
+    processes: tuple[str, ...], pytester: pytest.Pytester, run: Run
+) -> None:
+    if processes:
+        pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    pytester.makepyfile(test_it=SUITE)
+    (pytester.path / "taken").touch()
+    result = run("--parity-json", "taken", *processes)
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["*--parity-json: taken cannot be written into: it is a file; *"])
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
 def test_what_cannot_be_compared_is_one_line_without_the_harnesss_code(
