@@ -8,6 +8,7 @@ the example models.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +35,12 @@ def correct_code() -> list[Pair]:
     import importlib
 
     import ddpm_study.pairs
+    import jittor_env
 
-    models = [importlib.import_module(f"examples.pairs.{name}").pair for name in EXAMPLES]
+    jittor_env.load()  # the example models import Jittor as any program does
+    # The examples import each other as files of one folder, as they are run.
+    sys.path.append(str(Path(__file__).parents[1] / "examples" / "pairs"))
+    models = [importlib.import_module(name).pair for name in EXAMPLES]
     return [*ddpm_study.pairs.pairs(), *models]
 
 

@@ -65,6 +65,16 @@ def _run(
     return outputs
 
 
+def _require_shape(name: str, tensor: jt.Var, shape: Sequence[int]) -> None:
+    """Require a shape, for a kernel reads memory by the shape of its first tensor.
+
+    Raises:
+        ValueError: the tensor has another.
+    """
+    if tuple(tensor.shape) != tuple(shape):
+        raise ValueError(f"{name} has the shape {tuple(tensor.shape)}, not {tuple(shape)}")
+
+
 class SiLU(jt.Function):
     """x sigmoid(x), for any shape."""
 
@@ -88,6 +98,9 @@ class GroupNorm(jt.Function):
 
     def execute(self, x: jt.Var, weight: jt.Var, bias: jt.Var) -> jt.Var:
         """Map (N, C, S), (C,), (C,) to (N, C, S)."""
+        _, channels, _ = x.shape
+        for name, parameter in (("weight", weight), ("bias", bias)):
+            _require_shape(name, parameter, (channels,))
         y, mean, rstd = _run(
             "ddpm::group_norm(in0_p, in1_p, in2_p, out0_p, out1_p, out2_p, in0_shape0, in0_shape1, "
             f"in0_shape2, out1_shape1, in0_type({self.epsilon!r}));",
@@ -114,6 +127,8 @@ class Attention(jt.Function):
     def execute(self, query: jt.Var, key: jt.Var, value: jt.Var) -> jt.Var:
         """Return (N, L, C)."""
         N, L, _ = query.shape
+        for name, tensor in (("key", key), ("value", value)):
+            _require_shape(name, tensor, query.shape)
         out, weights = _run(
             "ddpm::attention(in0_p, in1_p, in2_p, out0_p, out1_p, in0_shape0, in0_shape1, "
             "in0_shape2);",
@@ -140,6 +155,8 @@ def adam(tensors: Sequence[jt.Var], numbers: Mapping[str, float]) -> list[jt.Var
         tensors: the parameter, its gradient and both moments.
         numbers: the arguments of `ddpm::adam` after the size, in their order.
     """
+    for name, tensor in zip(("gradient", "exp_avg", "exp_avg_sq"), tensors[1:], strict=True):
+        _require_shape(name, tensor, tensors[0].shape)
     values = ", ".join(f'in0_type(data["{name}"])' for name in numbers)
     call = (
         "ddpm::adam(in0_p, in1_p, in2_p, in3_p, out0_p, out1_p, out2_p, in0->num, " + values + ");"
@@ -172,6 +189,7 @@ class Concat(jt.Function):
         """Return (N, A + B, H, W)."""
         self.shapes = [tuple(a.shape), tuple(b.shape)]
         N, A, H, W = a.shape
+        _require_shape("b", b, (N, b.shape[1], H, W))
         call = (
             "ddpm::concat(in0_p, in1_p, out0_p, in0_shape0, in0->num / in0_shape0, "
             "in1->num / in0_shape0);"
@@ -207,6 +225,7 @@ class AddToPixels(jt.Function):
 
     def execute(self, x: jt.Var, shift: jt.Var) -> jt.Var:
         """Return (N, C, H, W)."""
+        _require_shape("shift", shift, x.shape[:2])
         call = "ddpm::add_to_pixels(in0_p, in1_p, out0_p, in1->num, in0->num / in1->num);"
         return _run(call, [tuple(x.shape)], [x, shift])[0]
 
@@ -232,6 +251,8 @@ class Convolution(jt.Function):
         """Return (N, O, H', W')."""
         N, C, H, W = x.shape
         out_channels, _, KH, KW = weight.shape
+        _require_shape("weight", weight, (out_channels, C, KH, KW))
+        _require_shape("bias", bias, (out_channels,))
         shapes: list[Shape] = [(N, out_channels, self._size(H, KH), self._size(W, KW))]
         # In float32 the gradient reads x in blocks of 16 channels, as the forward pass had it.
         blocked = x.dtype == "float32" and not jt.flags.no_grad
