@@ -26,7 +26,7 @@ from parity.verdict import Judgement, Measured, Verdict, judge
 from safe_files import write_text
 
 EXAMPLES = ("dcgan", "flow", "lstm_lm", "mixer", "vit")
-PASSING = (Verdict.WITHIN_NOISE, Verdict.NUMERICALLY_WEAKER)
+SAME_FUNCTION = (Verdict.WITHIN_NOISE, Verdict.NUMERICALLY_WEAKER)
 Ratios = dict[str, list[float]]
 
 
@@ -55,12 +55,11 @@ def ratios_of_judgements() -> Iterator[Ratios]:
 
     def judged(measured: Measured, *, is_plain_input: bool = True) -> Judgement:
         judgement = judge(measured, is_plain_input=is_plain_input)
-        if judgement.verdict in PASSING:
-            noise = measured.double_noise
-            if not is_plain_input:
-                noise = max(noise, measured.summing_noise)
-            sides = (measured.floor, measured.reference_error, measured.reference_spread)
+        if judgement.verdict in SAME_FUNCTION:
+            noise = max(measured.double_noise, measured.summing_noise)
             ratios["float64"].append(measured.semantic / noise)
+        if judgement.verdict is Verdict.WITHIN_NOISE:  # in float32 the sides are equally accurate
+            sides = (measured.floor, measured.reference_error, measured.reference_spread)
             ratios["float32"].append(measured.candidate_error / max(sides))
         return judgement
 

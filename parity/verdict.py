@@ -95,6 +95,8 @@ class Measured:
             less than the model can notice; 0 where that was not tried. Rounding is, a fault is not.
         terms: largest number of terms that may have been summed into an element. Rounding of a sum
             grows with its root, and one-ulp perturbations of the terms average out.
+        terms_alike: whether the terms are alike, as those of a constant input. Then they may all
+            be rounded alike, which no perturbation shows.
         identical: bitwise equal in both precisions.
         epsilon, candidate_epsilon: of the coarsest precision in which the reference, and the
             candidate, computes the tensor in a float32 run.
@@ -111,6 +113,7 @@ class Measured:
     cancellation_scale: float = 0.0
     rough_difference: float = 0.0
     terms: float = 1.0
+    terms_alike: bool = False
     identical: bool = False
     epsilon: float = FLOAT32_EPSILON
     candidate_epsilon: float = FLOAT32_EPSILON
@@ -143,11 +146,13 @@ class Measured:
 
     @property
     def summing_noise(self) -> float:
-        """Rounding in float64 of sums whose partial sums may all be rounded alike.
+        """Rounding in float64 of sums whose terms are all alike; 0 where they are not.
 
         Where small terms are added to a large one, a bias for example, each addition is rounded by
         the same part of an ulp, whatever the large one is: no change of the inputs draws it anew.
         """
+        if not self.terms_alike:
+            return 0.0
         size = max(self.scale, self.cancellation_scale)
         return size * FLOAT32_EPSILON / 2 * PRECISION_RATIO * float(self.terms**0.5)
 
@@ -212,15 +217,13 @@ def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
 
     Args:
         m: the distances.
-        is_plain_input: whether the input is one that models meet. On constants and large offsets
-            sums round every term alike, which no perturbation shows: there the noise in float64
-            grows with the root of the terms, as it does in float32 anywhere, and a loss of digits
-            is never called another function.
+        is_plain_input: whether the input is one that models meet. On others a loss of digits is
+            never called another function.
     """
     unit = m.scale or 1.0
     if m.identical:
         return Judgement(verdict=Verdict.IDENTICAL, error=0.0, noise=m.noise / unit)
-    noise = m.double_noise if is_plain_input else max(m.double_noise, m.summing_noise)
+    noise = max(m.double_noise, m.summing_noise)
     if not m.semantic <= K * noise:
         return Judgement(
             verdict=Verdict.SEMANTIC_DIFFERENCE,

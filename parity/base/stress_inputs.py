@@ -57,3 +57,5 @@ STRESS_INPUTS: dict[str, StressInput] = {
 
 # Values that no model meets; they show clamps. That something overflows there says nothing.
 EXTREME_INPUTS = frozenset({"beyond float16"})
+# Values that are all alike. Sums of them round every term alike, which no perturbation shows.
+ALIKE_INPUTS = frozenset({"large offset", "constant", "zeros"})

@@ -112,6 +112,7 @@ def measure(
         double_spread=max(finite(reference.spread64), finite(candidate.spread64)),
         cancellation_scale=sums.cancellation_scale,
         terms=sums.terms,
+        terms_alike=sums.alike,
         rough_difference=rough_difference,
         identical=np.array_equal(actual, expected) and np.array_equal(candidate32, reference32),
         epsilon=reference.epsilon,

@@ -31,6 +31,7 @@ class Comparison:
             cancel, rounding is relative to them and not to the gradient. 0: use the gradient's own
             size.
         terms: (site) -> largest number of terms summed into an element of its tensor.
+        terms_alike: whether the inputs are all alike, and with them the terms of sums.
         cross_framework: whether the sides are of two frameworks, one of which could keep the
             other's memory.
     """
@@ -41,6 +42,7 @@ class Comparison:
     check_determinism: bool
     cancellation_scale: CancellationScale
     terms: TermCount = term_counts.one
+    terms_alike: bool = False
     cross_framework: bool = False
 
 
@@ -75,7 +77,7 @@ def judge_comparison(comparison: Comparison, *, seed: int) -> dict[TensorSite, J
             reference.at(site),
             candidate.at(site),
             is_plain_input=comparison.is_plain_input,
-            sums=Sums(scale, terms),
+            sums=Sums(scale, terms, comparison.terms_alike),
             rough_difference=rough_difference,
             # What a module is given by other arguments is judged where it comes out.
             may_be_missing=site.tap is not None and site.tap.port == "input",

@@ -13,7 +13,7 @@ import numpy as np
 from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
 from parity.base.progress import begin
-from parity.base.stress_inputs import STRESS_INPUTS, StressInput
+from parity.base.stress_inputs import ALIKE_INPUTS, STRESS_INPUTS, StressInput
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.domains import Domains
 from parity.compare.draws import Draws, judge_draws
@@ -124,6 +124,7 @@ class PairRunner:
                 tensor_sites(teacher), 1.0, teacher.forced
             ),
             terms=term_counts.of_modules(lambda: tensor_sites(teacher)),
+            terms_alike=stress_input in ALIKE_INPUTS,
             cross_framework=self._cross_framework(),
         )
         return self._with_draws(self.judge(comparison, seed=self.seed), reference, candidate)

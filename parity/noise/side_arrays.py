@@ -16,10 +16,12 @@ class Sums(NamedTuple):
     Attributes:
         cancellation_scale: magnitude of the terms; 0 for the tensor's own.
         terms: largest number of terms that may have been summed into an element.
+        alike: whether the terms are all alike.
     """
 
     cancellation_scale: float = 0.0
     terms: float = 1.0
+    alike: bool = False
 
 
 NO_SUMS = Sums()

@@ -102,7 +102,7 @@ def test_a_candidate_in_half_precision_alone_is_told_so() -> None:
     )
 
 
-def test_sums_of_stress_inputs_may_round_every_term_alike() -> None:
+def test_sums_of_terms_that_are_alike_may_round_them_alike() -> None:
     """Measured on a convolution of 2,048 terms far below its bias: 60 ulps, and no spread."""
     ulp = 2.0**-53
     quiet = {
@@ -110,10 +110,10 @@ def test_sums_of_stress_inputs_may_round_every_term_alike() -> None:
         "candidate_rounding": 0.0, "reference_spread": 0.0, "candidate_spread": 0.0,
     }  # fmt: skip
 
-    def verdict(is_plain_input: bool, **changes: Any) -> Verdict:
-        return judge(measured(**{**quiet, **changes}), is_plain_input=is_plain_input).verdict
+    def verdict(**changes: Any) -> Verdict:
+        return judge(measured(**{**quiet, **changes}), is_plain_input=False).verdict
 
-    assert verdict(False, terms=2048.0) is Verdict.WITHIN_NOISE
-    assert verdict(True, terms=2048.0) is Verdict.SEMANTIC_DIFFERENCE
-    assert verdict(False, terms=1.0) is Verdict.SEMANTIC_DIFFERENCE
-    assert verdict(False, terms=2048.0, semantic=2e-13) is Verdict.SEMANTIC_DIFFERENCE
+    assert verdict(terms=2048.0, terms_alike=True) is Verdict.WITHIN_NOISE
+    assert verdict(terms=2048.0, terms_alike=False) is Verdict.SEMANTIC_DIFFERENCE
+    assert verdict(terms=1.0, terms_alike=True) is Verdict.SEMANTIC_DIFFERENCE
+    assert verdict(terms=2048.0, terms_alike=True, semantic=2e-13) is Verdict.SEMANTIC_DIFFERENCE
