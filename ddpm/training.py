@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -40,7 +41,7 @@ class ProcessGroup(Protocol):
 
     @property
     def lost(self) -> str:
-        """How the connection to the other processes broke, in words; empty while it holds."""
+        """The end of the connection to other processes, in words; empty while it holds."""
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; every process must call it."""
@@ -104,8 +105,7 @@ def train(
 
     Raises:
         InputError: the batch does not fit the set or the processes, or the loss is not finite.
-        CannotWrite: a file cannot be written.
-        PeersLost: another process is gone; the first has saved its state.
+        CannotWrite, PeersLost: a file cannot be written; another process is gone.
     """
     options, group = trainer.config.train, trainer.group
     per_epoch = steps_per_epoch(len(images), options.batch_size)
@@ -114,16 +114,10 @@ def train(
         trainer.restore(resume)
     if group.rank > 0:
         return _follow(trainer, images, per_epoch, dataset, folder)
-    total = options.epochs * per_epoch
     log = RunLog(folder / "logs", resume=resume is not None)
-    bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=progress_stream())
+    bar = _bar(trainer, per_epoch, label)
 
-    def save() -> Path:
-        done = min(trainer.step // per_epoch, options.epochs - 1)
-        return _interrupt(trainer, done, dataset, folder).checkpoint
-
-    alone = saved_if_alone(group, folder / "checkpoints", save)
-    with log, bar, interruptible(group) as interrupted, alone:
+    with log, bar, interruptible(group) as interrupted, _alone(trainer, per_epoch, dataset, folder):
         log.truncate_to(trainer.step)
         for epoch in range(trainer.step // per_epoch, options.epochs):
             started = time.perf_counter()
@@ -169,13 +163,30 @@ def _interrupt(trainer: Trainer, epoch: int, dataset: str, folder: Path) -> Trai
     return TrainingOutcome(path, interrupted=True)
 
 
+def _bar(trainer: Trainer, per_epoch: int, label: str) -> tqdm[NoReturn]:
+    total, file = trainer.config.train.epochs * per_epoch, progress_stream()
+    return tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=file)
+
+
+def _alone(
+    trainer: Trainer, per_epoch: int, dataset: str, folder: Path
+) -> AbstractContextManager[None]:
+    """Return the context in which the loss of other processes leaves a checkpoint."""
+
+    def save() -> Path:
+        done = min(trainer.step // per_epoch, trainer.config.train.epochs - 1)
+        return _interrupt(trainer, done, dataset, folder).checkpoint
+
+    return saved_if_alone(trainer.group, folder / "checkpoints", save)
+
+
 def _follow(
     trainer: Trainer, images: Images, per_epoch: int, dataset: str, folder: Path
 ) -> TrainingOutcome:
     """Take the same steps as the first process and write nothing."""
     epochs = trainer.config.train.epochs
     path = _interrupted_path(folder, dataset)
-    alone = saved_if_alone(trainer.group, path.parent, lambda: path)
+    alone = _alone(trainer, per_epoch, dataset, folder)
     with interruptible(trainer.group) as interrupted, alone:
         for epoch in range(trainer.step // per_epoch, epochs):
             for loss in trainer.train_epoch(images, epoch, trainer.step - epoch * per_epoch):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +125,7 @@ def command(
         state.require_config(config)
         _require_unfinished(state, config)
     _meet(peer_timeout, options=(config, acceleration), data=images, resume=state)
-    try:
+    with _telling_how_to_continue():
         outcome = training.train(
             trainer(framework, config, device, acceleration=acceleration),
             images,
@@ -133,10 +135,6 @@ def command(
             save_every=save_every,
             label=TITLES[framework],
         )
-    except PeersLost as lost:
-        if lost.checkpoint is None:
-            raise
-        raise PeersLost(f"{lost}; continue with: {_resume_command(lost.checkpoint)}") from lost
     if launched().rank > 0:
         sys.exit(130 if outcome.interrupted else 0)
     if outcome.interrupted:
@@ -158,6 +156,17 @@ def _meet(timeout: float, *, options: object, data: np.ndarray, resume: Checkpoi
         state |= {f"{group} {name}": array for name, array in getattr(resume, group).items()}
     inputs = {"options": options, "--data": data, "--resume": state}
     require_same(module("torch", "distributed").join(timeout), inputs)
+
+
+@contextmanager
+def _telling_how_to_continue() -> Iterator[None]:
+    """Add the command that continues to what is said of a lost process."""
+    try:
+        yield
+    except PeersLost as lost:
+        if lost.checkpoint is None:
+            raise
+        raise PeersLost(f"{lost}; continue with: {_resume_command(lost.checkpoint)}") from lost
 
 
 def _require_unfinished(state: Checkpoint, config: RunConfig) -> None:
