@@ -162,6 +162,7 @@ def test_numbers_of_processes_that_cannot_be_had_are_refused(number: str, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_real_cases_have_the_same_scores_from_several_processes(tmp_path: Path) -> None:
     def audit(*words: str) -> Any:
         out = tmp_path / f"{len(words)}.json"
