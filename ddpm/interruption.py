@@ -1,4 +1,4 @@
-"""What stops training between two steps: Ctrl-C, or the loss of another process."""
+"""Reasons to stop training between two steps: Ctrl-C, or the loss of another process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Group(Protocol):
 
     @property
     def lost(self) -> str:
-        """How the connection to the other processes broke; empty while it holds."""
+        """The end of the connection to other processes, in words; empty while it holds."""
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; every process must call it."""

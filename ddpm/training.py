@@ -43,7 +43,7 @@ class ProcessGroup(Protocol):
 
     @property
     def lost(self) -> str:
-        """How the connection to the other processes broke, in words; empty while it holds."""
+        """The end of the connection to other processes, in words; empty while it holds."""
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; every process must call it."""

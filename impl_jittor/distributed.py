@@ -22,7 +22,7 @@ class ProcessGroup:
 
     @property
     def lost(self) -> str:
-        """How the connection to the other processes broke: MPI ends every process itself."""
+        """The end of the connection to other processes: none, for MPI ends them all itself."""
         return ""
 
     def shard(self, batch_size: int) -> Shard:

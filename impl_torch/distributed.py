@@ -26,7 +26,7 @@ class ProcessGroup:
 
     @property
     def lost(self) -> str:
-        """How the connection to the other processes broke, in words; empty while it holds."""
+        """The end of the connection to other processes, in words; empty while it holds."""
         return "" if self.size == 1 else _connections[0].lost
 
     def shard(self, batch_size: int) -> Shard:
