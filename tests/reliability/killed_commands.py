@@ -91,7 +91,7 @@ def cases(inputs: Path) -> list[Case]:
 
     def audit(out: Path) -> Command:
         words = ("--only", "normalisation", "--quick", "--out", f"{out}/audit.json")
-        return Command(words, module="audit")
+        return Command(words, start=("-m", "audit"))
 
     def old(out: Path) -> None:
         shutil.copytree(inputs / "old", out, dirs_exist_ok=True)
