@@ -140,8 +140,8 @@ def _content(path: Path) -> Any:
         return settled(json.loads(path.read_text()))
     if path.name == "performance_log.txt":
         return [epoch["epoch"] for epoch in read_epochs(path)], path.read_text().count("\n")
-    if path.name == "report.html" or path.suffix == ".svg":
-        return bool(path.read_bytes())  # dates and times are on it
+    if path.name in ("report.html", "table.txt") or path.suffix == ".svg":
+        return bool(path.read_bytes())  # times are on it
     return path.read_bytes()
 
 
