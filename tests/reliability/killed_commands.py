@@ -149,4 +149,7 @@ def settled(value: Any) -> Any:
     """Return a record's values without those that time decides."""
     if isinstance(value, dict):
         return {name: settled(item) for name, item in value.items() if name not in VOLATILE}
-    return [settled(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        is_time = [isinstance(item, dict) and item.get("what") == "time" for item in value]
+        return [settled(item) for item, time in zip(value, is_time, strict=True) if not time]
+    return value
