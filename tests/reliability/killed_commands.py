@@ -91,7 +91,7 @@ def cases(inputs: Path) -> list[Case]:
 
     def audit(out: Path) -> Command:
         words = ("--only", "normalisation", "--quick", "--out", f"{out}/audit.json")
-        return Command(words, module="audit")
+        return Command(words, start=("-m", "audit"))
 
     def old(out: Path) -> None:
         shutil.copytree(inputs / "old", out, dirs_exist_ok=True)
@@ -140,8 +140,8 @@ def _content(path: Path) -> Any:
         return settled(json.loads(path.read_text()))
     if path.name == "performance_log.txt":
         return [epoch["epoch"] for epoch in read_epochs(path)], path.read_text().count("\n")
-    if path.name == "report.html" or path.suffix == ".svg":
-        return bool(path.read_bytes())  # dates and times are on it
+    if path.name in ("report.html", "table.txt") or path.suffix == ".svg":
+        return bool(path.read_bytes())  # times are on it
     return path.read_bytes()
 
 
@@ -149,4 +149,7 @@ def settled(value: Any) -> Any:
     """Return a record's values without those that time decides."""
     if isinstance(value, dict):
         return {name: settled(item) for name, item in value.items() if name not in VOLATILE}
-    return [settled(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        is_time = [isinstance(item, dict) and item.get("what") == "time" for item in value]
+        return [settled(item) for item, time in zip(value, is_time, strict=True) if not time]
+    return value

@@ -22,26 +22,22 @@ PRELOADED = ["torch._dynamo", "matplotlib.pyplot", "safetensors.numpy", "ddpm_cl
 PRELOADED += ["ddpm_cli.sample", "ddpm_cli.reproduce", "ddpm_study.metrics", "impl_torch.train"]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(PRELOADED)
-_START = {
-    "ddpm_cli": ("-c", "from ddpm_cli import start; start()"),
-    "audit": ("-m", "audit"),
-}
 POLL = 0.004  # seconds between two looks at a running command
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line: `ddpm …` or `python -m MODULE …`.
+    """A command line, by default one of `ddpm`.
 
     Attributes:
         words: the arguments.
-        module: the module that is run.
+        start: the arguments of Python before them.
         variables: of its environment.
-        forked: whether it is a fork of a prepared process, not an interpreter of its own.
+        forked: whether this `ddpm` is a fork of a prepared process, not a new interpreter.
     """
 
     words: tuple[str, ...]
-    module: str = "ddpm_cli"
+    start: tuple[str, ...] = ("-c", "from ddpm_cli import start; start()")
     variables: Mapping[str, str] = field(default_factory=dict)
     forked: bool = False
 
@@ -127,7 +123,7 @@ class _Started:
     def __init__(self, command: Command, log: Path) -> None:
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *_START[command.module], *command.words],
+                [sys.executable, *command.start, *command.words],
                 stdout=output,
                 stderr=output,
                 env={**os.environ, "OMP_NUM_THREADS": "1", **command.variables},
@@ -197,7 +193,7 @@ def _child(command: Command, log: str) -> None:
     os.dup2(descriptor, 2)
     os.environ.update({"OMP_NUM_THREADS": "1", **command.variables})
     sys.modules["torch"].set_num_threads(1)  # it was imported before the variable was set
-    sys.argv = [command.module, *command.words]
+    sys.argv = ["ddpm", *command.words]
     from ddpm_cli import start
 
     start()

@@ -1,9 +1,9 @@
-"""A kill while Jittor compiles kernels leaves a cache that the same command can use."""
+"""A kill while Jittor compiles kernels leaves a cache that the same program can use."""
 
 from __future__ import annotations
 
 import random
-import shutil
+import secrets
 import signal
 from pathlib import Path
 
@@ -11,49 +11,56 @@ import pytest
 from tqdm import tqdm
 
 from jittor_env import cache
-from tests.reliability.killed_commands import result
 from tests.reliability.killing import Command, Moment, run
 
-KILLS = 8
+KILLS = 6
+KERNELS = 5
+# Each line that it prints needs a kernel that no other program has: a chain of drawn operations.
+PROGRAM = """
+import random, sys
+import numpy as np
+import jittor_env
+jt = jittor_env.load()
+STEPS = ("{0}.sin(x)", "{0}.cos(x)", "x * x", "x + 0.5", "{0}.exp(-x * x)", "0.25 - x")
+generator = random.Random(int(sys.argv[1]))
+for _ in range(int(sys.argv[2])):
+    x = start = np.linspace(-1, 1, 7)
+    y = jt.array(start.astype(np.float32))
+    for _ in range(24):
+        step = generator.choice(STEPS)
+        x = eval(step.format("np"), {"np": np, "x": x})
+        y = eval(step.format("jt"), {"jt": jt, "x": y})
+    assert np.abs(y.numpy() - x).max() < 1e-4, (y, x)
+    print(y.numpy().tobytes().hex(), flush=True)
+"""
 
 
-def copy_without_kernels(home: Path) -> None:
-    """Copy the cache in use, but no kernel: compiling the core takes minutes."""
-
-    def kernels(folder: str, names: list[str]) -> list[str]:
-        return names if Path(folder).name == "jit" else []
-
-    shutil.copytree(cache.root(), home / ".cache" / "jittor", symlinks=True, ignore=kernels)
+def folder_of_kernels() -> Path:
+    """Return the folder in which a kernel appears that is compiled now."""
+    program = Command((str(secrets.randbelow(2**62)), "1"), start=("-c", PROGRAM))
+    ending = run(program, cache.own_folder())
+    assert ending.status == 0, ending.output
+    folders = cache.root().glob("jt*/*/*/*/*/*/*/jit")
+    return max(folders, key=lambda folder: folder.stat().st_mtime)
 
 
 @pytest.mark.slow
-def test_a_kill_while_kernels_are_compiled_poisons_nothing(tmp_path: Path, inputs: Path) -> None:
-    home, model = tmp_path / "home", inputs / "model.safetensors"
-    copy_without_kernels(home)
-
-    def sample(out: Path) -> Command:
-        words = ("sample", "--ckpt", str(model), "--framework", "jittor", "--num-samples", "2")
-        variables = {"JITTOR_HOME": str(home)}
-        return Command((*words, "--out", str(out)), variables=variables)
-
-    first = run(sample(tmp_path / "unbroken"), home)
-    if first.status == 2:  # a copied cache is rebuilt in part, after which it asks for this
-        first = run(sample(tmp_path / "unbroken"), home)
-    assert first.status == 0, first.output
-    expected = result(tmp_path / "unbroken")
+def test_a_kill_while_kernels_are_compiled_poisons_nothing() -> None:
     generator, kills = random.Random(18), 0
+    kernels = folder_of_kernels()
     with tqdm(total=KILLS, desc="compiling", unit="kill") as bar:
         while kills < KILLS:
-            kernels = sorted(path for path in home.rglob("jit/*.so"))
-            assert len(kernels) > 10
-            for kernel in generator.sample(kernels, 6):
-                for path in kernel.parent.glob(f"{kernel.stem}*"):
-                    path.unlink()
-            out = tmp_path / f"{kills}"
-            moment = Moment(files=generator.randint(1, 12))
-            assert run(sample(out), home, moment).status == -signal.SIGKILL
-            last = run(sample(out), home)
-            assert last.status == 0, last.output
-            assert result(out) == expected
+            seed = secrets.randbelow(2**62)  # of kernels that the cache cannot have yet
+            program = Command((str(seed), str(KERNELS)), start=("-c", PROGRAM))
+            moment = Moment(files=generator.randint(1, 3 * KERNELS - 1))
+            ending = run(program, kernels, moment)
+            assert ending.status == -signal.SIGKILL, f"{seed}: {ending.output}"
+            first, second = (run(program, kernels) for _ in range(2))
+            assert first.status == second.status == 0, f"{seed}: {first.output}{second.output}"
+            lines = first.output.splitlines()
+            assert len(lines[-KERNELS:]) == KERNELS
+            assert lines[-KERNELS:] == second.output.splitlines()[-KERNELS:], seed
+            done = [line for line in ending.output.splitlines() if line in lines]
+            assert len(done) < KERNELS
             kills += 1
             bar.update()
