@@ -41,7 +41,7 @@ def replacing(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
         CannotWrite: the folder or the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = _temporary(path)
     try:
         mode = _create(path, temporary)
         yield temporary
@@ -51,6 +51,24 @@ def replacing(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
         os.replace(temporary, path)
         if durable and os.name == "posix":
             _flush(path.parent)
+    except OSError as error:
+        raise CannotWrite.because(path, error) from error
+    finally:
+        _discard(temporary)
+
+
+def require_writable(path: Path | str) -> None:
+    """Require that a file can be written, before the work is done whose result it is to hold.
+
+    Missing folders are made; a file that exists stays as it is.
+
+    Raises:
+        CannotWrite: the folder or the file cannot be written.
+    """
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        _create(path, temporary)
     except OSError as error:
         raise CannotWrite.because(path, error) from error
     finally:
@@ -95,6 +113,10 @@ def sweep(folder: Path | str, *, recursive: bool = True) -> None:
     for path in Path(folder).glob("**/.*" if recursive else ".*"):
         if re.fullmatch(r"\..*\.[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
             path.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
 
 
 def _create(path: Path, temporary: Path) -> int:

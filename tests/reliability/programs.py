@@ -162,12 +162,9 @@ def _audit_and_bench() -> Iterator[Case]:
     ]
     for key in entry:
         for value in (None, 5, "x", [], {}, float("nan")):
-            fits = (isinstance(value, str) and isinstance(entry[key], str)) or (
-                key in ("benchmark", "implementation", "preset", "batch_size", "base")
-            )
+            fits = value == entry[key]
             changed = json.dumps({"benchmarks": [{"extra_info": {**entry, key: value}}]})
-            # Another key has no partner in the good record.
-            wrong.append((f"{key} = {value!r}" + " (another key)" * fits, changed))
+            wrong.append((f"{key} = {value!r}" + " (fits)" * fits, changed))
     for bound in ("low", "median", "high"):
         for value in (None, "x", float("nan"), float("inf"), -1.0, 0.0, 5e300):
             ratio = {"low": 1.0, "median": 1.1, "high": 1.2, bound: value}
