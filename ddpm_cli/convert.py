@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -38,7 +39,7 @@ def command(weights: Path, preset_name: str, dataset: str, out: Path, allow_pick
 
     WEIGHTS has the parameters of the U-Net under the names that both implementations use.
     """
-    if not dataset or Path(dataset).name != dataset or len(dataset) > 100:
+    if not re.fullmatch(r"\w[\w.-]{0,99}", dataset):
         raise InputError(f"--dataset {show(dataset)!r} is no name for a file: give a plain word")
     config = preset(preset_name)
     try:
