@@ -13,6 +13,7 @@ import numpy as np
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
 from safe_files import CannotWrite, replacing
+from safe_files.reading import CannotRead, require_file
 
 Tensors = dict[str, np.ndarray]
 
@@ -164,8 +165,11 @@ def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        require_file(path)
         with path.open("rb") as file:
             start = file.read(4)
+    except CannotRead as error:
+        raise InputError(f"{error}; give a checkpoint that exists") from None
     except OSError as error:
         reason = error.strerror or error
         raise InputError(

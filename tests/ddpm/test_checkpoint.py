@@ -135,7 +135,7 @@ def test_a_pth_is_never_loaded(tmp_path, refuses):
 
 
 def test_a_missing_checkpoint_is_refused(tmp_path, refuses):
-    with refuses(tmp_path / "none", "No such file", "give a checkpoint that exists"):
+    with refuses(tmp_path / "none", "does not exist", "give a checkpoint that exists"):
         checkpoint.Checkpoint.load(tmp_path / "none")
 
 
