@@ -116,6 +116,8 @@ def sweep(folder: Path | str, *, recursive: bool = True) -> None:
 
 
 def _temporary(path: Path) -> Path:
+    if not path.name:
+        raise CannotWrite(f"{path} cannot be written: it is a folder; give a file's name")
     return path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
 
 

@@ -220,7 +220,7 @@ def cases(folder: Path) -> Iterator[Case]:
             write = holding("bad_pairs.py", source + "\n")
             yield _case(name, command, "bad_pairs.py:pair", write, always(REFUSED))
             if number % 4 == 0:
-                yield _case(f"{name} whole", command, "bad_pairs.py", write, always(REFUSED))
+                yield _case(f"{name}, all of it", command, "bad_pairs.py", write, always(REFUSED))
         for label, (path, write) in unusable("bad_pairs.py").items():
             yield _case(f"{command}: {label}", command, path, write, always(REFUSED))
     for field, values in _FIELDS.items():
@@ -320,8 +320,8 @@ def _reports(folder: Path) -> Iterator[Case]:
 
     for offset in sorted({0, 1, *random.integers(2, len(good) - 2, 12).tolist()}):
         yield case(f"cut at {offset}", cut(good, offset))
-    for whole in (b"null", b"[]", b"{}", b"5", b"NaN", b"\xff\xfe", b"[" * 200_000, b"nonsense"):
-        yield case(f"{whole[:8]!r} of {len(whole)}", whole)
+    for entire in (b"null", b"[]", b"{}", b"5", b"NaN", b"\xff\xfe", b"[" * 200_000, b"nonsense"):
+        yield case(f"{entire[:8]!r} of {len(entire)}", entire)
     for key in ("schema", "pair", "notes", "environment", "seconds", "findings", "parameters"):
         for wrong in (None, 5, "x", [5], {"a": 5}, float("nan"), [None]):
             is_text = key == "pair" and wrong == "x"
