@@ -13,6 +13,7 @@ import click
 from audit.results.journal import SCHEMA, run
 from audit.sets import SETS
 from ddpm.errors import InputError
+from ddpm_study.command_line import Command
 from safe_files import CannotWrite, write_text
 
 MOST_PROCESSES = 64
@@ -45,7 +46,7 @@ def summary(records: Sequence[dict[str, Any]], *, quick: bool, only: Sequence[st
     }
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("audit.json"))
 @click.option("--quick", is_flag=True, help="Every eighth case, the first 4 draws.")
 @click.option("--only", multiple=True, help=f"{', '.join(SETS)}, or a class of fault.")
@@ -89,4 +90,4 @@ def main(out: Path, quick: bool, only: tuple[str, ...], fresh: bool, processes: 
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m audit")

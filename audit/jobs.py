@@ -35,7 +35,7 @@ def jobs(only: Sequence[str], quick: bool) -> Iterator[Job]:
     unknown = sorted(set(only) - kinds - set(SETS))
     if unknown:
         known = ", ".join([*SETS, *sorted(kinds)])
-        raise InputError(f"--only {unknown[0]}: there is no such part; choose from {known}")
+        raise InputError(f"--only {unknown[0][:40]!r}: there is no such part; choose from {known}")
     for number, (name, case) in enumerate(cases):
         wanted = not only or name in only or case.kind in only
         if wanted and not (quick and number % QUICK):

@@ -9,11 +9,12 @@ import click
 
 from bench.compare import compare
 from ddpm.errors import InputError
+from ddpm_study.command_line import Group
 
 SLOWER, CANNOT_COMPARE = 1, 2
 
 
-@click.group()
+@click.group(cls=Group)
 def main() -> None:
     """Compare records of pytest bench."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -70,7 +71,7 @@ def command(
     if target == "checkpoint":
         if preset_name is None:
             raise click.UsageError("Missing option '--preset', which --to checkpoint needs.")
-        if not dataset or Path(dataset).name != dataset or len(dataset) > 100:
+        if not re.fullmatch(r"\w[\w.-]{0,99}", dataset):
             raise InputError(
                 f"--dataset {show(dataset)!r} is no name for a file: give a plain word"
             )

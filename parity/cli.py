@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
-from parity.errors import CannotCompare, RestartNeeded, one_line
+from parity.errors import LONGEST, CannotCompare, RestartNeeded, one_line
 from parity.pair_loading import EXTRAS
 from safe_files import CannotWrite, make_folder
 
@@ -78,6 +78,8 @@ class _Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def error(self, message: str) -> NoReturn:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]} … {message[-LONGEST // 2 :]}"
         self.exit(CANNOT_COMPARE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 

@@ -61,7 +61,8 @@ class Pair:
         probes: the name of `stress_inputs` in version 0.1, accepted as a keyword.
 
     Raises:
-        CannotCompare: `stress_inputs`, `init` or `random` has an unknown value.
+        CannotCompare: `stress_inputs`, `init` or `random` has an unknown value, or a field is of
+            another type.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Pair:
     def __post_init__(self, probes: Sequence[str] | None) -> None:
         if probes is not None:
             object.__setattr__(self, "stress_inputs", probes)
+        self._require_types()
         unknown = [name for name in self.stress_inputs if name not in STRESS_INPUTS]
         if unknown or not self.stress_inputs:
             raise CannotCompare(
@@ -105,6 +107,30 @@ class Pair:
             raise CannotCompare(
                 f"pair {self.name!r}: init = {self.init!r} must be True, False or 'exact'"
             )
+
+    def _require_types(self) -> None:
+        """Refuse fields of another type, which would fail later, or do nothing in silence."""
+        if not isinstance(self.name, str):
+            raise CannotCompare(f"a pair's name = {str(self.name)[:40]!r} must be a text")
+        for field_name in ("rename", "argument_names", "allow", "accept", "weights"):
+            entries = getattr(self, field_name)
+            is_mapping = isinstance(entries, Mapping) and all(isinstance(k, str) for k in entries)
+            texts = field_name == "weights" or (
+                is_mapping and all(isinstance(value, str) for value in entries.values())
+            )
+            if not is_mapping or not texts:
+                raise CannotCompare(
+                    f"pair {self.name!r}: {field_name} = {str(entries)[:40]!r} must be a dict from"
+                    " text to text"
+                )
+        for field_name in ("ignore", "stress_inputs"):
+            names = getattr(self, field_name)
+            is_list = isinstance(names, Sequence) and not isinstance(names, str)
+            if not is_list or not all(isinstance(name, str) for name in names):
+                raise CannotCompare(
+                    f"pair {self.name!r}: {field_name} = {str(names)[:40]!r} must be a list of"
+                    " texts"
+                )
 
     def loss_for(self, framework: str) -> Loss | None:
         """Return the loss function of a framework, or None.

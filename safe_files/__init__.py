@@ -53,7 +53,7 @@ def replacing(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
         CannotWrite: the folder or the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = _temporary(path)
     try:
         if durable:
             abandoned.remove_those_of(path)
@@ -66,6 +66,24 @@ def replacing(path: Path | str, *, durable: bool = True) -> Iterator[Path]:
             os.replace(temporary, path)
         if durable:
             _flush(path.parent)
+    except OSError as error:
+        raise CannotWrite.because(path, error) from error
+    finally:
+        _discard(temporary)
+
+
+def require_writable(path: Path | str) -> None:
+    """Require that a file can be written, before the work is done whose result it is to hold.
+
+    Missing folders are made; a file that exists stays as it is.
+
+    Raises:
+        CannotWrite: the folder or the file cannot be written.
+    """
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        _create(path, temporary)
     except OSError as error:
         raise CannotWrite.because(path, error) from error
     finally:
@@ -111,6 +129,12 @@ def sweep(folder: Path | str, *, recursive: bool = True) -> None:
     for path in Path(folder).glob("**/.*" if recursive else ".*"):
         if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
             abandoned.remove(path)
+
+
+def _temporary(path: Path) -> Path:
+    if not path.name:
+        raise CannotWrite(f"{path} cannot be written: it is a folder; give a file's name")
+    return path.with_name(f".{path.stem[:100]}.{secrets.token_hex(4)}{path.suffix}")
 
 
 def _create(path: Path, temporary: Path) -> BinaryIO:

@@ -87,8 +87,9 @@ def _require_size(where: str, size: int) -> None:
 
 
 def _in_folder(folder: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Member]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and wanted.fullmatch(path.name):
+    # Unlike `rglob`, this passes over a folder that cannot be read, or that goes while it runs.
+    for path in sorted(Path(root, name) for root, _, names in os.walk(folder) for name in names):
+        if wanted.fullmatch(path.name):
             yield path.name, Member(str(path), read_file(path))
 
 

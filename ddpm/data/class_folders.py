@@ -84,7 +84,7 @@ def images_among(paths: Iterable[Path]) -> tuple[list[Path], int]:
     images, skipped = [], 0
     for path in sorted(paths):
         is_hidden = path.name.startswith(".")
-        if path.is_dir():
+        if path.is_dir() and (is_hidden or path.suffix.lower() not in SUFFIXES):
             continue
         try:
             require_file(path)

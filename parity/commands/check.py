@@ -17,7 +17,7 @@ from parity.errors import CannotCompare, NoPartner, RestartNeeded, one_line, use
 from parity.report.pages.markdown import Entry, summary
 from parity.report.report import Report
 from parity.report.tree_text import tree_lines
-from safe_files import CannotWrite, make_folder, write_text
+from safe_files import CannotWrite, make_folder, require_writable, write_text
 
 AGREE, DISAGREE, CANNOT_COMPARE, SKIP = 0, 1, 2, 125
 # Rows of module trees that are shown where names do not match; `parity tree` shows them all.
@@ -114,6 +114,10 @@ class _Outputs:
         for path in (options.json, options.html, options.repro):
             if path is not None and self._is_folder(path) and path.is_file():
                 raise CannotWrite(f"{path} is a file, and a folder is needed for several pairs")
+            if path is not None and not self._is_folder(path):
+                require_writable(path)
+        if options.markdown is not None:
+            require_writable(options.markdown)
 
     def write(self, report: Report, subject: Subject) -> str:
         """Write what is asked for; return the name of the page."""
@@ -153,7 +157,7 @@ class _Outputs:
         return name if count == 1 else f"{name}@{count}"
 
     def _is_folder(self, path: Path) -> bool:
-        return self._many or path.is_dir() or str(path).endswith(os.sep)
+        return self._many or os.path.isdir(path) or str(path).endswith(os.sep)
 
     def _path(self, given: Path, name: str) -> Path:
         if not self._is_folder(given):

@@ -49,7 +49,7 @@ def named_pair(
     if named and len(named) < len(draw):
         raise CannotCompare("--input: give all inputs a name, or none")
     for text in rename:
-        if "=" not in text:
+        if not all(text.partition("=")):
             raise CannotCompare(f"--rename {text}: write REFERENCE=CANDIDATE")
 
     def arrays(generator: np.random.Generator) -> Any:

@@ -28,7 +28,7 @@ def require_used_entries(
     Raises:
         CannotCompare: all agrees, and an entry matched nothing.
     """
-    unused = [repr(entry) for entry in entries or () if entry not in used]
+    unused = [repr(entry[:100]) for entry in entries or () if entry not in used]
     if not unused:
         return report
     text = f"{name} names {', '.join(unused)}, which excused nothing: remove the entry"

@@ -85,15 +85,29 @@ def from_dict(values: Any) -> dict[str, Any]:
         environment = values["environment"]
         return {
             "pair": _text(values["pair"], "pair"),
-            "findings": tuple(_checked(read_finding(finding)) for finding in values["findings"]),
-            "notes": tuple(_text(note, "notes") for note in values["notes"]),
+            "findings": tuple(
+                _checked(read_finding(finding)) for finding in _list(values["findings"], "findings")
+            ),
+            "notes": tuple(_text(note, "notes") for note in _list(values["notes"], "notes")),
             "environment": {side: dict(sides) for side, sides in environment.items()},
-            "seconds": _float(values["seconds"]),
+            "seconds": _seconds(values["seconds"]),
             # Reports of version 0.1 lack it.
             "parameters": {side: int(n) for side, n in values.get("parameters", {}).items()},
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CannotCompare(f"not a complete report: {one_line(error)}") from error
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"seconds is {str(value)[:40]!r}, which is no number")
+    return value
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{name} is {str(value)[:40]!r}, which is no list")
+    return value
 
 
 def _text(value: Any, name: str) -> str:

@@ -40,5 +40,5 @@ def test_the_quick_part_has_every_eighth_case_and_four_draws() -> None:
 
 
 def test_an_unknown_part_is_refused_in_one_line() -> None:
-    with pytest.raises(InputError, match="--only nothing: there is no such part; choose from"):
+    with pytest.raises(InputError, match="--only 'nothing': there is no such part; choose from"):
         list(jobs(["nothing"], quick=False))

@@ -252,7 +252,7 @@ def test_wrong_usage_gets_one_line(words, line):
         (("--steps", 6), "steps = 6 cannot be used: it must be at most the T = 5 training"),
         (("--steps", 0), "steps = 0 cannot be used"),
         (("--size", 32), "--size 32, but the checkpoint was trained on 28"),
-        (("--ckpt", "none.safetensors"), "none.safetensors cannot be read"),
+        (("--ckpt", "none.safetensors"), "none.safetensors does not exist"),
     ],
 )
 def test_a_bad_sampling_run_gets_one_line(trained, words, line):

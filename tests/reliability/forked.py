@@ -122,6 +122,7 @@ def start(words: tuple[str, ...]) -> Any:
     """Run a program in this process, as its console script does."""
     program, *arguments = words
     sys.argv = [program, *arguments]
+    sys.modules["__main__"].__package__ = None  # from which click would make another name
     if program == "ddpm":
         from ddpm_cli import start as run
 

@@ -179,21 +179,16 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 }
 # Values that a field takes after all, or whose meaning no rule of this file decides.
 _EITHER = {
-    "name": ("5", "''", "'a' * 5000", "'a\\nb'", "None", "[]", "object()"),
+    "name": ("''", "'a' * 5000", "'a\\nb'"),
     "training": ("None", "5", "'yes'", "[]"),
-    "rename": ("[]",),
-    "ignore": ("{}",),
-    "argument_names": ("[]",),
-    "init": (),
-    "weights": ("[]",),
-    "inputs": ("lambda g: {'input': np.zeros((0, 3), 'f')}",),
-    "allow": ("[]",),
-    "accept": ("[]",),
     "loss": ("{}", "[]"),
     "optimizer": ("{}", "[]"),
     "candidate": ("lambda: nn.Linear(3, 5)",),
     "reference": ("lambda: nn.Linear",),
-    "stress_inputs": ("'plain'",),
+    # A name that a side does not know is matched by its place.
+    "inputs": ("lambda g: {'input': np.zeros((0, 3), 'f')}", "lambda g: {'wrong': draw(g)}"),
+    # What has the same name on both sides is matched whatever else `rename` says.
+    "rename": ("{'0': 'no'}",),
 }
 _MODULES = (
     *("", "pair = 5", "pair = None", "pair = []", "pair = {}", "pair = 'x'", "def pair(): pass"),
@@ -225,7 +220,7 @@ def cases(folder: Path) -> Iterator[Case]:
             write = holding("bad_pairs.py", source + "\n")
             yield _case(name, command, "bad_pairs.py:pair", write, always(REFUSED))
             if number % 4 == 0:
-                yield _case(f"{name} whole", command, "bad_pairs.py", write, always(REFUSED))
+                yield _case(f"{name}, all of it", command, "bad_pairs.py", write, always(REFUSED))
         for label, (path, write) in unusable("bad_pairs.py").items():
             yield _case(f"{command}: {label}", command, path, write, always(REFUSED))
     for field, values in _FIELDS.items():
@@ -269,7 +264,7 @@ def _sources() -> Iterator[Case]:
         yield _case(f"a file cut at {offset}", "check", "bad_pairs.py:pair", write, judged)
     for label, content in (("latin-1", "# \xe9\n".encode("latin1")), ("UTF-16", b"\xff\xfe#\0")):
         write = holding("bad_pairs.py", content + good)
-        yield _case(f"a file in {label}", "check", "bad_pairs.py:pair", write, always(REFUSED))
+        yield _case(f"a file in {label}", "check", "bad_pairs.py:pair", write, judged)
     for name in (
         "bad_pairs:none",
         "bad_pairs:",
@@ -325,8 +320,8 @@ def _reports(folder: Path) -> Iterator[Case]:
 
     for offset in sorted({0, 1, *random.integers(2, len(good) - 2, 12).tolist()}):
         yield case(f"cut at {offset}", cut(good, offset))
-    for whole in (b"null", b"[]", b"{}", b"5", b"NaN", b"\xff\xfe", b"[" * 200_000, b"nonsense"):
-        yield case(f"{whole[:8]!r} of {len(whole)}", whole)
+    for entire in (b"null", b"[]", b"{}", b"5", b"NaN", b"\xff\xfe", b"[" * 200_000, b"nonsense"):
+        yield case(f"{entire[:8]!r} of {len(entire)}", entire)
     for key in ("schema", "pair", "notes", "environment", "seconds", "findings", "parameters"):
         for wrong in (None, 5, "x", [5], {"a": 5}, float("nan"), [None]):
             is_text = key == "pair" and wrong == "x"

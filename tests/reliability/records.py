@@ -29,7 +29,7 @@ from tests.reliability.paths import fifo, link, unusable
 
 KIND = "records"
 _AGREE = (0, 1)
-_WHOLE = (
+_CONTENTS = (
     *(b"", b" ", b"null", b"[]", b"{}", b'""', b"5", b"NaN", b"[null]", b"true", b"\xff\xfe{}"),
     *(
         b"[" * 200_000,
@@ -135,9 +135,9 @@ def cases(folder: Path) -> Iterator[Case]:
     random = generator(KIND)
     for name in files:
         content = (run / name).read_bytes()
-        for whole in _WHOLE:
-            label = f"{name} is {whole[:10]!r} of {len(whole)}"
-            yield _case(label, together(base, holding(f"run/{name}", whole)))
+        for other in _CONTENTS:
+            label = f"{name} is {other[:10]!r} of {len(other)}"
+            yield _case(label, together(base, holding(f"run/{name}", other)))
         for offset in sorted({0, 1, *random.integers(2, len(content) - 2, 4).tolist()}):
             write = together(base, holding(f"run/{name}", cut(content, offset)))
             yield _case(f"{name} cut at {offset}", write)

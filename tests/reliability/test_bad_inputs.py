@@ -44,7 +44,16 @@ QUICK = 30  # cases of each kind in the gate
 ALONE = 5  # of each kind that run in a process of their own as well
 LIMIT = 120.0  # seconds after which a command hangs
 # Beginnings of the names of cases that are not this suite's to require yet, and why.
-LEFT_TO_OTHERS: dict[str, str] = {}
+LEFT_TO_OTHERS: dict[str, str] = {
+    "options: train --epochs": "bounds of the configuration's numbers",
+    "options: train --T": "bounds of the configuration's numbers",
+    "options: reproduce --T": "bounds of the configuration's numbers",
+    "options: reproduce --batch-size": "bounds of the configuration's numbers",
+    "options: sample --num-samples": "bounds of the configuration's numbers",
+    "options: sample --out": "a folder whose name is too long",
+    "checkpoints: ": "tensors against the configuration, types of the metadata",
+    "configurations: ": "bounds of the configuration's numbers, tensors against it",
+}
 
 
 @pytest.fixture(scope="module")

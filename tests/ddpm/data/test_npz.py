@@ -1,4 +1,4 @@
-"""What an archive declares is checked before it is read, and nobody reads what nobody asked for."""
+"""The header of an array is checked before it is read, and other members stay unread."""
 
 from __future__ import annotations
 
