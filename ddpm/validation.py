@@ -42,10 +42,11 @@ def require_integers(config: object, name: str, *, fewest: int, most: int, large
 
 
 def require_positive(config: object, *names: str) -> None:
-    """Require finite numbers above 0."""
+    """Require numbers above 0, and at most 1e15."""
     for name in names:
         value = getattr(config, name)
-        require(is_finite(value) and value > 0, name, value, "a finite number above 0")
+        fit = is_finite(value) and 0 < value <= 1e15
+        require(fit, name, value, "a number above 0 and at most 1e15")
 
 
 def require_fraction(config: object, *names: str) -> None:

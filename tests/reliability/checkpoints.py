@@ -166,11 +166,11 @@ def _metadata(good: bytes) -> Iterator[tuple[str, Header, str]]:
     wrong = ("", "x", "null", "[]", "{}", "1.5", "true", "NaN", "Infinity", "-1", '"text"', "1e400")
     for name in metadata:
         without = {n: value for n, value in metadata.items() if n != name}
-        # The seed stands in the configuration too.
-        answer = EITHER if name == "seed" else REFUSED
+        # The seed stands in the configuration too, and older files do not name their images.
+        answer = EITHER if name in ("seed", "images") else REFUSED
         yield f"metadata without {name}", {**known, "__metadata__": without}, answer
         for value in (*wrong, "[" * 20_000, "{" * 20_000, "9" * 5000):
-            fits = name == "dataset" and value == '"text"'
+            fits = (name, value) in (("dataset", '"text"'), ("images", "null"))
             right = EITHER if fits or name == "seed" else REFUSED
             yield f"metadata {name} = {value[:10]} of {len(value)}", changed(name, value), right
         for other in (None, 5, [], {}):

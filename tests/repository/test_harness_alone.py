@@ -178,7 +178,7 @@ def test_a_numpy_pair_is_compared_where_no_framework_is(
         ),
         (
             ("torch",),
-            "import os, numpy as np; os.mkdir('data'); images = np.zeros((4, 1, 8, 8), 'float32');"
+            "import os, numpy as np; os.mkdir('data'); images = -np.ones((4, 1, 8, 8), 'float32');"
             "np.savez('data/x_processed.npz', images=images, labels=np.zeros(4, int));"
             "sys.argv[1:] = ['train', '--dataset', 'x', '--preset', 'tiny'];"
             "from ddpm_cli import start; start()",
