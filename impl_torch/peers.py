@@ -8,6 +8,7 @@ the connection marked as lost.
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -60,7 +61,9 @@ class Connection:
         self._since = time.monotonic()
         with self._required():
             replica = nn.parallel.DistributedDataParallel(model)
-            replica.register_comm_hook(None, lambda state, bucket: self._average(bucket.buffer()))
+            # The replica may live longer than this connection, which its group must not.
+            this = weakref.proxy(self)
+            replica.register_comm_hook(None, lambda state, bucket: this._average(bucket.buffer()))
         return replica
 
     def _average(self, gradient: Tensor) -> Future[Tensor]:
@@ -68,7 +71,8 @@ class Connection:
         self._since = time.monotonic()
         gradient.mul_(1 / dist.get_world_size())
         work = dist.all_reduce(gradient, group=self._group, async_op=True)
-        future: Future[Tensor] = work.get_future().then(self._result)
+        this = weakref.proxy(self)
+        future: Future[Tensor] = work.get_future().then(lambda result: this._result(result))
         return future
 
     def _result(self, future: Future[list[Tensor]]) -> Tensor:
