@@ -83,7 +83,7 @@ def require_writable(path: Path | str) -> None:
     path = Path(path)
     temporary = _temporary(path)
     try:
-        _create(path, temporary)
+        _create(path, temporary).close()
     except OSError as error:
         raise CannotWrite.because(path, error) from error
     finally:

@@ -304,7 +304,7 @@ def test_prepare_says_what_it_made(tmp_path, monkeypatch):
     )
     run = ddpm("prepare", "--dataset", "nowhere")
     assert (run.exit_code, run.output.count("\n")) == (2, 1)
-    assert "nowhere is no folder, and no data set" in run.output
+    assert "'nowhere' is no folder, and no data set" in run.output
 
 
 def test_doctor_exits_1_when_something_is_missing(monkeypatch):

@@ -29,7 +29,7 @@ def place(tmp_path, monkeypatch):
         "few": (3, 1, 28, 28),
         "wide": (64, 1, 28, 30),
     }.items():
-        ImageSet(np.zeros(shape, np.float32), np.zeros(shape[0], np.int64), ("x",)).save(
+        ImageSet(-np.ones(shape, np.float32), np.zeros(shape[0], np.int64), ("x",)).save(
             f"{name}.npz"
         )
     return tmp_path

@@ -20,9 +20,9 @@ def test_what_is_not_named_stays():
         ("round=3", "there is no size 'round': choose from epochs, samples, "),
         ("rounds", "'rounds' is no size: write rounds=NUMBER"),
         ("rounds=many", "'rounds=many' is no size"),
-        ("rounds=0", "rounds = 0 cannot be used: it must be a whole number of at least 1"),
-        ("precision_steps=1", "precision_steps = 1 cannot be used: .* of at least 2"),
-        ("seeds=-1", "seeds = -1 cannot be used: it must be a whole number of at least 0"),
+        ("rounds=0", "rounds = 0 cannot be used: it must be a whole number from 1 to 10,000"),
+        ("precision_steps=1", "precision_steps = 1 cannot be used: .* from 2 to"),
+        ("seeds=-1", "seeds = -1 cannot be used: it must be a whole number from 0 to"),
     ],
 )
 def test_what_is_no_size_is_one_line(size, line):
