@@ -16,7 +16,7 @@ from audit.__main__ import main
 def test_an_unknown_part_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--only", "nothing", "--out", str(tmp_path / "a.json")])
     assert result.exit_code == 2
-    assert result.output.startswith("audit: --only nothing: there is no such part")
+    assert result.output.startswith("audit: --only 'nothing': there is no such part")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,9 +16,12 @@ from tests.implementations.test_train import CONFIG, IMAGES, state
 def test_a_checkpoint_of_torch_is_restored_to_the_bit(dtype, tmp_path):
     torchs = TorchTrainer(CONFIG, dtype=dtype)
     list(torchs.train_epoch(IMAGES, 0))
-    torchs.checkpoint(dataset="x", epoch=1).save(tmp_path / "c.safetensors")
+    stored = torchs.checkpoint(dataset="x", epoch=1)
+    if dtype == "float32":  # files have no other
+        stored.save(tmp_path / "c.safetensors")
+        stored = Checkpoint.load(tmp_path / "c.safetensors")
     trainer = Trainer(CONFIG, dtype=dtype)
-    trainer.restore(Checkpoint.load(tmp_path / "c.safetensors"))
+    trainer.restore(stored)
     assert trainer.step == torchs.step == 3
     assert trainer.optimizer.n_step == 3
     assert same_bits(state(trainer), state(torchs))

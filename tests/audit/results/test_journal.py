@@ -79,5 +79,5 @@ def test_a_journal_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"a\.jsonl cannot be (read|written): "):
         run(list, tmp_path / "file" / "a.jsonl")
-    with pytest.raises(InputError, match=r"cannot be read: Is a directory"):
+    with pytest.raises(InputError, match=r"is a folder, not a file"):
         run(list, tmp_path)
