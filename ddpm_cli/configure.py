@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ddpm.config import RunConfig
+from ddpm.data.image_set import steps_per_epoch
 from ddpm.errors import InputError
 
 
@@ -26,10 +27,10 @@ def configure(
     """Return `base` for images of `shape` (N, C, H, W), with those options that are not None.
 
     Raises:
-        InputError: the images are not square or have other channels than `image_channels`, or an
-            option is out of range.
+        InputError: the images are not square, have other channels than `image_channels` or are
+            fewer than a batch, or an option is out of range.
     """
-    _, channels, height, width = shape
+    count, channels, height, width = shape
     if height != width:
         raise InputError(f"images are {height}x{width}, not square; prepare them with --size")
     if image_channels not in (None, channels):
@@ -52,4 +53,6 @@ def configure(
         part: {name: value for name, value in values.items() if value is not None}
         for part, values in options.items()
     }
-    return replace(base, unet=base.unet.for_images(height, channels)).with_(**chosen)
+    config = replace(base, unet=base.unet.for_images(height, channels)).with_(**chosen)
+    steps_per_epoch(count, config.train.batch_size)
+    return config

@@ -134,7 +134,8 @@ def _context(
 ) -> Context:
     """Return the input of the stages; the data set is the one in the folder, where there is one."""
     scale = _scale(preset_name, options["epochs"], num_samples, sizes)
-    dataset = dataset or ("cifar10" if preset_name == "cifar10" else "mnist")
+    if dataset is None:
+        dataset = "cifar10" if preset_name == "cifar10" else "mnist"
     prepared = _prepared(dataset, data_path, image_set.default_path(dataset, folder.path / "data"))
     base = preset(preset_name)
     config = configure(base, prepared.images.shape, **{**options, "epochs": scale.epochs})

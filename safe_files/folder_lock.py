@@ -36,7 +36,7 @@ def folder_lock(folder: Path | str, *, busy: str) -> Iterator[None]:
         CannotWrite: the folder cannot be made or written, or its file system has no locks.
     """
     folder = Path(folder)
-    existed = folder.is_dir()
+    existed = os.path.isdir(folder)  # unlike Path's, it takes any name
     descriptors = [_take(folder, busy)]
     # The lock lasts until the last descriptor is closed, and a fork inherits them.
     os.register_at_fork(after_in_child=lambda: _close(descriptors))

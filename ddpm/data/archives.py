@@ -16,6 +16,8 @@ from ddpm.data.limits import LARGEST_SOURCE
 from ddpm.errors import InputError
 from safe_files.reading import CannotRead, read_bytes, require_file
 
+DEEPEST = 2  # the archives, unpacked, have no more folders in each other
+
 
 @dataclass(frozen=True)
 class Member:
@@ -88,9 +90,17 @@ def _require_size(where: str, size: int) -> None:
 
 def _in_folder(folder: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Member]]:
     # Unlike `rglob`, this passes over a folder that cannot be read, or that goes while it runs.
-    for path in sorted(Path(root, name) for root, _, names in os.walk(folder) for name in names):
+    for path in sorted(_files(folder)):
         if wanted.fullmatch(path.name):
             yield path.name, Member(str(path), read_file(path))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder, down to `DEEPEST` folders in it: `/` is not searched through."""
+    for root, folders, names in os.walk(folder):
+        if len(Path(root).relative_to(folder).parts) >= DEEPEST:
+            folders.clear()
+        yield from (Path(root, name) for name in names)
 
 
 def _in_tar(archive: Path, wanted: re.Pattern[str]) -> Iterator[tuple[str, Member]]:

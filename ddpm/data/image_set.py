@@ -131,7 +131,7 @@ def prepare(
 
 def dataset_name(dataset: str) -> str:
     """Return the name used in file names: the data set's, or the last part of its folder."""
-    return dataset if dataset in DATASETS else Path(dataset).resolve().name
+    return dataset if dataset in DATASETS else Path(os.path.realpath(dataset)).name
 
 
 def default_path(dataset: str, folder: Path = Path("data")) -> Path:

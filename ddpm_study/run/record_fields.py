@@ -22,6 +22,8 @@ def check_manifest(values: Any) -> None:
         WrongField: one is missing, or has another form.
     """
     _MANIFEST(values, "")
+    if "skipped" in values:  # files of before have none
+        _list(_stage)(values["skipped"], "skipped")
 
 
 def check_record(values: Any, stage: str) -> None:

@@ -344,7 +344,7 @@ def test_bare_weights_become_a_checkpoint_and_a_pickle_only_by_name(tmp_path, mo
 
 @pytest.mark.parametrize("option", [("--compile",), ("--precision", "bfloat16")])
 def test_what_makes_pytorch_faster_is_refused_for_jittor(trained, option):
-    run = ddpm("train", *TINY, "--out", "new", "--framework", "jittor", *option)
+    run = ddpm("train", *TINY, "--batch-size", 4, "--out", "new", "--framework", "jittor", *option)
     assert run.exit_code == 2
     (line,) = run.output.splitlines()
     assert line.startswith(f"ddpm: {' '.join(option)} is for PyTorch only")
@@ -352,7 +352,7 @@ def test_what_makes_pytorch_faster_is_refused_for_jittor(trained, option):
 
 def test_compiling_without_a_compiler_is_refused(trained, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    run = ddpm("train", *TINY, "--out", "new", "--compile")
+    run = ddpm("train", *TINY, "--batch-size", 4, "--out", "new", "--compile")
     assert run.exit_code == 2
     assert "no-such-compiler is not installed" in run.output
     assert len(run.output.splitlines()) == 1

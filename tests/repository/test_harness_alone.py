@@ -178,8 +178,8 @@ def test_a_numpy_pair_is_compared_where_no_framework_is(
         ),
         (
             ("torch",),
-            "import os, numpy as np; os.mkdir('data'); images = -np.ones((4, 1, 8, 8), 'float32');"
-            "np.savez('data/x_processed.npz', images=images, labels=np.zeros(4, int));"
+            "import os, numpy as np; os.mkdir('data'); images = -np.ones((64, 1, 8, 8), 'float32');"
+            "np.savez('data/x_processed.npz', images=images, labels=np.zeros(64, int));"
             "sys.argv[1:] = ['train', '--dataset', 'x', '--preset', 'tiny'];"
             "from ddpm_cli import start; start()",
             "ddpm: the package torch is missing; pip install 'ddpm-parity[ddpm]'",

@@ -152,3 +152,11 @@ def test_a_folder_that_cannot_be_locked_is_one_line(
         folder_lock(tmp_path, busy=BUSY),
     ):
         pass
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(CannotWrite, match="File name too long"),
+        folder_lock(tmp_path / ("n" * 300), busy="x"),
+    ):
+        raise AssertionError

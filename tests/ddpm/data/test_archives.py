@@ -81,3 +81,10 @@ def test_no_archive_at_all_is_refused(tmp_path, refuses):
     assert not archives.is_tar(tmp_path / "missing.tar")
     with refuses(tmp_path / "missing.tar", "does not exist"):
         archives.members(tmp_path / "missing.tar", ANY)
+
+
+def test_a_folder_is_searched_as_deep_as_archives_unpack(tmp_path):
+    for place in ("a", "a/b", "a/b/c"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / f"{place[-1]}.bin").write_bytes(b"x")
+    assert set(archives.members(tmp_path, ANY)) == {"a.bin", "b.bin"}

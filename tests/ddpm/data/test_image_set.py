@@ -275,3 +275,10 @@ def test_a_batch_larger_than_the_set_is_refused_at_the_call(refuses):
 
 def test_steps_per_epoch_leave_the_incomplete_batch_out():
     assert [image_set.steps_per_epoch(10, size) for size in (1, 3, 5, 10)] == [10, 3, 2, 1]
+
+
+def test_a_link_to_itself_has_a_name_and_is_no_folder(tmp_path, refuses):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert image_set.dataset_name(str(tmp_path / "loop")) == "loop"
+    with refuses("is no folder, and no data set"):
+        image_set.prepare(str(tmp_path / "loop"))
