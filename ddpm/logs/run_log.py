@@ -172,7 +172,7 @@ def _parse(path: Path) -> Iterable[tuple[str, int, float]]:
     for number, line in enumerate(_lines(path), 1):
         match = _LINE.fullmatch(line)
         try:
-            if match is None:
+            if match is None or len(match[2]) > 18:  # no step of a run has so many digits
                 raise ValueError(line)
             yield line, int(match[2]), float(match[3])
         except ValueError:

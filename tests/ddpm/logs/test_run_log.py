@@ -87,7 +87,10 @@ def test_nan_losses_are_kept(tmp_path):
     assert math.isnan(read_losses(tmp_path / "train_log.txt")[1][0])
 
 
-@pytest.mark.parametrize("line", ["nonsense", "epoch 0 step 1 loss low", "", "epoch 0 step 1"])
+@pytest.mark.parametrize(
+    "line",
+    ["nonsense", "epoch 0 step 1 loss low", "", "epoch 0 step 1", f"epoch 0 step {10**18} loss 1"],
+)
 def test_a_line_of_another_kind_is_named_by_its_number(tmp_path, refuses, line):
     path = tmp_path / "train_log.txt"
     path.write_text(f"epoch 0 step 0 loss 0.25\n{line}\n")
