@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+_RECURSION_LIMIT = 1000  # Python's default
 LARGEST_TEXT = 1 << 28  # 256 MiB; the longest log of a training of weeks has a tenth
 
 
@@ -74,6 +78,19 @@ def read_bytes(path: Path | str, *, most: int = LARGEST_TEXT) -> bytes:
         raise CannotRead(f"{show(path)} cannot be read: {error.strerror or error}") from None
 
 
+def sha256(path: Path | str) -> str:
+    """Return the SHA-256 of a file's bytes, hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def read_text(path: Path | str, *, most: int = LARGEST_TEXT) -> str:
     """Return the content of a UTF-8 text file.
 
@@ -99,7 +116,8 @@ def read_json(
     """
     text = read_text(path, most=most)
     try:
-        return json.loads(text, object_hook=object_hook, parse_constant=_refuse_constant)
+        with _usual_recursion_limit():
+            return json.loads(text, object_hook=object_hook, parse_constant=_refuse_constant)
     except RecursionError:
         raise CannotRead(f"{show(path)} cannot be read: it is nested too deeply") from None
     except ValueError as error:
@@ -111,6 +129,21 @@ def show(path: Path | str, *, longest: int = 120) -> str:
     text = str(path).encode("utf-8", "backslashreplace").decode()
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-longest // 2 :]}"
+
+
+@contextmanager
+def _usual_recursion_limit() -> Iterator[None]:
+    """Set Python's own limit, where a library such as Jittor has raised it.
+
+    At Jittor's million a deeply nested text ends the process: the C stack overflows first.
+    """
+    before = sys.getrecursionlimit()
+    with suppress(RecursionError):  # raised where the caller is deeper already
+        sys.setrecursionlimit(min(before, _RECURSION_LIMIT))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,18 @@ def test_what_is_no_json_is_refused(tmp_path, content, reason):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(CannotRead, match=re.escape(reason)):
         read_json(tmp_path / "file")
+
+
+def test_nesting_is_refused_where_a_library_has_raised_the_recursion_limit(tmp_path):
+    (tmp_path / "file").write_bytes(b"[" * 100_000)
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)  # as Jittor does
+    try:
+        with pytest.raises(CannotRead, match="nested too deeply"):
+            read_json(tmp_path / "file")
+        assert sys.getrecursionlimit() == 10**6
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def test_a_path_is_shown_on_one_short_line():
