@@ -56,8 +56,7 @@ def ratios_of_judgements() -> Iterator[Ratios]:
     def judged(measured: Measured, *, is_plain_input: bool = True) -> Judgement:
         judgement = judge(measured, is_plain_input=is_plain_input)
         if judgement.verdict in SAME_FUNCTION:
-            noise = max(measured.double_noise, measured.summing_noise)
-            ratios["float64"].append(measured.semantic / noise)
+            ratios["float64"].append(measured.semantic / measured.double_noise)
         if judgement.verdict is Verdict.WITHIN_NOISE:  # in float32 the sides are equally accurate
             sides = (measured.floor, measured.reference_error, measured.reference_spread)
             ratios["float32"].append(measured.candidate_error / max(sides))

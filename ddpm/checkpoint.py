@@ -15,9 +15,9 @@ import numpy as np
 
 from ddpm.checkpoints.image_digest import ImageDigest
 from ddpm.checkpoints.rules import GROUPS, require_fields, require_finite, require_layout
+from ddpm.checkpoints.tensor_file import save_tensors
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
-from safe_files import CannotWrite, replacing
 from safe_files.reading import CannotRead, require_file
 
 Tensors = dict[str, np.ndarray]
@@ -65,24 +65,13 @@ class Checkpoint:
             InputError: it breaks a rule of `ddpm.checkpoints.rules`.
             CannotWrite: the path cannot be written.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import save_file
-
         self._check(where="the checkpoint to be saved")
         tensors = {
-            # safetensors copies memory in its order, which is wrong for a transposed view
-            f"{group}/{name}": np.asarray(value, order="C")
+            f"{group}/{name}": value
             for group in GROUPS
             for name, value in getattr(self, group).items()
         }
-        with replacing(path) as temporary:
-            try:
-                save_file(tensors, temporary, metadata=self._metadata())
-                sort_metadata(temporary)
-            except SafetensorError as error:
-                raise CannotWrite(
-                    f"{path} cannot be written: {error}; choose another path"
-                ) from error
+        save_tensors(tensors, Path(path), self._metadata())
 
     def _metadata(self) -> dict[str, str]:
         values = {
@@ -154,22 +143,6 @@ class Checkpoint:
                         f"the checkpoint was made with {part}.{option} = {value}, not"
                         f" {requested[part][option]}; give the same, or start a new run"
                     )
-
-
-def sort_metadata(path: Path) -> None:
-    """Sort the metadata of a safetensors file, which the library writes in a random order.
-
-    Equal checkpoints are then equal files. The header keeps its size, so nothing else moves.
-    """
-    with path.open("r+b") as file:
-        size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
-        metadata = dict(sorted(header.pop("__metadata__").items()))
-        ordered = {"__metadata__": metadata, **header}
-        text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode()
-        if len(text) <= size:  # the library escapes no more than this
-            file.seek(8)
-            file.write(text.ljust(size))
 
 
 def path_for(folder: Path | str, dataset: str, epoch: int) -> Path:

@@ -116,11 +116,11 @@ def train(
     options, group = trainer.config.train, trainer.group
     per_epoch = steps_per_epoch(len(images), options.batch_size)
     shard(options.batch_size, group.rank, group.size)
+    digest = ImageDigest.of(images)
     if resume is not None:
-        _restore(trainer, resume, images)
+        _restore(trainer, resume, digest)
     if group.rank > 0:
         return _follow(trainer, images, per_epoch, dataset, folder)
-    digest = ImageDigest.of(images)
     log, total = RunLog(folder / "logs"), options.epochs * per_epoch
     bar = tqdm(total=total, initial=trainer.step, desc=label, unit="step", file=progress_stream())
     run = _Run(trainer, dataset, folder, digest, per_epoch, log, bar)
@@ -210,7 +210,7 @@ class _Run:
         dataclasses.replace(state, images=self.images).save(path)
 
 
-def _restore(trainer: Trainer, state: Checkpoint, images: Images) -> None:
+def _restore(trainer: Trainer, state: Checkpoint, images: ImageDigest) -> None:
     if state.images is not None:
         state.images.require(images)
     trainer.restore(state)

@@ -9,9 +9,9 @@ import click
 import numpy as np
 
 from ddpm.checkpoint import Checkpoint
-from ddpm.checkpoints.diffusers_folder import save_diffusers_folder
+from ddpm.checkpoints.diffusers_folder import WEIGHTS_ALONE, save_diffusers_folder
 from ddpm.checkpoints.parameter_shapes import parameter_shapes
-from ddpm.checkpoints.weights_file import save_weights
+from ddpm.checkpoints.tensor_file import save_tensors
 from ddpm.config import RunConfig, preset
 from ddpm.errors import InputError
 from ddpm_cli.options import file_or_folder, preset_choice
@@ -90,7 +90,7 @@ def command(
         checkpoint = Checkpoint.load(source)
         arrays = checkpoint.ema if weights == "ema" else checkpoint.weights
         if target == "weights":
-            save_weights(arrays, out)
+            save_tensors(arrays, out, WEIGHTS_ALONE)
         else:
             save_diffusers_folder(checkpoint, out, averaged=weights == "ema")
     click.echo(f"{out}: {sum(array.size for array in arrays.values()):,} parameters")

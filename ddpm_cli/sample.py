@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +14,7 @@ from ddpm import sampling
 from ddpm.checkpoint import Checkpoint
 from ddpm.config import SAMPLERS
 from ddpm.errors import InputError
+from ddpm.wording import counted
 from ddpm_cli.options import (
     acceleration_options,
     device_option,
@@ -22,6 +22,7 @@ from ddpm_cli.options import (
     framework_choice,
 )
 from implementations import TITLES, Acceleration, chain
+from safe_files.reading import sha256
 
 
 @click.command()
@@ -107,7 +108,7 @@ def command(
         _warn_of_young_average(checkpoint)
     kind = "averaged weights" if weights == "ema" else "weights of the last step"
     grid = out / "samples" / "sample_grid.png"
-    click.echo(f"{grid}: {num_samples} image{'s'[: num_samples != 1]} from the {kind}")
+    click.echo(f"{grid}: {counted(num_samples, 'image')} from the {kind}")
 
 
 def _identity(
@@ -121,7 +122,7 @@ def _identity(
     """Return all that decides the bits of the images, by option: no other run is continued."""
     config = checkpoint.config
     return {
-        "--ckpt": _digest(path),
+        "--ckpt": sha256(path),
         "--framework": framework,
         f"version of {framework}": _version(framework),
         "--device": device,
@@ -142,15 +143,6 @@ def _version(framework: str) -> str:
         return version(framework)
     except PackageNotFoundError:
         return ""
-
-
-def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _warn_of_young_average(checkpoint: Checkpoint) -> None:

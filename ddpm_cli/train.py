@@ -28,6 +28,7 @@ from ddpm.data import image_set
 from ddpm.errors import InputError, PeersLost
 from ddpm.launch import PEER_TIMEOUT, launched, require_launcher, require_same
 from ddpm.logs.loss_curve import path_for
+from ddpm.wording import counted
 from ddpm_cli.configure import configure
 from ddpm_cli.options import (
     DATASET,
@@ -143,7 +144,7 @@ def command(
             _base(preset_name, dataset, state), images.shape, epochs=epochs, **options
         )
         if state is not None:
-            _require_fit(state, config, out, name)
+            _require_fit(state, config, None if resume == "auto" else out, name)
         _meet(peer_timeout, options=(config, acceleration), data=images, resume=state)
         fresh = trainer(framework, config, device, acceleration=acceleration)
         if launched().rank == 0:
@@ -197,15 +198,16 @@ def _base(preset_name: str | None, dataset: str, state: Checkpoint | None) -> Ru
     return preset(preset_name or ("cifar10" if dataset == "cifar10" else "mnist"))
 
 
-def _require_fit(state: Checkpoint, config: RunConfig, out: Path, name: str) -> None:
-    """Require that the checkpoint can be continued, as configured and in this folder."""
+def _require_fit(state: Checkpoint, config: RunConfig, out: Path | None, name: str) -> None:
+    """Require that the checkpoint can be continued, as configured and in a folder not its own."""
     state.require_config(config)
     if state.epoch > config.train.epochs:
         raise InputError(
-            f"the checkpoint has {_count(state.epoch, 'epoch')} done, more than --epochs"
+            f"the checkpoint has {counted(state.epoch, 'epoch')} done, more than --epochs"
             f" {config.train.epochs}; raise --epochs"
         )
-    require_same_run(out, state, name)
+    if out is not None:
+        require_same_run(out, state, name)
 
 
 def _announce(
@@ -224,14 +226,14 @@ def _announce(
         f"{title}: U-Net of {parameters:,} parameters, T = {config.diffusion.T:,},"
         f" {config.diffusion.schedule} schedule"
     )
-    click.echo(f"set: {data}, {_count(count, 'image')} of {channels}x{height}x{width}")
+    click.echo(f"set: {data}, {counted(count, 'image')} of {channels}x{height}x{width}")
     click.echo(
-        f"run: {_count(config.train.epochs, 'epoch')} of {_count(steps, 'step')} with"
-        f" {_count(config.train.batch_size, 'image')} each, learning rate {config.train.lr:g},"
+        f"run: {counted(config.train.epochs, 'epoch')} of {counted(steps, 'step')} with"
+        f" {counted(config.train.batch_size, 'image')} each, learning rate {config.train.lr:g},"
         f" seed {config.train.seed}"
     )
     if state is not None:
-        click.echo(f"continues after {_count(state.step, 'step')} (epoch {state.epoch} done)")
+        click.echo(f"continues after {counted(state.step, 'step')} (epoch {state.epoch} done)")
         if state.images is None:
             click.echo(
                 "ddpm train: the checkpoint does not name the images that it was trained on, so"
@@ -246,7 +248,7 @@ def _warn_of_short_schedule(config: RunConfig, framework: str) -> None:
     alpha_bar = float(schedule(framework, config.diffusion).alpha_bar[-1])
     if alpha_bar > SIGNAL_LEFT:
         click.echo(
-            f"ddpm train: after all {_count(config.diffusion.T, 'timestep')} alpha_bar is"
+            f"ddpm train: after all {counted(config.diffusion.T, 'timestep')} alpha_bar is"
             f" {alpha_bar:.2g}, so the image is still in the noise, and samples, which start from"
             " pure noise, will be wrong; give a larger --T, or --schedule cosine",
             err=True,
@@ -272,7 +274,7 @@ def _finish(outcome: training.TrainingOutcome, epochs: int, curve: Path) -> None
         click.echo(f"interrupted; continue with: {_resume_command(outcome.checkpoint)}", err=True)
         sys.exit(130)
     logs = curve.parent
-    click.echo(f"{outcome.checkpoint}: {_count(epochs, 'epoch')} done")
+    click.echo(f"{outcome.checkpoint}: {counted(epochs, 'epoch')} done")
     click.echo(f"logs: {logs / 'train_log.txt'}, {logs / 'performance_log.txt'}")
     click.echo(f"loss curve: {curve}")
     click.echo(f"next: {shlex.join(['ddpm', 'sample', '--ckpt', str(outcome.checkpoint)])}")
@@ -303,8 +305,3 @@ def _resume_command(checkpoint: Path) -> str:
             kept.append(word)
     launcher = f"{launched().by} … " if launched().by else ""
     return launcher + shlex.join(["ddpm", *kept, "--resume", str(checkpoint)])
-
-
-def _count(number: int, noun: str) -> str:
-    """Return a number with its noun in singular or plural: `1 epoch`, `2 epochs`."""
-    return f"{number:,} {noun}{'s'[: number != 1]}"

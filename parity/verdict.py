@@ -142,10 +142,11 @@ class Measured:
     @property
     def double_noise(self) -> float:
         """Rounding in float64, the larger of both sides."""
-        return max(self.noise * PRECISION_RATIO, self.double_spread, self.rough_difference)
+        spreads = self.double_spread, self.rough_difference, self._summing_noise
+        return max(self.noise * PRECISION_RATIO, *spreads)
 
     @property
-    def summing_noise(self) -> float:
+    def _summing_noise(self) -> float:
         """Rounding in float64 of sums whose terms are all alike; 0 where they are not.
 
         Where small terms are added to a large one, a bias for example, each addition is rounded by
@@ -223,12 +224,11 @@ def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
     unit = m.scale or 1.0
     if m.identical:
         return Judgement(verdict=Verdict.IDENTICAL, error=0.0, noise=m.noise / unit)
-    noise = max(m.double_noise, m.summing_noise)
-    if not m.semantic <= K * noise:
+    if not m.semantic <= K * m.double_noise:
         return Judgement(
             verdict=Verdict.SEMANTIC_DIFFERENCE,
             error=m.semantic / unit,
-            noise=noise / unit,
+            noise=m.double_noise / unit,
             may_be_rounding=m.may_be_rounding,
         )
     return _judge_float32(m, unit, is_plain_input)

@@ -21,7 +21,7 @@ def create(path: Path) -> BinaryIO:
         file = path.open("xb")
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
-        if _is_at(path, file):
+        if is_at(path, file.fileno()):
             return file
         file.close()  # it was removed before it was locked
 
@@ -43,8 +43,9 @@ def remove_those_of(path: Path) -> None:
                 remove(other)
 
 
-def _is_at(path: Path, file: BinaryIO) -> bool:
+def is_at(path: Path, descriptor: int) -> bool:
+    """Tell whether an open file is still the one at a path."""
     try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safe_files import CannotWrite, make_folder, sweep
+from safe_files.abandoned import is_at
 
 NAME = ".lock"
 
@@ -65,7 +66,7 @@ def _take(folder: Path, busy: str) -> int:
             raise CannotWrite.because(folder, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(path, descriptor):
+            if is_at(path, descriptor):
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"{os.getpid()}\n".encode())
                 return descriptor
@@ -80,14 +81,6 @@ def _take(folder: Path, busy: str) -> int:
             os.close(descriptor)
             raise CannotWrite.because(path, error) from error
         os.close(descriptor)  # its owner has just ended and removed it
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    """Tell whether an open file is still the one at a path."""
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _close(descriptors: list[int]) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from ddpm.checkpoint import Checkpoint
-from ddpm.checkpoints.weights_file import save_weights
+from ddpm.checkpoints.tensor_file import save_tensors
 from ddpm.config import DiffusionConfig, UNetConfig
 from ddpm.errors import InputError
 from safe_files import write_text
 
+# The metadata that torch's libraries expect.
+WEIGHTS_ALONE = {"format": "pt"}
 # The first version whose attention layers have these parameter names.
 _VERSION = "0.15.0"
 _NAMES = (
@@ -97,7 +99,8 @@ def save_diffusers_folder(checkpoint: Checkpoint, folder: Path, *, averaged: boo
         raise InputError(f"{folder} is not empty; give --out a new folder")
     weights = checkpoint.ema if averaged else checkpoint.weights
     tensors: dict[str, np.ndarray] = {diffusers_name(n): array for n, array in weights.items()}
-    save_weights(tensors, folder / "unet" / "diffusion_pytorch_model.safetensors")
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    save_tensors(tensors, path, WEIGHTS_ALONE)
     unet, diffusion = checkpoint.config.unet, checkpoint.config.diffusion
     _write(folder / "unet" / "config.json", "UNet2DModel", unet_options(unet))
     scheduler = folder / "scheduler" / "scheduler_config.json"

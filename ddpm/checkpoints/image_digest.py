@@ -44,13 +44,12 @@ class ImageDigest:
             raise TypeError("images are no count and hash")
         return cls(count, sha256)
 
-    def require(self, images: np.ndarray) -> None:
+    def require(self, found: ImageDigest) -> None:
         """Require the same images in the same order.
 
         Raises:
             InputError: they are others.
         """
-        found = ImageDigest.of(images)
         if found == self:
             return
         found_text = f"{found.count:,} images"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from ddpm.errors import InputError
 from safe_files import replacing
+from safe_files.reading import sha256
 
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _CIFAR = "https://www.cs.toronto.edu/~kriz/"
@@ -47,7 +47,7 @@ def fetch(dataset: str, folder: Path, *, progress: bool = True) -> Path:
     paths = []
     for url, digest in ARCHIVES[dataset]:
         path = folder / url.rsplit("/", 1)[1]
-        if not (path.is_file() and _sha256(path) == digest):
+        if not (path.is_file() and sha256(path) == digest):
             _download(url, digest, path, progress=progress)
         paths.append(path)
     return paths[0] if len(paths) == 1 else folder
@@ -72,16 +72,8 @@ def _download(url: str, digest: str, path: Path, *, progress: bool) -> None:
                 f"{url} cannot be fetched ({error}); get it by other means and give it"
                 " with --source"
             ) from error
-        actual = _sha256(temporary)
+        actual = sha256(temporary)
         if actual != digest:
             raise InputError(
                 f"{url} has the SHA-256 {actual}, not the official {digest}; try again later"
             )
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

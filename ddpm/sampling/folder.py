@@ -26,6 +26,7 @@ from ddpm.data.class_folders import decode
 from ddpm.errors import InputError
 from ddpm.sampling.batches import SamplingOutcome
 from ddpm.sampling.pictures import GRID, GRID_NAME, save_states
+from ddpm.wording import counted
 from safe_files import CannotWrite, replacing, sweep, write_text
 from safe_files.folder_lock import folder_lock
 
@@ -87,7 +88,7 @@ def _begin(out: Path, run: dict[str, Any], overwrite: bool) -> _Unfinished:
         _sweep(out)
         return unfinished
     if old and not overwrite:
-        samples = f"{len(old)} sample{'s'[: len(old) != 1]}"
+        samples = counted(len(old), "sample")
         them = "them" if len(old) > 1 else "it"
         raise InputError(
             f"{out / 'fid'} holds {samples} of an earlier run; add --overwrite to remove {them},"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ddpm import checkpoint
 from ddpm.checkpoints.image_digest import ImageDigest
 from ddpm.checkpoints.parameter_shapes import parameter_shapes
+from ddpm.checkpoints.tensor_file import sort_metadata
 from ddpm.config import preset
 
 RNG = np.random.default_rng(10)
@@ -362,7 +363,7 @@ def test_sorting_metadata_moves_nothing_else(tmp_path):
     metadata = dict.fromkeys("zyxabc", 'a "quoted" \n text, ü')
     safetensors.numpy.save_file(tensors(), path, metadata=metadata)
     before, size = safetensors.numpy.load_file(path), path.stat().st_size
-    checkpoint.sort_metadata(path)
+    sort_metadata(path)
     assert path.stat().st_size == size
     assert_same_bits(safetensors.numpy.load_file(path), before)
     with safetensors.safe_open(path, "numpy") as file:

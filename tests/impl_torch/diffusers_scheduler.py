@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ddpm.checkpoints.diffusers_folder import scheduler_options
 from ddpm.config import DiffusionConfig
 
 
@@ -13,12 +14,4 @@ def scheduler(config: DiffusionConfig) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from diffusers import DDPMScheduler
-    names = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
-    return DDPMScheduler(
-        num_train_timesteps=config.T,
-        beta_start=config.beta_start,
-        beta_end=config.beta_end,
-        beta_schedule=names[config.schedule],
-        variance_type=config.variance,
-        clip_sample=config.clip,
-    )
+    return DDPMScheduler(**scheduler_options(config))

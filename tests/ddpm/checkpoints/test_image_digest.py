@@ -15,7 +15,7 @@ def test_equal_sets_have_one_digest_however_they_lie_in_memory():
     assert digest.count == 3
     assert ImageDigest.of(np.asfortranarray(IMAGES)) == digest
     assert ImageDigest.of(IMAGES.astype(">f4")) == digest
-    digest.require(IMAGES.copy())
+    digest.require(ImageDigest.of(IMAGES.copy()))
 
 
 @given(st.integers(0, 11), st.sampled_from([np.inf, -np.inf]))
@@ -35,7 +35,7 @@ def test_a_single_pixel_that_moves_by_an_ulp_is_another_set(pixel, towards):
 )
 def test_another_set_is_refused(refuses, other, part):
     with refuses("was trained on 3 images", part, "--data"):
-        ImageDigest.of(IMAGES).require(other)
+        ImageDigest.of(IMAGES).require(ImageDigest.of(other))
 
 
 @pytest.mark.parametrize("values", [{}, {"count": 1}, {"count": True, "sha256": ""}, 5, None])
