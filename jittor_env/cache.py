@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 import importlib.util
@@ -20,6 +21,12 @@ SPACE_NEEDED_MB = 400
 
 # Of the folder of this package inside a cache of Jittor's.
 INSIDE = "jittor-env"
+
+# Jittor's environment variable for the last folder of its cache's path.
+CACHE_NAME = "cache_name"
+# Programs that do not use this package set other flags: in a shared cache, each would rebuild the
+# other's core.
+_NAME = "jittor_env-{place}-{compiler}"
 
 
 def home() -> Path:
@@ -40,6 +47,25 @@ def home() -> Path:
 def root() -> Path:
     """Return `.cache/jittor` under `home()`, below which everything that Jittor compiles is."""
     return home() / ".cache" / "jittor"
+
+
+def name(compiler: str) -> str:
+    """Return the name, in `cache_name`, of the cache below `root()` that this package uses.
+
+    The command by which Jittor compiled a file is a part of that file's key, and names this folder
+    and the compiler. In a cache that was copied or moved, or after an upgrade of the compiler's
+    stand-in, Jittor would compile its utilities again and then end the process (source:
+    `jittor.compiler.check_cache_compile`). A name that holds both starts a new cache instead.
+
+    Args:
+        compiler: what `cc_path` names.
+    """
+    return _NAME.format(place=_md5(str(root()))[:8], compiler=_md5(compiler)[:8])
+
+
+def is_own_name(cache_name: str) -> bool:
+    """Tell whether `name` made it, here or in a parent process with another cache folder."""
+    return fnmatch.fnmatchcase(cache_name, _NAME.format(place="?" * 8, compiler="?" * 8))
 
 
 def own_folder() -> Path:
@@ -97,12 +123,18 @@ def compiled_cores(*, of_any_host: bool = False) -> list[Path]:
     """Return the compiled Jittor cores in the cache, of any compiler.
 
     Args:
-        of_any_host: include those that this Python on this host would not use.
+        of_any_host: include those that this Python on this host would not use, and those of a
+            folder that was copied to this place.
     """
     host = "*/*/*" if of_any_host else "/".join(map(glob.escape, _host_folders()))
     python = "*" if of_any_host else f"py{platform.python_version()}"
+    named = os.environ.get(CACHE_NAME, "")
+    if of_any_host:
+        named = "*"
+    elif not named or is_own_name(named):
+        named = _NAME.format(place=_md5(str(root()))[:8], compiler="*")
     # version / compiler / Python / system / processor / installation / cache_name
-    return sorted(root().glob(f"jt*/*/{python}/{host}/*/jittor_core*.so"))
+    return sorted(root().glob(f"jt*/*/{python}/{host}/{named}/jittor_core*.so"))
 
 
 def _host_folders() -> tuple[str, str, str]:

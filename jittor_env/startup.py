@@ -57,17 +57,16 @@ def prepare(*, cuda: bool = False) -> None:
     python_headers.point_jittor_at_headers()
     core_compiler.point_jittor_at_stand_in(cxx)
     choose_cuda(is_wanted(cuda))
-    _set_environment()
+    _set_environment(os.environ[core_compiler.CC_PATH])
 
 
-def _set_environment() -> None:
+def _set_environment(compiler: str) -> None:
     # Child processes inherit it and so use the same cache.
     os.environ["JITTOR_HOME"] = str(cache.home())
     os.environ.setdefault("log_silent", "1")
     # By default Jittor names the cache after the git branch of the folder that it is installed in.
-    # Programs that do not use this package set other flags: in a shared cache, each would rebuild
-    # the other's core.
-    os.environ.setdefault("cache_name", "jittor_env")
+    if cache.is_own_name(os.environ.setdefault(cache.CACHE_NAME, cache.name(compiler))):
+        os.environ[cache.CACHE_NAME] = cache.name(compiler)
     # Otherwise Jittor compiles its MPI part wherever it finds an mpicc on the PATH.
     if not is_in_mpi():
         os.environ.setdefault("use_mpi", "0")
@@ -180,11 +179,11 @@ def _one_line_errors() -> Iterator[None]:
     except JittorEnvError:
         raise
     except SystemExit as error:
-        # Where its utilities are out of date, as in a copied cache, Jittor recompiles them and ends
-        # the process with status 0, as if the program had finished.
+        # Where its utilities are out of date, as after a change of `cc_flags`, Jittor recompiles
+        # them and ends the process with status 0, as if the program had finished.
         raise JittorEnvError(
-            f"Jittor rebuilt a part of itself in {cache.root()}, whose files were made in another"
-            " place or by another compiler, and cannot continue in this process",
+            f"Jittor rebuilt a part of itself in {cache.root()}, whose files were made by another"
+            " compiler or with other options, and cannot continue in this process",
             remedy=RESTART,
         ) from error
     except Exception as error:

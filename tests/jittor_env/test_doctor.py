@@ -57,15 +57,18 @@ def test_a_core_of_another_host_is_no_core_of_this_one(empty_home, monkeypatch):
 
     system = "here"
     monkeypatch.setattr(doctor.cache, "_host_folders", host)
+    monkeypatch.delenv("cache_name", raising=False)
     python = f"py{platform.python_version()}"
-    for folder in ("there", "here"):
+    name = doctor.cache.name("g++")
+    copied = name.replace(name.split("-")[1], "f" * 8)
+    for folder in (f"there/cpu/key/{name}", f"here/cpu/key/{copied}", f"here/cpu/key/{name}"):
         assert core().startswith("not yet")
-        path = empty_home / f".cache/jittor/jt1/g++1/{python}/{folder}/cpu/key/name/jittor_core.so"
+        path = empty_home / f".cache/jittor/jt1/g++1/{python}/{folder}/jittor_core.so"
         path.parent.mkdir(parents=True)
         path.touch()
     assert core() == str(path.parent)
     system = "elsewhere"
-    assert core().startswith("not yet (2 of other hosts or installations): compiled at the first")
+    assert core().startswith("not yet (3 of other hosts or installations): compiled at the first")
 
 
 def test_the_folders_of_this_host_are_those_of_jittor(run):

@@ -2,13 +2,15 @@
 
 import contextlib
 import os
+import shutil
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
 import jittor_env
-from jittor_env import JittorEnvError, cuda, onednn, requirements, startup
+from jittor_env import JittorEnvError, cache, cuda, onednn, requirements, startup
 from jittor_env.compilers import kernel_compiler, python_headers
 
 PREPARE = """
@@ -35,9 +37,41 @@ def test_load_leaves_the_process_as_it_was(run):
 
 
 def test_an_exit_of_jittor_is_an_error(monkeypatch, empty_home):
-    """With a copied cache it rebuilds its utilities and exits with status 0."""
+    """After a change of `cc_flags` it rebuilds its utilities and exits with status 0."""
     with pytest.raises(JittorEnvError, match="run the same command again"), importing(monkeypatch):
         raise SystemExit(0)
+
+
+def test_a_copied_cache_is_made_anew(run, tmp_path):
+    """Jittor would load the copied utilities, compile them again and end the process."""
+    done = run("import jittor_env as e; print(e.load().flags.cache_path)")
+    cache_path = Path(done.stdout.strip())
+    (root,) = (folder for folder in cache_path.parents if folder.name == ".cache")
+    copied = tmp_path / cache_path.relative_to(root.parent)
+    copied.mkdir(parents=True)
+    for file in cache_path.glob("jit_utils_core*"):
+        shutil.copy2(file, copied)
+    begin = (
+        "import jittor_env.startup as s; s.prepare()\n"
+        "with s._unchanged_process(): import jittor_utils as u\n"
+        "u.try_import_jit_utils_core(True); print(u.cc is None, u.cache_path)"
+    )
+    here, moved = run(begin), run(begin, JITTOR_HOME=str(tmp_path))
+    assert here.stdout.split() == ["False", str(cache_path)], here.stderr
+    assert moved.stdout.split()[0] == "True", moved.stderr
+    assert moved.stdout.split()[1] != str(copied)
+    assert cache_path.name != Path(moved.stdout.split()[1]).name
+
+
+def test_a_name_of_the_users_is_kept(monkeypatch, empty_home):
+    monkeypatch.setenv(cache.CACHE_NAME, "mine")
+    for name in ("python_config_path", "cc_path"):
+        monkeypatch.delenv(name, raising=False)
+    startup._set_environment("g++")
+    assert os.environ[cache.CACHE_NAME] == "mine"
+    monkeypatch.setenv(cache.CACHE_NAME, cache.name("another g++"))
+    startup._set_environment("g++")
+    assert os.environ[cache.CACHE_NAME] == cache.name("g++")
 
 
 def importing(monkeypatch):

@@ -70,7 +70,7 @@ def test_it_is_stock_without_the_plugin(pytester: pytest.Pytester) -> None:
 
 
 def test_a_jittor_that_cannot_start_is_one_line(pytester: pytest.Pytester) -> None:
-    """With a copied cache it recompiles its utilities and exits with status 0."""
+    """After a change of `cc_flags` it recompiles its utilities and exits with status 0."""
     pytester.mkpydir("jittor").joinpath("__init__.py").write_text("raise SystemExit(0)")
     pytester.makepyfile(test_a="import jittor", test_b="import jittor")
     pytester.syspathinsert()
