@@ -18,7 +18,7 @@ from ddpm.checkpoints.rules import GROUPS, require_fields, require_finite, requi
 from ddpm.checkpoints.tensor_file import save_tensors
 from ddpm.config import RunConfig
 from ddpm.errors import InputError
-from safe_files.reading import CannotRead, require_file
+from safe_files.reading import CannotRead, parse_json, require_file
 
 Tensors = dict[str, np.ndarray]
 
@@ -160,10 +160,10 @@ def _without_tensors(metadata: dict[str, str], path: Path) -> Checkpoint:
         )
     try:
         values = {
-            name: json.loads(metadata[name])
+            name: parse_json(metadata[name])
             for name in ("config", "framework", "dataset", "epoch", "step")
         }
-        images = json.loads(metadata.get("images", "null"))
+        images = parse_json(metadata.get("images", "null"))
         return Checkpoint(
             **(values | {"config": RunConfig.from_dict(values["config"])}),
             weights={},

@@ -116,12 +116,24 @@ def read_json(
     """
     text = read_text(path, most=most)
     try:
-        with _usual_recursion_limit():
-            return json.loads(text, object_hook=object_hook, parse_constant=_refuse_constant)
+        return parse_json(text, object_hook=object_hook)
     except RecursionError:
         raise CannotRead(f"{show(path)} cannot be read: it is nested too deeply") from None
     except ValueError as error:
         raise CannotRead(f"{show(path)} is no JSON: {error}") from None
+
+
+def parse_json(
+    text: str | bytes, *, object_hook: Callable[[dict[str, Any]], Any] | None = None
+) -> Any:
+    """Return the values of a JSON text, in which NaN and infinity are no numbers.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested beyond what Python reads.
+    """
+    with _usual_recursion_limit():
+        return json.loads(text, object_hook=object_hook, parse_constant=_refuse_constant)
 
 
 def show(path: Path | str, *, longest: int = 120) -> str:

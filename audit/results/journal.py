@@ -15,7 +15,7 @@ from audit.results import workers
 from audit.results.code import digest
 from audit.results.workers import Job, Record, Source
 from ddpm.errors import InputError
-from safe_files.reading import CannotRead, read_bytes
+from safe_files.reading import CannotRead, parse_json, read_bytes
 
 SCHEMA = "ddpm-audit/2"
 
@@ -109,7 +109,7 @@ def read(journal: Path, code: str) -> tuple[dict[str, Record], int]:
         raise InputError(f"{error}; give another --out") from None
     for line in lines:
         try:
-            values = json.loads(line)
+            values = parse_json(line)
             schema, key = values.pop("schema", None), values.pop("key")
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             continue  # the last line of an interrupted run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -151,6 +152,8 @@ def _epochs(path: Path) -> Iterable[tuple[int, str, dict[str, float]]]:
                 "images_per_second": float(speed),
                 **({} if memory is None else {"peak_mebibytes": float(memory)}),
             }
+            if not all(map(math.isfinite, values.values())):
+                raise ValueError(line)
         except ValueError:
             raise InputError(
                 f"{path}, line {number}: {line[:60]!r} is not 'epoch E time S s speed V images/s';"

@@ -29,6 +29,7 @@ from ddpm.sampling.pictures import GRID, GRID_NAME, save_states
 from ddpm.wording import counted
 from safe_files import CannotWrite, replacing, sweep, write_text
 from safe_files.folder_lock import folder_lock
+from safe_files.reading import CannotRead, read_json
 
 Identity = Mapping[str, Any]
 
@@ -194,8 +195,8 @@ def _write(out: Path, unfinished: _Unfinished) -> None:
 def _read(path: Path) -> _Unfinished | None:
     """Return the unfinished run, if there is one that can be read."""
     try:
-        unfinished = _Unfinished(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
+        unfinished = _Unfinished(**read_json(path))
+    except (CannotRead, TypeError):
         return None
     is_moving = isinstance(unfinished.pictures, list) and unfinished.replaces
     plausible = isinstance(unfinished.run, dict) and (unfinished.pictures is None or is_moving)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddpm.errors import InputError
+from ddpm.wording import counted
 from ddpm_study.metrics.features.feature_extraction import Extractor, Features
 from ddpm_study.metrics.fid import Gaussian, frechet_distance
 from ddpm_study.metrics.inception_score import inception_score
@@ -137,4 +138,4 @@ def require_enough(count: int, splits: int = 1) -> None:
     """
     if count < max(2, splits):
         needed = f"{max(2, splits)} are needed"
-        raise InputError(f"{count} image(s) cannot be scored: {needed}; draw more samples")
+        raise InputError(f"{counted(count, 'image')} cannot be scored: {needed}; draw more samples")

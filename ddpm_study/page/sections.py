@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ddpm.wording import counted
 from ddpm_study.agreement import SHRINKAGE, ZERO_GRADIENT
 from ddpm_study.page import charts, tables
 from ddpm_study.page.figure_style import Picture, picture
@@ -88,11 +89,11 @@ def _precision(run: FinishedRun) -> Section:
     images = result["pixels"]["float64"]["images"]
     paragraphs = [
         f"Both frameworks did {result['steps']} training steps of {result['batch']} images and"
-        f" sampled {images} image(s) from the same weights, in float32 and again in float64. The"
-        " table shows the largest difference between the two, relative to the largest value. A"
-        " difference that comes from rounding becomes about 537 million (2^29) times smaller in"
-        " float64; a fault does not become smaller. Every difference that becomes more than"
-        f" {SHRINKAGE:,.0f} (2^14.5) times smaller counts as rounding.",
+        f" sampled {counted(images, 'image')} from the same weights, in float32 and again in"
+        " float64. The table shows the largest difference between the two, relative to the largest"
+        " value. A difference that comes from rounding becomes about 537 million (2^29) times"
+        " smaller in float64; a fault does not become smaller. Every difference that becomes more"
+        f" than {SHRINKAGE:,.0f} (2^14.5) times smaller counts as rounding.",
         f"This rule is not the one of the next section, {K:.0f} times the measured noise, because"
         " that noise is measured by repeating each layer several times with slightly changed"
         " inputs, and to repeat a whole training and sampling as often would take too long.",

@@ -92,7 +92,7 @@ FID = ("fid", "--real", "real.npz", *DIGITS, "--fake")
     [
         ((*FID, "empty"), "empty holds no images; make some with ddpm sample"),
         ((*FID, "nowhere"), "nowhere does not exist"),
-        ((*FID, "one"), "1 image(s) cannot be scored: 2 are needed"),
+        ((*FID, "one"), "1 image cannot be scored: 2 are needed"),
         ((*FID, "mixed"), "sample_x.png is 1 x 9 x 9 and sample_0.png is 1 x 28 x 28"),
         ((*FID, "large"), "images of (1, 32, 32) and real.npz of (1, 28, 28)"),
         ((*FID, "torn"), "sample_3.png is corrupt or no image"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddpm.errors import InputError
 from ddpm.logs.run_log import RunLog, read_epochs, read_losses
 
 
@@ -79,6 +80,14 @@ def test_an_unfinished_last_line_is_passed_over(tmp_path):
     (tmp_path / "train_log.txt").write_text("epoch 0 step 0 loss 0.25\nepoch 0 step 1 loss 0.2")
     steps, losses = read_losses(tmp_path / "train_log.txt")
     assert (steps.tolist(), losses.tolist()) == ([0], [0.25])
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_speed_that_is_no_number_is_refused(tmp_path, value):
+    path = tmp_path / "performance_log.txt"
+    path.write_text(f"epoch 1 time 2.0 s speed {value} images/s\n")
+    with pytest.raises(InputError, match=r"line 1: .* is not 'epoch E time S s"):
+        read_epochs(path)
 
 
 def test_nan_losses_are_kept(tmp_path):
