@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from jittor_env import cache
+
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -18,14 +20,18 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def run() -> Run:
     """`run(code, NAME=value, ...)`: Python code in a fresh process with that environment.
 
-    A `cc_path` that a Jittor loaded in this process has set for its children is removed.
+    A `cc_path` that a Jittor loaded in this process has set for its children is removed. HOME is
+    JITTOR_HOME, because a bare `import jittor` writes settings below HOME that every later program
+    of the user would follow.
     """
     inherited = {name: value for name, value in os.environ.items() if name != "cc_path"}
 
     def run_code(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        variables = {**inherited, "PYTHONPATH": str(ROOT), **environment}
+        variables.setdefault("JITTOR_HOME", str(cache.home()))
         return subprocess.run(
             [sys.executable, "-c", code],
-            env={**inherited, "PYTHONPATH": str(ROOT), **environment},
+            env={**variables, "HOME": variables["JITTOR_HOME"]},
             capture_output=True,
             text=True,
             check=False,
