@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from parity.nested.containers import register_container
     from parity.pair import Pair
     from parity.pair_check import assert_parity, check
+    from parity.recording.record import Record
+    from parity.recording.record_side import record
     from parity.report.finding import Finding
     from parity.report.report import Report
     from parity.trajectories.check_trajectory import check_course, check_trajectory
@@ -30,12 +32,14 @@ _MODULES = {
     "Finding": "report.finding",
     "Tables": "compare.tables",
     "Pair": "pair",
+    "Record": "recording.record",
     "Report": "report.report",
     "Verdict": "verdict",
     "assert_parity": "pair_check",
     "check": "pair_check",
     "check_course": "trajectories.check_trajectory",
     "check_trajectory": "trajectories.check_trajectory",
+    "record": "recording.record_side",
     "random_stream": "base.random_streams",
     "register_adapter": "adapters.protocol",
     "register_container": "nested.containers",
@@ -46,6 +50,7 @@ __all__ = [
     "Course",
     "Finding",
     "Pair",
+    "Record",
     "Report",
     "Tables",
     "Trajectory",
@@ -55,6 +60,7 @@ __all__ = [
     "check_course",
     "check_trajectory",
     "random_stream",
+    "record",
     "register_adapter",
     "register_container",
 ]

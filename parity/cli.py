@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"parity {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_check(commands)
+    _add_record(commands)
     _add_tree(commands)
     _add_explain(commands)
     _add_atlas(commands)
@@ -105,6 +106,8 @@ examples:
   parity check path/to/my_pairs.py --strict      compare every pair of that file
   parity check --reference nets:build --candidate port.py:build --input x=2,3,32,32
   parity check my_pairs:unet --json parity.json --repro show.py
+  parity record my_pairs:unet --out unet.parity  write what the reference leaves to a file
+  parity check my_pairs:unet --against unet.parity   judge the candidate where it alone is
   parity tree my_pairs:unet                      show modules and parameters of both sides
   parity explain parity.json --html parity.html
   parity atlas --only norms
@@ -142,11 +145,15 @@ def _add_check(commands: Any) -> None:
     )
     _add_pairs(check)
     _add_named_pair(check)
+    _add_seed_and_verbose(check)
     check.add_argument(
-        "--seed", type=int, default=0, help="of inputs and perturbations (default: 0)"
+        "--against",
+        type=Path,
+        metavar="RECORD",
+        help="judge against one side as `parity record` wrote it; that side is then neither built "
+        "nor run; for several pairs a folder",
     )
     check.add_argument("--strict", action="store_true", help="a side that loses digits fails too")
-    check.add_argument("--verbose", action="store_true", help="show tracebacks of what raises")
     check.add_argument(
         "--bisect",
         action="store_true",
@@ -209,6 +216,78 @@ def _add_builders(group: Any) -> None:
         metavar="REFERENCE=CANDIDATE",
         help="path of a module or parameter that has another name in the candidate",
     )
+
+
+def _add_seed_and_verbose(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--seed", type=int, default=0, help="of inputs and perturbations (default: 0)"
+    )
+    command.add_argument("--verbose", action="store_true", help="show tracebacks of what raises")
+
+
+RECORD = """\
+Run one side of a pair, in float64 and in float32, and write what it leaves to a file: values and
+gradients at every module, end to end, under every stress input, and the optimizer's steps. Only
+that side's framework is needed. `parity check --against FILE` then judges the other side, on
+another machine or in another environment, with the same verdicts as if both were there.
+"""
+RECORD_NOTES = """\
+examples:
+  parity record my_pairs:unet --out unet.parity
+  parity record --reference nets.py:build --input x=2,3,32,32 --out unet.parity
+  parity check --candidate port.py:build --against unet.parity
+
+exit status: 0 the file was written, 2 it was not
+"""
+
+
+def _add_record(commands: Any) -> None:
+    record = commands.add_parser(
+        "record",
+        help="write what one side leaves, to judge the other elsewhere",
+        description=RECORD,
+        epilog=RECORD_NOTES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_pairs(record)
+    _add_named_pair(record)
+    out = record.add_argument("--out", type=Path, required=True, metavar="FILE")
+    out.help = "for several pairs a folder"
+    record.add_argument(
+        "--side",
+        choices=["reference", "candidate"],
+        default="reference",
+        help="the side to record (default: reference)",
+    )
+    record.add_argument(
+        "--stress",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this stress input, `plain` for example; may be repeated",
+    )
+    record.add_argument(
+        "--places",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="record inside these modules only, 'down.*' for example; may be repeated",
+    )
+    record.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PATTERN[,PATTERN]",
+        help="record nothing inside these modules, such as those that the other side spells out",
+    )
+    _add_seed_and_verbose(record)
+    record.set_defaults(command=_record)
+
+
+def _record(options: argparse.Namespace) -> int:
+    from parity.commands.record import record_pairs
+
+    return record_pairs(options)
 
 
 def _add_named_pair(check: argparse.ArgumentParser) -> None:

@@ -39,6 +39,10 @@ class RestartNeeded(CannotCompare):
     """Jittor has rebuilt a part of its cache and ends the process, to be started again."""
 
 
+class NotRecorded(CannotCompare):
+    """A recorded side was asked for a run that its record does not have."""
+
+
 class SideRaised(CannotCompare):
     """One side's own code raised while it ran.
 
@@ -70,6 +74,15 @@ class SideRaised(CannotCompare):
         self.role, self.framework = role, framework
         self.precision, self.module = precision, module
         self.details = "".join(traceback.format_exception(cause)).rstrip()
+
+
+class RaisedWhenRecorded(SideRaised):
+    """A side's own code raised while it was recorded; see `SideRaised` for the arguments."""
+
+    def __init__(self, role: str, framework: str, precision: str, module: str, text: str) -> None:
+        CannotCompare.__init__(self, text)
+        self.role, self.framework, self.precision = role, framework, precision
+        self.module, self.place = module, ""
 
 
 class NoPartner(CannotCompare):

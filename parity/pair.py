@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -18,6 +18,11 @@ from parity.weights import Weight
 Loss = Callable[[Any], Any]
 # (list of parameters) -> optimizer of the framework.
 MakeOptimizer = Callable[[Any], Any]
+
+
+def RECORDED_INPUTS(generator: np.random.Generator) -> NoReturn:  # noqa: N802 - a constant
+    """Stand for the inputs of a record, in a pair that has none of its own."""
+    raise CannotCompare("the pair has no inputs of its own, and training needs some: name a pair")
 
 
 @dataclass(frozen=True, kw_only=True)

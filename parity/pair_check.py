@@ -15,9 +15,10 @@ from parity.diagnose.known import accept, name_known_divergences
 from parity.diagnose.known_optimizers import name_adam_epsilon
 from parity.diagnose.localise import confirm, segment
 from parity.diagnose.module_text import module_texts
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, NotRecorded
 from parity.pair import Pair
 from parity.prepare import prepare
+from parity.recording.record import Record
 from parity.report.domain_notes import domain_notes
 from parity.report.faults import independent_faults
 from parity.report.finding import Finding, finding_of
@@ -38,12 +39,13 @@ HINTS = 3
 DRAWS = (Cause.RANDOM_ON_ONE_SIDE, Cause.OTHER_DRAWS)
 
 
-def check(pair: Pair, *, seed: int = 0) -> Report:
+def check(pair: Pair, *, seed: int = 0, reference: Record | None = None) -> Report:
     """Compare the two sides of a pair, forward and backward, place by place, and in training.
 
     Args:
         pair: what to compare; the reference's weights are taken to the candidate.
-        seed: of inputs, of cotangents, of one-ulp shifts.
+        seed: of inputs, of cotangents, of one-ulp shifts; with a record, the record's counts.
+        reference: one side of the pair as it was recorded, which then is neither built nor run.
 
     Returns:
         The report; a disagreement is a verdict in it and no exception. The modules that the
@@ -51,21 +53,29 @@ def check(pair: Pair, *, seed: int = 0) -> Report:
 
     Raises:
         CannotCompare: a builder or a side raises, parameters have no partner, inputs do not fit,
-            or an entry of `allow` matches nothing.
+            or an entry of `allow` matches nothing; or the record is of another pair, or lacks a
+            run that the comparison needs.
     """
     started = time.perf_counter()
+    if reference is not None:
+        given, pair, seed = pair, reference.completed(pair), reference.seed
     with everything_put_back(), older_objects_left_alone():
-        report = _check(pair, seed)
+        report = _check(pair, seed, reference)
+    if reference is not None:
+        report = dataclasses.replace(report, notes=[*reference.notes(given), *report.notes])
     return dataclasses.replace(report, seconds=time.perf_counter() - started)
 
 
-def _check(pair: Pair, seed: int) -> Report:
-    prepared = prepare(pair, seed=seed)
+def _check(pair: Pair, seed: int, record: Record | None) -> Report:
+    prepared = prepare(pair, seed=seed, record=record)
     runner, notes = prepared.runner, list(prepared.notes)
     judged, merged = _merge_moved_boundaries(runner, _worst(runner))
     if merged:
         notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
     notes += domain_notes(runner.domains.left)
+    notes += [
+        f"under {name!r} inputs: {text}; not judged" for name, text in runner.not_recorded.items()
+    ]
     judged += _nothing_compared(judged)
     judged = accept(name_known_divergences(judged, runner), pair.accept)
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
@@ -232,7 +242,10 @@ def _merge_moved_boundaries(runner: PairRunner, judged: Sited) -> tuple[Sited, s
     agree = tells and all(f.passes() for f in end_to_end)
     if not modules or not is_plain_input or not agree:
         return judged, ""
-    again = _worst(runner.without(modules))
+    try:
+        again = _worst(runner.without(modules))
+    except NotRecorded:
+        return judged, ""
     if all(finding.passes() for _, finding in again):
         return again, ", ".join(sorted(modules))
     return judged, ""

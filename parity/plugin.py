@@ -51,6 +51,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="write a JSON report of each comparison into this folder",
     )
+    group.addoption(
+        "--against",
+        dest="parity_against",
+        metavar="RECORD",
+        help="judge against one side as `parity record` wrote it, into this file, or for several "
+        "pairs into this folder; the framework of that side is not needed",
+    )
     parser.addini(
         "parity_pairs",
         type="args",
@@ -132,13 +139,12 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
     Returns a function (pair, seed=0) -> Report.
     """
     from parity.errors import CannotCompare
-    from parity.pair_check import compare as compare_any
     from parity.report.text import strict_note
 
     def compare(subject: Any, *, seed: int = 0) -> Any:
         __tracebackhide__ = True
         try:
-            report = compare_any(subject, seed=seed)
+            report = _compared(request.config, subject, seed)
         except CannotCompare as error:
             problem = f"{subject.name}: could not be compared: {error}"
         else:
@@ -155,6 +161,25 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
         return report
 
     return compare
+
+
+def _compared(config: pytest.Config, subject: Any, seed: int) -> Report:
+    """Compare both sides, or one with the record that `--against` names.
+
+    Raises:
+        CannotCompare: as `parity.pair_check.check`.
+    """
+    from parity.pair import Pair
+    from parity.pair_check import check, compare
+
+    against = config.getoption("parity_against")
+    if against is None:
+        return compare(subject, seed=seed)
+    if not isinstance(subject, Pair):
+        pytest.skip(f"{subject.name} has no record: only a pair of modules is recorded")
+    from parity.recording.record import Record
+
+    return check(subject, reference=Record.of(against, subject.name))
 
 
 def properties(report: Report) -> list[tuple[str, object]]:

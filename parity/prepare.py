@@ -15,6 +15,7 @@ from parity.errors import CannotCompare
 from parity.nested.arguments import Arguments, forward_function, side_names, signature_of
 from parity.nested.outputs import matched_outputs
 from parity.pair import Pair
+from parity.recording.record import Record
 from parity.report.finding import Finding, finding_of
 from parity.trace.bound_model import BoundModel, randomize_constant_parameters
 from parity.trace.model_building import build
@@ -35,8 +36,13 @@ class Prepared(NamedTuple):
     reshaped: list[tuple[TensorSite, Finding]]
 
 
-def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
+def prepare(pair: Pair, *, seed: int = 0, record: Record | None = None) -> Prepared:
     """Build both sides, match their names, draw the inputs, and match the modules called.
+
+    Args:
+        pair: whose reference is that of the record, if there is one.
+        seed: of the inputs.
+        record: of the reference.
 
     Raises:
         CannotCompare: as `check`.
@@ -45,7 +51,7 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
     settings = environment(reference.adapter, candidate.adapter)
     initial, notes = compare_initial(pair, candidate, state)
     buffers = compare_buffers(candidate, state)
-    inputs = pair.draw_inputs(keyed(seed, "inputs"))
+    inputs = _inputs(pair, seed, record)
     reference, candidate = (
         _with_argument_names(pair, side, other, inputs, notes)
         for side, other in ((reference, candidate), (candidate, reference))
@@ -57,10 +63,15 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
         inputs=inputs,
         weights=randomize_constant_parameters(
             state, reference.parameters, seed, reference.low_precisions()
-        ),
+        )
+        if record is None
+        else state | record.randomized(),
         seed=seed,
+        runs={} if record is None else {"reference": record.runs},
     )
     runner, uncalled, reshaped = _match_calls(runner)
+    if record is not None:
+        runner = runner.without(record.untapped)
     wrong, changing = _wrong_tables(buffers, runner)
     if changing:
         notes.append(f"buffers built otherwise, which training changes: {changing}; not judged")
@@ -76,6 +87,13 @@ def prepare(pair: Pair, *, seed: int = 0) -> Prepared:
         paths = ", ".join(dict.fromkeys(site.owner for site, _ in reshaped))
         notes.append(f"tensors of another shape, judged within their callers: {paths}")
     return Prepared(runner, initial, [*settings.notes, *tied, *notes], settings.sides, reshaped)
+
+
+def _inputs(pair: Pair, seed: int, record: Record | None) -> Arguments:
+    if record is None:
+        return pair.draw_inputs(keyed(seed, "inputs"))
+    drawn = None if record.brings_inputs(pair) else pair.draw_inputs(keyed(seed, "inputs"))
+    return record.arguments(drawn)
 
 
 def _with_argument_names(

@@ -186,10 +186,10 @@ class AdapterEntry(NamedTuple):
 
     package: str
     owns: Callable[[Any, Any], bool]
-    load: Callable[[], type[Any]]
+    load: Callable[[], Callable[[Any], Any]]
 
 
-def _adapter_class(module: str, name: str) -> Callable[[], type[Any]]:
+def _adapter_class(module: str, name: str) -> Callable[[], Any]:
     return lambda: getattr(importlib.import_module(module), name)
 
 
@@ -203,6 +203,11 @@ _ENTRIES: list[AdapterEntry] = [
         "jittor",
         lambda jittor, module: isinstance(module, jittor.Module),
         _adapter_class("parity.adapters.jittor_adapter", "JittorAdapter"),
+    ),
+    AdapterEntry(
+        "parity.recording.recorded_side",
+        lambda package, module: isinstance(module, package.RecordedModule),
+        _adapter_class("parity.recording.recorded_side", "owned"),
     ),
 ]
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from parity.base.keyed_functions import Keyed
 from parity.base.numerics import Array
+from parity.base.rng import keyed
 
 # (float array) -> float array of the same shape.
 StressInput = Callable[[Array], Array]
@@ -52,8 +54,23 @@ _CHANGES: dict[str, StressInput] = {
 }
 
 STRESS_INPUTS: dict[str, StressInput] = {
-    name: _keeping_infinities(change) for name, change in _CHANGES.items()
+    name: Keyed(_keeping_infinities(change), name) for name, change in _CHANGES.items()
 }
+
+# Stress inputs with equal values, or with zeros.
+WITH_TIES = ("constant", "zeros")
+
+
+def told_apart(name: str) -> StressInput:
+    """Return a stress input whose equal values differ by a thousandth, above and below."""
+
+    def changed(x: Array) -> Array:
+        noise: Array = keyed("apart", x.shape).uniform(-1e-3, 1e-3, x.shape)
+        result: Array = STRESS_INPUTS[name](x) + noise
+        return result
+
+    return Keyed(changed, f"{name}, told apart")
+
 
 # Values that no model meets; they show clamps. That something overflows there says nothing.
 EXTREME_INPUTS = frozenset({"beyond float16"})

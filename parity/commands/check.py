@@ -8,16 +8,21 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from parity.base.progress import listening
 from parity.commands.subjects import Subject, subjects_of
 from parity.commands.terminal import ProgressLine, quiet
 from parity.errors import CannotCompare, NoPartner, RestartNeeded, one_line, users_line
+from parity.pair import Pair
 from parity.report.pages.markdown import Entry, summary
 from parity.report.report import Report
 from parity.report.tree_text import tree_lines
 from safe_files import CannotWrite, make_folder, require_writable, write_text
+
+if TYPE_CHECKING:
+    from parity.recording.record import Record
 
 AGREE, DISAGREE, CANNOT_COMPARE, SKIP = 0, 1, 2, 125
 # Rows of module trees that are shown where names do not match; `parity tree` shows them all.
@@ -58,9 +63,11 @@ def check_pairs(options: argparse.Namespace) -> int:
 
 
 def _compared(subject: Subject, options: argparse.Namespace) -> Report:
-    from parity.pair_check import compare
+    from parity.pair_check import check, compare
 
     try:
+        if options.against is not None:
+            return check(_pair(subject), reference=_record(options.against, subject))
         return compare(subject.value, seed=options.seed)
     except CannotCompare:
         raise
@@ -70,6 +77,18 @@ def _compared(subject: Subject, options: argparse.Namespace) -> Report:
         wrapped = CannotCompare(f"{one_line(error)} ({place})")
         wrapped.details = traceback.format_exc().rstrip()
         raise wrapped from error
+
+
+def _pair(subject: Subject) -> Pair:
+    if not isinstance(subject.value, Pair):
+        raise CannotCompare("only a parity.Pair is judged against a record: leave out --against")
+    return subject.value
+
+
+def _record(path: Path, subject: Subject) -> Record:
+    from parity.recording.record import Record
+
+    return Record.of(path, subject.value.name)
 
 
 def print_report(report: Report, options: argparse.Namespace) -> None:

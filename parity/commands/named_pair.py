@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.errors import CannotCompare
-from parity.pair import Pair
+from parity.pair import RECORDED_INPUTS, Pair
 from parity.pair_loading import load_object
 
 _INPUT = re.compile(
@@ -20,22 +20,24 @@ LIMIT = 10
 
 
 def named_pair(
-    reference: str,
-    candidate: str,
+    reference: str | None,
+    candidate: str | None,
     inputs: Sequence[str] | None,
     *,
     rename: Sequence[str],
+    is_recorded: bool = False,
     **options: Any,
 ) -> Pair:
     """Return the pair of two builders.
 
     Args:
         reference: `module:attribute` or `file.py:attribute` of a function, or class, that builds
-            the reference.
+            the reference. None where that side is not built.
         candidate: likewise.
         inputs: each `[NAME=][DTYPE[<LIMIT]:]SHAPE`, `x=2,3,32,32` or `t=int64<1000:2` for example.
             Floats are normal, integers uniform below LIMIT; without a name they are passed by
             position. None: the pair is not to be run.
+        is_recorded: whether one side is a record, which then has the inputs if there are none.
         rename: each `REFERENCE=CANDIDATE`, of paths.
         options: of `Pair`.
 
@@ -58,20 +60,26 @@ def named_pair(
         return tuple(function(generator) for _, function in draw)
 
     return Pair(
-        name=f"{reference} against {candidate}",
+        name=" against ".join(name for name in (reference, candidate) if name),
         reference=_builder(reference),
         candidate=_builder(candidate),
-        inputs=arrays,
+        inputs=RECORDED_INPUTS if is_recorded and inputs is None else arrays,
         rename=dict(text.split("=", 1) for text in rename),
         **options,
     )
 
 
-def _builder(name: str) -> Callable[[], Any]:
+def _builder(name: str | None) -> Callable[[], Any]:
+    if name is None:
+        return _not_built
     found = load_object(name)
     # A module is callable, but not to build one.
     is_module = hasattr(found, "parameters") and not isinstance(found, type)
     return (lambda: found) if is_module or not callable(found) else found
+
+
+def _not_built() -> Any:
+    raise CannotCompare("the pair has one side only")
 
 
 def _parsed(text: str) -> tuple[str, Callable[[np.random.Generator], np.ndarray[Any, Any]]]:

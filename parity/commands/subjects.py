@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from parity.errors import CannotCompare, RestartNeeded
+from parity.pair import Pair
 
 
 class Subject(NamedTuple):
@@ -40,17 +42,34 @@ def subjects_of(
             problems.append(error)
     inputs = getattr(options, "input", [])
     if options.reference or options.candidate:
-        from parity.commands.named_pair import named_pair
-
-        if not (options.reference and options.candidate):
-            raise CannotCompare("--reference and --candidate go together: say both builders")
-        pair = named_pair(
-            options.reference, options.candidate, inputs if need_inputs else None,
-            rename=options.rename, training=getattr(options, "training", False),
-        )  # fmt: skip
-        found.append(Subject(pair, ""))
+        found.append(Subject(_named_pair(options, inputs if need_inputs else None), ""))
     elif inputs or options.rename:
         raise CannotCompare("--input and --rename belong to --reference and --candidate")
     if not found and not problems:
         raise CannotCompare("nothing to compare: name a pair, or --reference and --candidate")
     return found, problems
+
+
+def _named_pair(options: argparse.Namespace, inputs: Sequence[str] | None) -> Pair:
+    """Return the pair of `--reference` and `--candidate`; with a record one of them is enough."""
+    from parity.commands.named_pair import named_pair
+
+    side, against = getattr(options, "side", None), getattr(options, "against", None)
+    builders = {role: getattr(options, role) for role in ("reference", "candidate")}
+    if against is not None and builders["reference"]:
+        raise CannotCompare("--reference stands in the record of --against: leave it out")
+    needed = [side] if side else ["candidate"] if against is not None else list(builders)
+    missing = [role for role in needed if not builders[role]]
+    if missing:
+        raise CannotCompare(
+            "--reference and --candidate go together: say both builders"
+            if len(needed) == 2
+            else f"--{missing[0]} is missing: say the builder of the side that runs"
+        )
+    if against is not None and not inputs:
+        inputs = None
+    return named_pair(
+        builders["reference"], builders["candidate"], inputs,
+        rename=options.rename, training=getattr(options, "training", False),
+        is_recorded=against is not None,
+    )  # fmt: skip

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
-
-import numpy as np
 
 from parity.base.numerics import Array, Precision
-from parity.base.perturbation import Perturbation, PerturbResult
+from parity.base.perturbation import Perturbation
 from parity.base.progress import begin
 from parity.base.stress_inputs import ALIKE_INPUTS, STRESS_INPUTS, StressInput
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.domains import Domains
-from parity.compare.draws import Draws, judge_draws
+from parity.compare.draws import judge_draws
 from parity.compare.outputs import judge_output_form
-from parity.errors import CannotCompare
-from parity.limits import FLOAT32_EPSILON
+from parity.errors import NotRecorded
 from parity.nested.arguments import Arguments
-from parity.nested.outputs import Structure
 from parity.noise import cancellation_scale, term_counts
 from parity.noise.side_runner import Values
+from parity.noise.traced_runner import TracedRunner
 from parity.pair import Pair
+from parity.recording.runs import LIVE, Runs
 from parity.trace.bound_model import BoundModel, Role
-from parity.trace.end_to_end import run_end_to_end
-from parity.trace.recorder import list_calls, run_isolated, run_with_injection
-from parity.trace.sites import Tap, TensorSite, parent
+from parity.trace.sites import Tap, TensorSite
 from parity.trace.trace import DrawsFrom, Run, Trace
 from parity.trace.values import end_to_end, tensor_sites
 from parity.verdict import Judgement, Verdict
@@ -48,6 +41,8 @@ class PairRunner:
         always_watched: sides that draw random numbers or compute in a lower precision; filled by
             runs.
         domains: where stress inputs and perturbations leave the model's domain; filled by runs.
+        runs: where a side's runs come from, if not from its module.
+        not_recorded: stress input -> what of it a recorded side lacks; filled by runs.
     """
 
     pair: Pair
@@ -59,6 +54,12 @@ class PairRunner:
     judge: Judge = judge_comparison
     always_watched: set[Role] = field(default_factory=set)
     domains: Domains = field(default_factory=Domains)
+    runs: Mapping[Role, Runs] = field(default_factory=dict)
+    not_recorded: dict[str, str] = field(default_factory=dict)
+
+    def runs_of(self, model: BoundModel) -> Runs:
+        """Return where a side's runs come from."""
+        return self.runs.get(model.role, LIVE)
 
     def run_spec(
         self,
@@ -104,17 +105,23 @@ class PairRunner:
         """
         if first:
             return self._judge_isolated(stress_input, first=True)
-        judged = self.domains.within(
-            stress_input, lambda: self._judge_isolated(stress_input, first=False)
-        )
+        try:
+            judged = self.domains.within(
+                stress_input, lambda: self._judge_isolated(stress_input, first=False)
+            )
+        except NotRecorded as error:
+            # The candidate has raised, and the recorded side was not run without that module.
+            if not self.domains.left:
+                raise
+            self.not_recorded[stress_input] = str(error)
+            return {}
         return self.domains.finite(stress_input, judged or {})
 
     def _judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
-        spec = self.run_spec(self.reference, "float64", stress_input=stress_input, is_watched=first)
-        teacher = self._noted(self.reference, run_isolated(self.reference, spec))
+        teacher = self.teacher(stress_input, first=first)
         # The teacher's trace is what the reference, fed by itself in float64, would leave.
-        reference = self._isolated(self.reference, teacher, {"float64": teacher}, first=first)
-        candidate = self._isolated(self.candidate, teacher, first=first)
+        reference = self.isolated_side(self.reference, teacher, {"float64": teacher}, first=first)
+        candidate = self.isolated_side(self.candidate, teacher, first=first)
         comparison = Comparison(
             reference=reference,
             candidate=candidate,
@@ -132,8 +139,8 @@ class PairRunner:
     def judge_end_to_end(self) -> dict[TensorSite, Judgement]:
         """Judge outputs, loss and gradients of both sides, run as their users run them."""
         begin("end to end")
-        reference = self._end_to_end(self.reference)
-        candidate = self._end_to_end(self.candidate)
+        reference = self.end_to_end_side(self.reference)
+        candidate = self.end_to_end_side(self.candidate)
         # Without a loss of the user's, the outputs' cotangents are standard normal numbers.
         cotangent = 1.0 if self.pair.loss is None else 0.0
         comparison = Comparison(
@@ -153,8 +160,8 @@ class PairRunner:
     def _with_draws(
         self,
         judged: Mapping[TensorSite, Judgement],
-        reference: _TracedRunner,
-        candidate: _TracedRunner,
+        reference: TracedRunner,
+        candidate: TracedRunner,
     ) -> dict[TensorSite, Judgement]:
         """Replace the judgements of tensors that depend on random numbers nobody can compare.
 
@@ -177,14 +184,29 @@ class PairRunner:
                 result[site] = decided
         return result
 
-    def _isolated(
+    def teacher(self, stress_input: str, *, first: bool) -> Trace:
+        """Run the reference in float64, isolated; its values are then forced on both sides."""
+        spec = self.run_spec(self.reference, "float64", stress_input=stress_input, is_watched=first)
+        trace = self.runs_of(self.reference).isolated(self.reference, spec)
+        return self._noted(self.reference, trace)
+
+    def isolated_side(
         self,
         model: BoundModel,
         teacher: Trace,
         kept: Mapping[Precision, Trace] | None = None,
         *,
         first: bool,
-    ) -> _TracedRunner:
+    ) -> TracedRunner:
+        """Return the runner of a side that is given the teacher's values at every tap.
+
+        Args:
+            model: the side.
+            teacher: whose values.
+            kept: runs that have been made already.
+            first: whether the stress input is the pair's first.
+        """
+
         def run(
             precision: Precision,
             shift: Perturbation | None,
@@ -193,9 +215,9 @@ class PairRunner:
         ) -> Trace:
             is_watched = first and shift is None
             spec = self.run_spec(model, precision, shift=shift, draws=draws, is_watched=is_watched)
-            return self._noted(model, run_isolated(model, spec, teacher, baseline))
+            return self._noted(model, self.runs_of(model).isolated(model, spec, teacher, baseline))
 
-        return _TracedRunner(run, model, self.domains, kept)
+        return TracedRunner(run, model, self._within_domain, kept)
 
     def _noted(self, model: BoundModel, trace: Trace) -> Trace:
         """Have all further runs of a side watched if this one has shown a reason."""
@@ -203,7 +225,9 @@ class PairRunner:
             self.always_watched.add(model.role)
         return trace
 
-    def _end_to_end(self, model: BoundModel) -> _TracedRunner:
+    def end_to_end_side(self, model: BoundModel) -> TracedRunner:
+        """Return the runner of a side as its user runs it."""
+
         def run(
             precision: Precision,
             shift: Perturbation | None,
@@ -213,9 +237,12 @@ class PairRunner:
             spec = self.run_spec(
                 model, precision, shift=shift, draws=draws, is_watched=shift is None
             )
-            return self._noted(model, run_end_to_end(model, spec, baseline))
+            return self._noted(model, self.runs_of(model).end_to_end(model, spec, baseline))
 
-        return _TracedRunner(run, model, self.domains, rename=end_to_end)
+        return TracedRunner(run, model, self._within_domain, rename=end_to_end)
+
+    def _within_domain(self, run: Callable[[], Trace]) -> Trace | None:
+        return self.domains.within(None, run)
 
     def _cross_framework(self) -> bool:
         return self.reference.adapter.framework != self.candidate.adapter.framework
@@ -230,16 +257,17 @@ class PairRunner:
 
     def end_to_end(self, precision: Precision) -> tuple[Values, Values]:
         """Run the reference in float64 and the candidate in a precision, end to end, once each."""
-        reference = self._end_to_end(self.reference)
-        candidate = self._end_to_end(self.candidate)
+        reference = self.end_to_end_side(self.reference)
+        candidate = self.end_to_end_side(self.candidate)
         return reference.values("float64"), candidate.values(precision)
 
     def list_calls(self) -> tuple[Trace, Trace]:
         """Run both sides forward, once each; the traces hold calls and no tensors."""
         begin("calls of modules; kernels that are new are compiled on the way")
-        teacher = list_calls(self.reference, self.run_spec(self.reference, "float32"))
+        spec = self.run_spec(self.reference, "float32")
+        teacher = self.runs_of(self.reference).calls(self.reference, spec)
         spec = self.run_spec(self.candidate, "float32")
-        candidate = list_calls(self.candidate, spec, teacher)
+        candidate = self.runs_of(self.candidate).calls(self.candidate, spec, teacher)
         return self._noted(self.reference, teacher), self._noted(self.candidate, candidate)
 
     def buffers_changed_by_training(self) -> set[str]:
@@ -249,16 +277,7 @@ class PairRunner:
             SideRaised: it raised.
         """
         spec = replace(self.run_spec(self.reference, "float32"), training=True)
-        adapter = self.reference.adapter
-        list_calls(self.reference, spec)
-        after = {
-            p: adapter.to_numpy(adapter.buffers()[n]) for p, n in self.reference.buffers.items()
-        }
-        return {
-            path
-            for path, array in after.items()
-            if not np.array_equal(array.astype(np.float64), self.weights[path].astype(np.float64))
-        }
+        return self.runs_of(self.reference).changed_buffers(self.reference, spec)
 
     def rerun(
         self,
@@ -268,124 +287,22 @@ class PairRunner:
         seed: int | None = None,
     ) -> tuple[Trace, Trace]:
         """Run the reference in float64 and the candidate in a precision, isolated, once each."""
-        teacher = run_isolated(
-            self.reference,
-            self.run_spec(self.reference, "float64", stress_input=stress_input, seed=seed),
-        )
-        return teacher, run_isolated(
-            self.candidate, self.run_spec(self.candidate, precision, seed=seed), teacher
-        )
+        spec = self.run_spec(self.reference, "float64", stress_input=stress_input, seed=seed)
+        teacher = self.runs_of(self.reference).isolated(self.reference, spec)
+        spec = self.run_spec(self.candidate, precision, seed=seed)
+        return teacher, self.runs_of(self.candidate).isolated(self.candidate, spec, teacher)
 
     def rerun_reference(self, teacher: Trace) -> Trace:
         """Run the reference isolated, in float64, on the teacher's values."""
-        return run_isolated(self.reference, self.run_spec(self.reference, "float64"), teacher)
+        spec = self.run_spec(self.reference, "float64")
+        return self.runs_of(self.reference).isolated(self.reference, spec, teacher)
 
     def observe(
         self, model: BoundModel, precision: Precision, inject: Mapping[Tap, Array], teacher: Trace
     ) -> Trace:
         """Run a side in one piece, with the given values injected at some taps."""
-        return run_with_injection(model, self.run_spec(model, precision), teacher, inject)
-
-
-class _TracedRunner:
-    """A `SideRunner` whose runs are traces; all but two of them keep distances only."""
-
-    def __init__(
-        self,
-        run: Callable[..., Trace],
-        model: BoundModel,
-        domains: Domains,
-        kept: Mapping[Precision, Trace] | None = None,
-        rename: Callable[[TensorSite], TensorSite] | None = None,
-    ) -> None:
-        self._run, self._model, self._domains, self._rename = run, model, domains, rename
-        self._kept: dict[Precision, Trace] = dict(kept or {})
-
-    def values(self, precision: Precision) -> Values:
-        return self._renamed(self._baseline(precision))
-
-    def distances(
-        self, precision: Precision, perturbation: Perturbation | None
-    ) -> Mapping[TensorSite, float]:
-        baseline = self._baseline(precision)
-
-        def distances() -> Trace:
-            return self._run(precision, perturbation, baseline)
-
-        trace = distances() if perturbation is None else self._domains.within(None, distances)
-        return {} if trace is None else self._renamed(trace)
-
-    def perturbed(self, perturbation: Perturbation) -> Values:
-        return self._renamed(self._run("float64", perturbation, None))
-
-    def draws(self) -> dict[str, Draws]:
-        """Return the sizes of the random draws in float64, by place and kind."""
-        sizes: dict[str, dict[str, list[int]]] = {}
-        for place, draws in self._baseline("float64").draws.items():
-            for draw in draws:
-                known = sizes.setdefault(place, {}).setdefault(draw.source, [])
-                if draw.size or not known:  # a moved generator says nothing of numbers
-                    known.append(draw.size)
-        return dict(sizes)
-
-    def depends_on_draws(self, site: TensorSite) -> bool:
-        """Tell whether a tensor may depend on the side's own random draws.
-
-        It does not if it was there before the first draw of the module that it belongs to, or if
-        the ends of what can be drawn leave it as it is, bit by bit.
-        """
-        baseline = self._baseline("float64")
-        places = list(baseline.draws) if site.is_end_to_end else [site.path]
-        draws = [draw for place in places for draw in baseline.draws.get(place, ())]
-        tap = None if site.is_end_to_end or site.phase != "forward" else site.tap
-        if tap is not None and baseline.precedes_draws(tap, site.path):
-            return False
-        if any(draw.source not in ("uniform", "normal") for draw in draws):
-            return True
-        return any(moved.get(site, math.inf) != 0 for moved in self._moved_by_draws)
-
-    @cached_property
-    def _moved_by_draws(self) -> list[Mapping[TensorSite, float]]:
-        """The distance by which draws at either end of their range move each tensor; two runs."""
-        ends: tuple[DrawsFrom, DrawsFrom] = ("low", "high")
-        try:
-            baseline = self._baseline("float64")
-            return [self._renamed(self._run("float64", None, baseline, end)) for end in ends]
-        except CannotCompare:
-            return [{}]  # the model does not run there: everything may depend on them
-
-    def epsilon(self, site: TensorSite) -> float:
-        """Return that of the coarsest precision in which a float32 run computes a tensor."""
-        epsilons = self._baseline("float32").epsilons
-        if site.is_end_to_end:
-            return max(epsilons.values(), default=FLOAT32_EPSILON)
-        places = [site.path]
-        while site.quantity == "parameter_gradient" and places[-1]:
-            places.append(parent(places[-1]))  # code around a module may use its parameters
-        return max(epsilons.get(place, FLOAT32_EPSILON) for place in places)
-
-    def with_perturbed_operations(
-        self, perturb: PerturbResult
-    ) -> Mapping[TensorSite, float] | None:
-        perturbing_operations = getattr(self._model.adapter, "perturbing_operations", None)
-        if perturbing_operations is None:
-            return None
-        baseline = self._baseline("float64")
-        with perturbing_operations(perturb):
-            return self._renamed(self._run("float64", None, baseline))
-
-    def structure(self) -> Structure:
-        """Return the structure of what the model returns."""
-        return self._baseline("float64").structure
-
-    def _baseline(self, precision: Precision) -> Trace:
-        if precision not in self._kept:
-            self._kept[precision] = self._run(precision, None, None)
-        return self._kept[precision]
-
-    def _renamed(self, trace: Trace) -> Mapping[TensorSite, Any]:
-        values = tensor_sites(trace)
-        return values if self._rename is None else values.renamed(self._rename)
+        spec = self.run_spec(model, precision)
+        return self.runs_of(model).with_injection(model, spec, teacher, inject)
 
 
 def _untapped(model: BoundModel, modules: Collection[str]) -> BoundModel:

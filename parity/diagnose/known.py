@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from parity.base.numerics import Array, distance, magnitude
-from parity.base.rng import keyed
-from parity.base.stress_inputs import STRESS_INPUTS, StressInput
+from parity.base.stress_inputs import WITH_TIES, told_apart
 from parity.compare.modules import PairRunner
 from parity.diagnose.signatures import resembles
 from parity.limits import K
@@ -25,8 +23,6 @@ from parity.trace.values import tensor_sites
 from parity.verdict import Cause
 
 Sited = Sequence[tuple[TensorSite, Finding]]
-# Stress inputs with equal values, or with zeros.
-WITH_TIES = ("constant", "zeros")
 STRUCTURE = "output structure"
 RUNNING_VAR, SUBGRADIENT = "jittor.batch_norm.running_var", "subgradient"
 
@@ -117,9 +113,7 @@ def _is_gradient_under(finding: Finding, stress_input: str) -> bool:
 
 def _without_ties(group: Sited, runner: PairRunner, stress_input: str) -> set[TensorSite]:
     """Return the sites whose gradients agree as soon as the equal values are told apart."""
-    reference, candidate = (
-        tensor_sites(trace) for trace in runner.rerun(_apart(STRESS_INPUTS[stress_input]))
-    )
+    reference, candidate = (tensor_sites(trace) for trace in runner.rerun(told_apart(stress_input)))
     return {
         site
         for site, finding in group
@@ -133,14 +127,3 @@ def _without_ties(group: Sited, runner: PairRunner, stress_input: str) -> set[Te
 def _agrees(reference: Array, candidate: Array, finding: Finding) -> bool:
     allowed = K * finding.noise * magnitude(reference)
     return distance(reference, candidate) <= allowed
-
-
-def _apart(stress_input: StressInput) -> StressInput:
-    """Return a stress input whose equal values differ by a thousandth, above and below."""
-
-    def told_apart(x: Array) -> Array:
-        noise: Any = keyed("apart", x.shape).uniform(-1e-3, 1e-3, x.shape)
-        result: Array = stress_input(x) + noise
-        return result
-
-    return told_apart

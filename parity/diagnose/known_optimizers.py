@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from parity.base.numerics import distance, magnitude
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
 from parity.limits import K
-from parity.pair import MakeOptimizer
 from parity.report.finding import Finding
+from parity.trajectories.adam_epsilon import EPSILON_VARIANT, with_epsilon_before_correction
 from parity.trajectories.optimizer_check import trajectories
 from parity.trajectories.trajectory_runner import values_of_step
 
@@ -39,11 +37,9 @@ def name_adam_epsilon(findings: Sequence[Finding], runner: PairRunner) -> list[F
 
 
 def _explained(failing: Sequence[Finding], runner: PairRunner) -> list[Finding]:
-    optimizer = dict(runner.pair.optimizer or {})
-    optimizer["torch"] = _epsilon_before_correction(optimizer["torch"])
-    pair = dataclasses.replace(runner.pair, optimizer=optimizer)
+    pair = with_epsilon_before_correction(runner.pair)
     try:
-        steps = trajectories(dataclasses.replace(runner, pair=pair))[0]
+        steps = trajectories(dataclasses.replace(runner, pair=pair), variant=EPSILON_VARIANT)[0]
         explained = []
         for step in sorted({f.step or 0 for f in failing}):
             reference, candidate = values_of_step(steps, step, "float64")
@@ -56,23 +52,3 @@ def _explained(failing: Sequence[Finding], runner: PairRunner) -> list[Finding]:
     except (CannotCompare, KeyError):
         return []  # an optimizer without such an epsilon
     return explained
-
-
-def _epsilon_before_correction(make_optimizer: MakeOptimizer) -> MakeOptimizer:
-    def build(parameters: Any) -> Any:
-        optimizer = make_optimizer(parameters)
-        epsilons = [group["eps"] for group in optimizer.param_groups]
-        step: Callable[..., Any] = optimizer.step
-        number = 0
-
-        def corrected(*args: Any, **kwargs: Any) -> Any:
-            nonlocal number
-            number += 1
-            for group, epsilon in zip(optimizer.param_groups, epsilons, strict=True):
-                group["eps"] = epsilon / math.sqrt(1 - group["betas"][1] ** number)
-            return step(*args, **kwargs)
-
-        optimizer.step = corrected
-        return optimizer
-
-    return build

@@ -41,11 +41,14 @@ def module_text(module: Any, path: str, *, renamed: bool = False) -> str:
         path: its own.
         renamed: whether to begin with the path, because the other side has another one.
     """
+    name = f"{path or 'the model itself'}, " if renamed else ""
+    recorded = getattr(module, "recorded_text", None)
+    if recorded is not None:
+        return f"{name}{recorded}"
     lines = _described(module).splitlines()
     text = lines[0] if len(lines) == 1 else type(module).__name__
     text = re.sub(r"\s+", " ", text)[:LONGEST]
     place = _place(module)
-    name = f"{path or 'the model itself'}, " if renamed else ""
     return f"{name}{text}{f' ({place})' if place else ''}"
 
 

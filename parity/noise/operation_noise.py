@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from parity.base.keyed_functions import Keyed
 from parity.base.numerics import Array
 from parity.base.perturbation import PerturbResult, perturb_one_ulp
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, NotRecorded
 from parity.limits import SHIFTS
 from parity.trace.sites import TensorSite
 
@@ -41,7 +42,7 @@ def perturb_results(seed: int, number: int, ulps: float = 1.0) -> PerturbResult:
         np.copyto(result, array, where=~np.isfinite(array))
         return result
 
-    return perturb
+    return Keyed(perturb, f"operations {seed} {number} {ulps:g}")
 
 
 def operation_spread(run_perturbed: RunPerturbed, seed: int) -> dict[TensorSite, float]:
@@ -54,6 +55,8 @@ def operation_spread(run_perturbed: RunPerturbed, seed: int) -> dict[TensorSite,
     try:
         narrow = _spread(run_perturbed, seed, 1.0)
         wide = _spread(run_perturbed, seed, WIDER)
+    except NotRecorded:
+        raise
     except CannotCompare:
         return {}  # the side raises under perturbations: nothing is known of it
     return {site: d for site, d in narrow.items() if wide.get(site, 0.0) >= WIDER**0.5 * d}

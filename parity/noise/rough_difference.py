@@ -16,10 +16,11 @@ from statistics import median
 
 import numpy as np
 
+from parity.base.keyed_functions import Keyed
 from parity.base.numerics import Array, distance, finite, is_float
 from parity.base.perturbation import Perturbation
 from parity.base.rng import keyed
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, NotRecorded
 from parity.noise.side_runner import SideRunner, Values
 from parity.trace.sites import TensorSite
 
@@ -46,7 +47,7 @@ def rescaled(seed: int, number: int) -> Perturbation:
         result: Array = np.asarray(array.astype(dtype) * (1.0 + change))
         return result
 
-    return perturb
+    return Keyed(perturb, f"rescaled {seed} {number}")
 
 
 def rough_differences(
@@ -70,6 +71,8 @@ def rough_differences(
         perturbation = rescaled(seed, number)
         try:
             values = reference.perturbed(perturbation), candidate.perturbed(perturbation)
+        except NotRecorded:
+            raise
         except CannotCompare:
             return {}
         for site, difference in _differences(*values, sites).items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from parity.base.numerics import Array, Precision, distance
+from parity.base.keyed_functions import Keyed
+from parity.base.numerics import Array, LowPrecision, Precision, distance
 from parity.base.perturbation import Perturbation, PerturbResult, perturb_one_ulp
 from parity.trace.sites import TensorSite
 
@@ -78,6 +79,8 @@ class FunctionRunner:
 
 def one_ulp(precision: Precision, seed: int, number: int) -> Perturbation:
     """Return the `number`-th random one-ulp perturbation of inputs and weights."""
-    return lambda array, name, low=None: perturb_one_ulp(
-        array, precision, name, seed, "ulp", number, low=low
-    )
+
+    def perturb(array: Array, name: str, low: LowPrecision | None = None) -> Array:
+        return perturb_one_ulp(array, precision, name, seed, "ulp", number, low=low)
+
+    return Keyed(perturb, f"one ulp {precision} {seed} {number}")

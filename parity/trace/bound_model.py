@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from parity.adapters.protocol import Adapter, Tensor
 from parity.base.numerics import Array, LowPrecision, Precision, in_precision, is_float, rounded_to
 from parity.base.rng import keyed
 from parity.errors import CannotCompare, RaisedInLoss, RaisedInModule, SideRaised
@@ -19,6 +18,7 @@ from parity.nested.outputs import OutputNames
 from parity.trace.sites import Tap
 
 if TYPE_CHECKING:
+    from parity.adapters.protocol import Adapter, Tensor
     from parity.weights.weight_map import WeightMap
 
 Role = Literal["reference", "candidate"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from parity.base.numerics import Array, Precision
 from parity.errors import CannotCompare, RaisedInLoss
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import Tap
-from parity.trace.trace import Run, Trace
+
+if TYPE_CHECKING:
+    from parity.trace.trace import Run, Trace
 
 
 def record_gradients(

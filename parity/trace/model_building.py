@@ -77,6 +77,23 @@ def build(pair: Pair) -> Built:
     return built
 
 
+def build_alone(pair: Pair) -> Built:
+    """Build the reference only, under its own names.
+
+    Raises:
+        CannotCompare: the builder raises or returns something else than a module.
+    """
+    adapter = _adapted(pair, "reference")
+    model = BoundModel(
+        "reference",
+        adapter,
+        _same_names(adapter.modules()),
+        _same_names(adapter.parameters()),
+        _same_names(adapter.buffers()),
+    )
+    return Built(model, model, _copies(adapter), [])
+
+
 def tree_of(pair: Pair) -> Tree:
     """Return the module trees of both sides, whether or not their parameters have partners.
 

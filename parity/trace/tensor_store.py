@@ -6,7 +6,7 @@ import io
 import tempfile
 import weakref
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -51,6 +51,27 @@ class TensorSink(Mapping[Key, Any], Generic[Key]):
 
     def __contains__(self, key: object) -> bool:
         return key in self._held
+
+    def only(self, keys: Collection[Key]) -> TensorSink[Key]:
+        """Return a view, to be read, of what it has under some keys now."""
+        return _View(self, [key for key in self if key in keys])
+
+
+class _View(TensorSink[Key]):
+    """A part of another store, to be read."""
+
+    def __init__(self, store: TensorSink[Key], keys: Sequence[Key]) -> None:
+        super().__init__()
+        self._store = store
+        self._held = dict.fromkeys(keys)
+
+    def __setitem__(self, key: Key, array: Array) -> None:
+        raise TypeError("a view is only read")
+
+    def __getitem__(self, key: Key) -> Any:
+        if key not in self._held:
+            raise KeyError(key)
+        return self._store[key]
 
 
 class DistanceStore(TensorSink[Key]):

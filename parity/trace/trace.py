@@ -118,6 +118,7 @@ class Trace:
         taps_before_draws: how many taps had been met before the first draw of such a module.
         epsilons: of the coarsest precision in which a module computes, by its path, where that is
             coarser than the run's.
+        origin: key of the run, where it was recorded or comes from a record.
     """
 
     recorded: TensorSink[Tap] = field(default_factory=TensorStore)
@@ -134,6 +135,7 @@ class Trace:
     draws: dict[str, list[Draw]] = field(default_factory=dict)
     taps_before_draws: dict[str, int] = field(default_factory=dict)
     epsilons: dict[str, float] = field(default_factory=dict)
+    origin: str = ""
 
     def note_draw(self, place: str, draw: Draw) -> None:
         """Add a draw of the module at a reference path."""

@@ -10,17 +10,22 @@ itself, with its own gradients.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from parity.base.numerics import Array, Precision, rounded
 from parity.base.rng import keyed
-from parity.compare.modules import PairRunner
+from parity.errors import NotRecorded
+from parity.recording.runs import RecordedTraining
 from parity.trace.bound_model import BoundModel
 from parity.trace.end_to_end import run_end_to_end
 from parity.trace.sites import Tap
 from parity.trace.trace import Run, Trace
 from parity.trajectories.trajectory import Stepper, Trajectory
+
+if TYPE_CHECKING:
+    from parity.compare.modules import PairRunner
 
 STEPS, FREE_STEPS = 3, 20
 WEIGHTS = "weights:"  # the group of a state's names
@@ -29,18 +34,30 @@ WEIGHTS = "weights:"  # the group of a state's names
 OptimizerStep = Callable[[Mapping[str, Array]], None]
 
 
-def trajectories(runner: PairRunner) -> list[Trajectory]:
+def trajectories(
+    runner: PairRunner, *, variant: str = "", history: ReferenceHistory | None = None
+) -> list[Trajectory]:
     """Return the single steps of a pair's optimizer and, if it has a loss, its free training.
+
+    Args:
+        runner: the pair.
+        variant: of its optimizer, by which a record of the reference knows it.
+        history: of the reference, to be filled; None makes a new one.
 
     Raises:
         CannotCompare: a side has no optimizer, or raises.
     """
-    history = _ReferenceHistory(runner)
+    recorded = runner.runs_of(runner.reference).training(variant)
+    followed = history or ReferenceHistory(runner, recorded)
 
     def single_steps(model: BoundModel) -> Callable[[Precision], Stepper]:
-        return lambda precision: _GivenGradients(runner, model, precision, history)
+        if recorded is not None and model.role == "reference":
+            return lambda precision: _Recorded(runner, model, precision, recorded)
+        return lambda precision: _GivenGradients(runner, model, precision, followed)
 
     def training(model: BoundModel) -> Callable[[Precision], Stepper]:
+        if recorded is not None and model.role == "reference":
+            return lambda precision: _Recorded(runner, model, precision, recorded)
         return lambda precision: _Training(runner, model, precision)
 
     name = runner.pair.name
@@ -69,11 +86,16 @@ def trajectories(runner: PairRunner) -> list[Trajectory]:
     return of_pair
 
 
-class _ReferenceHistory:
-    """The reference's weights before each step, and its gradients with them, as float32 values."""
+class ReferenceHistory:
+    """The reference's weights before each step, and its gradients with them, as float32 values.
 
-    def __init__(self, runner: PairRunner) -> None:
-        self.runner = runner
+    Args:
+        runner: the pair.
+        recorded: where they come from, if the reference was recorded.
+    """
+
+    def __init__(self, runner: PairRunner, recorded: RecordedTraining | None = None) -> None:
+        self.runner, self.recorded = runner, recorded
         self.weights: list[Mapping[str, Array]] = [runner.weights]
         self.gradients: list[dict[str, Array]] = []
 
@@ -81,6 +103,10 @@ class _ReferenceHistory:
         """Compute the gradients of all steps up to `number`, where that has not been done yet."""
         while len(self.gradients) <= number:
             step = len(self.gradients)
+            if self.recorded is not None:
+                self.gradients.append(dict(self.recorded.gradients(step)))
+                self.weights.append({**self.weights[step], **self.recorded.weights(step + 1)})
+                continue
             run = _run(self.runner, self.runner.reference, "float64", self.weights[step], step)
             trace = run_end_to_end(self.runner.reference, run)
             self.gradients.append({p: rounded(g) for p, g in trace.parameter_gradients.items()})
@@ -122,6 +148,32 @@ class _OptimizerStepper:
             self.weights[path] = array.copy()
 
 
+class _Recorded(_OptimizerStepper):
+    """A side that took its steps when it was recorded.
+
+    Attributes:
+        side: (number of a step, or None for free training) -> what it left.
+    """
+
+    def __init__(
+        self,
+        runner: PairRunner,
+        model: BoundModel,
+        precision: Precision,
+        training: RecordedTraining,
+    ) -> None:
+        super().__init__(runner, model, precision)
+        self.side = training.steps
+
+    def step(self, number: int) -> dict[str, Array]:
+        """Refuse: the steps are those of the record.
+
+        Raises:
+            NotRecorded: always.
+        """
+        raise NotRecorded("the recorded side cannot take other steps than it took")
+
+
 class _GivenGradients(_OptimizerStepper):
     """A side whose optimizer gets the reference's gradients."""
 
@@ -130,7 +182,7 @@ class _GivenGradients(_OptimizerStepper):
         runner: PairRunner,
         model: BoundModel,
         precision: Precision,
-        history: _ReferenceHistory,
+        history: ReferenceHistory,
     ) -> None:
         super().__init__(runner, model, precision)
         self.history = history

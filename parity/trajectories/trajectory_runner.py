@@ -82,7 +82,7 @@ def values_of_step(
         )
     state = runner.start
     for number in range(step):
-        state = _restricted(runner.take_step("reference", "float64", state, number), state)
+        state = restricted(runner.take_step("reference", "float64", state, number), state)
     return (
         runner.single_step("reference", state, step).values("float64"),
         runner.single_step("candidate", state, step).values(precision),
@@ -129,7 +129,7 @@ class TrajectoryRunner:
         state = self.start
         for number in range(self.trajectory.steps):
             after = self.take_step("reference", "float64", state, number)
-            values = self._by_site(after)
+            values = self.by_site(after)
             comparison = Comparison(
                 reference=self.single_step("reference", state, number, {"float64": values}),
                 candidate=self.single_step("candidate", state, number),
@@ -142,7 +142,7 @@ class TrajectoryRunner:
             for site, judgement in of_elements(values, judge(comparison, seed=seed)).items():
                 if site not in worst or judgement.verdict.rank > worst[site][1].verdict.rank:
                     worst[site] = (number, judgement)
-            state = _restricted(after, state)
+            state = restricted(after, state)
         return [
             finding_of(site._replace(step=number), judgement, allow=self.trajectory.allow)
             for site, (number, judgement) in worst.items()
@@ -190,14 +190,22 @@ class TrajectoryRunner:
             number: of the step.
             known: unperturbed results that need not be computed again, by precision.
         """
+        recorded = getattr(self.steppers[role, "float64"], "side", None)
+        if recorded is not None:
+            side: SideRunner = recorded(number)
+            return side
 
         def run(precision: Precision, perturbation: Perturbation | None) -> Values:
-            return self._by_site(self.take_step(role, precision, state, number, perturbation))
+            return self.by_site(self.take_step(role, precision, state, number, perturbation))
 
         return FunctionRunner(run, known)
 
     def free_run(self, role: Role) -> SideRunner:
         """Return the runner of a side's free run."""
+        recorded = getattr(self.steppers[role, "float64"], "side", None)
+        if recorded is not None:
+            side: SideRunner = recorded(None)
+            return side
         phase: Phase = self.trajectory.phase
         if phase == "optimizer":
             phase = "loss"
@@ -232,13 +240,17 @@ class TrajectoryRunner:
             CannotCompare: the side raised.
         """
         stepper = self.steppers[role, precision]
+        recorded = getattr(stepper, "side", None)
+        if recorded is not None:
+            return {_name(s): array for s, array in recorded(number).values(precision).items()}
         what = f"{self.trajectory.name!r}: the {role}, at step {number} in {precision},"
         with users_code(what):
             stepper.load(_prepared(state, precision, perturbation))
             reported = _arrays(stepper.step(number), f"{what} step()", or_none=True)
             return {**reported, **_arrays(stepper.state(), f"{what} state()")}
 
-    def _by_site(self, values: State) -> dict[TensorSite, Array]:
+    def by_site(self, values: State) -> dict[TensorSite, Array]:
+        """Return the arrays of a step by site."""
         by_site = {}
         for name, value in values.items():
             group, colon, path = name.partition(":")
@@ -281,7 +293,7 @@ def _arrays(values: Any, what: str, *, or_none: bool = False) -> dict[str, Array
     return arrays
 
 
-def _restricted(after_step: State, state: State) -> State:
+def restricted(after_step: State, state: State) -> State:
     """Return the state in what a step left, without what it reported, as float32 values.
 
     Raises:
@@ -294,6 +306,12 @@ def _restricted(after_step: State, state: State) -> State:
             "same names always"
         )
     return {name: rounded(after_step[name]) for name in state}
+
+
+def _name(site: TensorSite) -> str:
+    """Return the name, in a state or report, of the array at a site; see `by_site`."""
+    path = f"{site.owner}.{site.label}".lstrip(".")
+    return f"{site.group}:{path}" if site.group else path
 
 
 def _nothing_compared(phase: Phase) -> Finding:

@@ -1,0 +1,69 @@
+"""`parity record`: writes what one side of a pair leaves, so that the other is judged elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from parity.base.progress import listening
+from parity.commands.subjects import subjects_of
+from parity.commands.terminal import ProgressLine, quiet
+from parity.errors import CannotCompare
+from parity.pair import Pair
+from safe_files import CannotWrite, make_folder, require_writable
+
+
+def record_pairs(options: argparse.Namespace) -> int:
+    """Record one side of every pair that the options name; return the exit status, 0.
+
+    Raises:
+        CannotCompare: a pair cannot be loaded or run, or there is none.
+        CannotWrite: a file cannot be written.
+    """
+    from parity.recording.record_side import record
+
+    with quiet(verbose=options.verbose):
+        subjects, problems = subjects_of(options)
+    if problems:
+        raise problems[0]
+    pairs = [subject.value for subject in subjects if isinstance(subject.value, Pair)]
+    if not pairs:
+        raise CannotCompare("only a parity.Pair can be recorded, and there is none in it")
+    paths = _paths(options.out, pairs)
+    for number, (pair, path) in enumerate(zip(pairs, paths, strict=True), 1):
+        line = ProgressLine(f"{pair.name} ({number} of {len(pairs)})")
+        with listening(line.show), line, quiet(verbose=options.verbose):
+            record(
+                replace(pair, stress_inputs=options.stress or pair.stress_inputs),
+                path,
+                side=options.side,
+                seed=options.seed,
+                places=options.places or ["*"],
+                without=[p for text in options.without for p in text.split(",")],
+            )
+        print(f"{path}: the {options.side} of {pair.name}, {_size(path)}")
+    return 0
+
+
+def _paths(out: Path, pairs: Sequence[Pair]) -> list[Path]:
+    """Return a file for each pair; several pairs have a folder."""
+    from parity.recording.record import file_name
+
+    if len(pairs) == 1 and not out.is_dir() and not str(out).endswith(os.sep):
+        require_writable(out)
+        return [out]
+    if out.is_file():
+        raise CannotWrite(f"{out} is a file, and a folder is needed for several pairs")
+    make_folder(out)
+    names = [file_name(pair.name) for pair in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise CannotCompare(f"several pairs would be recorded in {name}: give them names")
+    return [out / name for name in names]
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size / 2**20:,.1f} MiB"

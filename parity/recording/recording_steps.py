@@ -1,0 +1,95 @@
+"""Records the optimizer's steps of one side, and its free training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from parity.base.numerics import Array
+from parity.base.progress import begin
+from parity.compare.modules import PairRunner
+from parity.errors import CannotCompare
+from parity.noise.noise_profile import NoiseProfile
+from parity.noise.rough_difference import DRAWS, rescaled
+from parity.recording.recording_runs import RecordingRunner, RecordingRuns
+from parity.recording.run_keys import history_member
+from parity.recording.tensor_archive import Source
+from parity.trajectories.adam_epsilon import EPSILON_VARIANT, with_epsilon_before_correction
+from parity.trajectories.optimizer_check import ReferenceHistory, trajectories
+from parity.trajectories.trajectory import Trajectory
+from parity.trajectories.trajectory_runner import build_steppers, restricted
+
+
+def record_training(runner: PairRunner, runs: RecordingRuns, *, is_random: bool) -> None:
+    """Take the steps that a comparison of training needs; nothing for a pair without an optimizer.
+
+    Args:
+        runner: the side, as reference and as candidate.
+        runs: to write with.
+        is_random: whether the model draws random numbers, so that its losses say nothing.
+    """
+    if runner.pair.optimizer is None:
+        return
+    begin("steps of the optimizer")
+    history = ReferenceHistory(runner)
+    for trajectory in trajectories(runner, history=history):
+        if not (is_random and trajectory.free):
+            _record(trajectory, runner.seed, runs)
+    _write_history(history, runs, "")
+    if runner.reference.adapter.framework != "torch":
+        return
+    pair = with_epsilon_before_correction(runner.pair)
+    changed = replace(runner, pair=pair)
+    history = ReferenceHistory(changed)
+    try:
+        _record_values(trajectories(changed, history=history)[0], runs)
+    except (CannotCompare, KeyError):
+        return  # an optimizer without such an epsilon
+    _write_history(history, runs, EPSILON_VARIANT)
+
+
+def _record(trajectory: Trajectory, seed: int, runs: RecordingRuns) -> None:
+    steppers = build_steppers(trajectory)
+    state = steppers.start
+    for number in range(trajectory.steps):
+        after = steppers.take_step("reference", "float64", state, number)
+        known = {"float64": steppers.by_site(after)}
+        step = steppers.single_step("reference", state, number, known)  # type: ignore[arg-type]
+        _profile(RecordingRunner(step, runs, number), seed, is_first=number == 0)
+        state = restricted(after, state)
+    if trajectory.free:
+        free = RecordingRunner(steppers.free_run("reference"), runs, None)
+        _profile(free, seed, is_first=False)
+
+
+def _record_values(trajectory: Trajectory, runs: RecordingRuns) -> None:
+    """Record what the steps of a changed optimizer leave in float64."""
+    steppers = build_steppers(trajectory)
+    state = steppers.start
+    for number in range(trajectory.steps):
+        after = steppers.take_step("reference", "float64", state, number)
+        known = {"float64": steppers.by_site(after)}
+        step = steppers.single_step("reference", state, number, known)  # type: ignore[arg-type]
+        RecordingRunner(step, runs, number, EPSILON_VARIANT).values("float64")
+        state = restricted(after, state)
+
+
+def _profile(side: RecordingRunner, seed: int, *, is_first: bool) -> None:
+    NoiseProfile(side, check_determinism=is_first, seed=seed)
+    for number in range(DRAWS):
+        side.perturbed(rescaled(seed, number))
+
+
+def _write_history(history: ReferenceHistory, runs: RecordingRuns, variant: str) -> None:
+    for number, gradients in enumerate(history.gradients):
+        trained = {path: history.weights[number + 1][path] for path in gradients}
+        _write(runs, history_member(variant, "gradients", number), gradients)
+        _write(runs, history_member(variant, "weights", number + 1), trained)
+
+
+def _write(runs: RecordingRuns, member: str, arrays: Mapping[str, Array]) -> None:
+    # Their values are those of float32, so that no digit is lost.
+    single = {path: np.asarray(array, np.float32) for path, array in arrays.items()}
+    runs.archive.add_tensors(member, {path: Source.of(a) for path, a in single.items()})

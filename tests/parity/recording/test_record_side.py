@@ -1,0 +1,239 @@
+"""One side recorded, the other judged against it: the same findings as with both sides alive."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import jittor_env
+from parity import CannotCompare, Pair, Record, Report, check, record
+from parity.errors import NotRecorded
+
+FAULTS = ["", "glue", "cut", "gradient", "residual", "unstable", "nan"]
+Recorded = Callable[[Pair], Record]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """`recorded(pair)`: the record of its reference, made once for pairs of one name."""
+    folder, made = tmp_path_factory.mktemp("records"), dict[str, Record]()
+
+    def make(pair: Pair) -> Record:
+        if pair.name not in made:
+            record(pair, folder / pair.name)
+            made[pair.name] = Record.open(folder / pair.name)
+        return made[pair.name]
+
+    return make
+
+
+def findings(report: Report) -> list[str]:
+    """Return all that is said of every tensor, but for what another run of the reference tells."""
+    return [repr(dataclasses.replace(finding, hint="")) for finding in report.findings]
+
+
+def assert_same(pair: Pair, recorded: Recorded) -> Report:
+    live, judged = check(pair), check(pair, reference=recorded(pair))
+    assert findings(judged) == findings(live)
+    assert judged.findings
+    return judged
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found_as_with_both_sides(
+    fault: str, models: ModuleType, recorded: Recorded
+) -> None:
+    report = assert_same(models.faulty(fault), recorded)
+    assert report.passed == (not fault)
+
+
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-4])
+def test_every_stress_input_is_in_it(
+    epsilon: float, models: ModuleType, recorded: Recorded
+) -> None:
+    pair = models.block_pair(
+        lambda: models.Block(epsilon=epsilon), name="all", training=True,
+        stress_inputs=("plain", "low variance", "zeros"),
+    )  # fmt: skip
+    assert assert_same(pair, recorded).passed == (epsilon == 1e-5)
+
+
+class Net(nn.Module):
+    """Two layers and a number of epochs that training changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 7), nn.Linear(7, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(torch.tanh(self.a(x)))
+
+
+def training_pair(candidate: Any, **options: Any) -> Pair:
+    return Pair(
+        name="training", reference=Net, candidate=candidate, stress_inputs=("plain",),
+        inputs=lambda rng: {"x": rng.standard_normal((4, 5)).astype("float32")},
+        loss=lambda y: (y * y).sum(), **options,
+    )  # fmt: skip
+
+
+def adam(parameters: Any) -> Any:
+    return torch.optim.Adam(parameters, lr=1e-2)
+
+
+class DetachedNet(Net):
+    """Trains its first layer too slowly."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = torch.tanh(self.a(x))
+        return self.b(h * 0.9 + 0.1 * h.detach())
+
+
+@pytest.mark.parametrize("candidate", [Net, DetachedNet])
+def test_the_optimizer_s_steps_and_free_training_are_in_it(
+    candidate: Any, recorded: Recorded
+) -> None:
+    report = assert_same(training_pair(candidate, optimizer={"torch": adam}), recorded)
+    assert {"step", "free_run"} <= {finding.scope for finding in report.findings}
+    assert report.passed == (candidate is Net)
+
+
+def test_another_optimizer_is_found(recorded: Recorded) -> None:
+    recorded(training_pair(Net, optimizer={"torch": adam}))
+    pair = training_pair(Net, optimizer={"torch": lambda p: torch.optim.Adam(p, lr=1e-2, eps=1e-3)})
+    report = check(pair, reference=recorded(pair))
+    assert {finding.scope for finding in report.findings if finding.is_fault} == {
+        "step",
+        "free_run",
+    }
+
+
+def test_the_other_framework_is_judged_and_its_adam_named(recorded: Recorded) -> None:
+    jt: Any = jittor_env.load()
+
+    class JittorNet(jt.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.a, self.b = jt.nn.Linear(5, 7), jt.nn.Linear(7, 3)
+
+        def execute(self, x: Any) -> Any:
+            return self.b(jt.tanh(self.a(x)))
+
+    optimizer = {"torch": adam, "jittor": lambda p: jt.optim.Adam(p, lr=1e-2)}
+    pair = training_pair(JittorNet, optimizer=optimizer, accept={"jittor.adam.eps": "a test"})
+    assert_same(pair, recorded)
+
+
+def test_the_candidate_may_be_the_recorded_side(tmp_path: Path, models: ModuleType) -> None:
+    pair = models.faulty("glue")
+    record(pair, tmp_path / "candidate", side="candidate")
+    report = check(pair, reference=Record.open(tmp_path / "candidate"))
+    assert report.first_divergence is not None
+    assert (report.first_divergence.path, report.first_divergence.owner) == ("", "batch")
+    mapped = dataclasses.replace(pair, weights={"conv.weight": "conv.weight"})
+    with pytest.raises(CannotCompare, match="only the reference can be recorded"):
+        record(mapped, tmp_path / "mapped", side="candidate")
+
+
+class Functional(nn.Module):
+    """A block's function, whose activation is no module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 3), nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(torch.tanh(self.a(x)))
+
+
+class Modular(Functional):
+    """The same, with a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.activation = nn.Tanh()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(self.activation(self.a(x)))
+
+
+def test_a_module_that_only_the_record_has_must_be_left_out_of_it(tmp_path: Path) -> None:
+    pair = Pair(
+        name="modular", reference=Modular, candidate=Functional, stress_inputs=("plain",),
+        inputs=lambda rng: rng.standard_normal((2, 3)).astype("float32"),
+    )  # fmt: skip
+    record(pair, tmp_path / "whole")
+    with pytest.raises(NotRecorded, match=r"record the side again with --without activation$"):
+        check(pair, reference=Record.open(tmp_path / "whole"))
+    record(pair, tmp_path / "without", without=["activation"])
+    judged = check(pair, reference=Record.open(tmp_path / "without"))
+    assert findings(judged) == findings(check(pair))
+
+
+def test_places_make_it_smaller(tmp_path: Path, models: ModuleType) -> None:
+    pair = models.block_pair(name="places")
+    record(pair, tmp_path / "all")
+    record(pair, tmp_path / "some", places=["head"])
+    assert (tmp_path / "some").stat().st_size < (tmp_path / "all").stat().st_size / 2
+    report = check(pair, reference=Record.open(tmp_path / "some"))
+    assert {
+        f.owner for f in report.findings if f.scope == "isolated" and f.quantity == "output"
+    } == {
+        "",
+        "head",
+    }
+    with pytest.raises(CannotCompare, match=r"'nothing\*' matches no module"):
+        record(pair, tmp_path / "none", places=["nothing*"])
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_model_that_raises_is_said_to_do_so_and_leaves_no_file(tmp_path: Path) -> None:
+    class Raises(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(3, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("no further")
+
+    pair = training_pair(Raises)
+    with pytest.raises(CannotCompare, match="no further"):
+        record(dataclasses.replace(pair, reference=Raises), tmp_path / "record")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_recorded_side_is_not_built(tmp_path: Path, models: ModuleType) -> None:
+    pair = models.block_pair(name="gone")
+    record(pair, tmp_path / "gone")
+
+    def build() -> Any:
+        raise AssertionError("it is not here")
+
+    alone = dataclasses.replace(pair, reference=build)
+    assert check(alone, reference=Record.open(tmp_path / "gone")).passed
+
+
+def test_the_module_is_afterwards_as_it_was(tmp_path: Path) -> None:
+    net = Net()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    generator = torch.get_rng_state()
+    pair = dataclasses.replace(training_pair(Net, optimizer={"torch": adam}), reference=lambda: net)
+    record(pair, tmp_path / "record")
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+    assert torch.equal(generator, torch.get_rng_state())
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_equal_runs_are_equal_files(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Net()
+    pair = dataclasses.replace(training_pair(Net), reference=lambda: net)
+    for name in ("one", "other"):
+        record(pair, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
