@@ -95,8 +95,8 @@ class Pair:
         unknown = [name for name in self.stress_inputs if name not in STRESS_INPUTS]
         if unknown or not self.stress_inputs:
             raise CannotCompare(
-                f"pair {self.name!r}: stress_inputs = {tuple(self.stress_inputs)!r} must be one or "
-                f"more of {', '.join(STRESS_INPUTS)}"
+                f"pair {self.name!r}: stress_inputs = {tuple(self.stress_inputs)!s:.80} must be "
+                f"one or more of {', '.join(STRESS_INPUTS)}"
             )
         for name in self.accept:
             if name not in DIVERGENCES:

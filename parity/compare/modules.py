@@ -292,10 +292,9 @@ class PairRunner:
         spec = self.run_spec(self.candidate, precision, seed=seed)
         return teacher, self.runs_of(self.candidate).isolated(self.candidate, spec, teacher)
 
-    def rerun_reference(self, teacher: Trace) -> Trace:
-        """Run the reference isolated, in float64, on the teacher's values."""
-        spec = self.run_spec(self.reference, "float64")
-        return self.runs_of(self.reference).isolated(self.reference, spec, teacher)
+    def rerun_isolated(self, model: BoundModel, teacher: Trace) -> Trace:
+        """Run a side isolated, in float64, on the teacher's values."""
+        return self.runs_of(model).isolated(model, self.run_spec(model, "float64"), teacher)
 
     def observe(
         self, model: BoundModel, precision: Precision, inject: Mapping[Tap, Array], teacher: Trace

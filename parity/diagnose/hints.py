@@ -18,6 +18,7 @@ from parity.compare.modules import PairRunner
 from parity.diagnose.signatures import resembles, signature
 from parity.errors import CannotCompare
 from parity.report.wording import port_name
+from parity.trace.bound_model import BoundModel
 from parity.trace.sites import Tap, TensorSite
 from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
@@ -59,10 +60,11 @@ def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> 
     reference, candidate = reference.astype(np.float64), candidate.astype(np.float64)
     if resembles(reference, candidate) or not np.isfinite(candidate).all():
         return ""
-    return (
-        _explained(site, candidate, runner, teacher)
-        or signature(reference, candidate, _nearby(site, teacher))
-    )  # fmt: skip
+    if runner.reference.role in runner.runs:
+        explained = _explained_by_candidate(site, reference, runner, teacher)
+    else:
+        explained = _explained(site, candidate, runner, teacher)
+    return explained or signature(reference, candidate, _nearby(site, teacher))
 
 
 def _nearby(site: TensorSite, trace: Trace) -> dict[str, Array]:
@@ -89,12 +91,10 @@ def _as_used(tap: Tap, site: TensorSite, trace: Trace) -> Array:
 
 
 def _explained(site: TensorSite, candidate: Array, runner: PairRunner, teacher: Trace) -> str:
-    if runner.reference.role in runner.runs:
-        return ""  # a recorded side cannot be run with a change
     for description, changed in _changes(site, runner):
         try:
             with changed as variant:
-                tensor = tensor_sites(variant.rerun_reference(teacher)).get(site)
+                tensor = tensor_sites(variant.rerun_isolated(variant.reference, teacher)).get(site)
         except CannotCompare:
             continue  # the reference does not run with this change
         if tensor is not None and resembles(tensor, candidate):
@@ -102,10 +102,34 @@ def _explained(site: TensorSite, candidate: Array, runner: PairRunner, teacher: 
     return ""
 
 
+def _explained_by_candidate(
+    site: TensorSite, reference: Array, runner: PairRunner, teacher: Trace
+) -> str:
+    """Try the settings of a recorded reference, which cannot be run, on the candidate."""
+    recorded = _module(runner.reference, site.path)
+    module = _module(runner.candidate, site.path)
+    for name in SETTINGS:
+        expected, current = getattr(recorded, name, None), getattr(module, name, None)
+        if expected is None or current is None or expected == current:
+            continue
+        with _setting(module, name, expected, runner):
+            try:
+                trace = runner.rerun_isolated(runner.candidate, teacher)
+            except CannotCompare:
+                continue  # the candidate does not run with this setting
+        tensor = tensor_sites(trace).get(site)
+        if tensor is not None and resembles(tensor, reference):
+            return f"{name} = {current!r} where the reference has {expected!r} gives exactly this"
+    return ""
+
+
+def _module(side: BoundModel, path: str) -> Any:
+    names = {partner: own for own, partner in side.modules.items()}
+    return side.adapter.modules().get(names.get(path, path))
+
+
 def _changes(site: TensorSite, runner: PairRunner) -> Iterator[tuple[str, Any]]:
-    adapter = runner.reference.adapter
-    names = {path: name for name, path in runner.reference.modules.items()}
-    module = adapter.modules().get(names.get(site.path, site.path))
+    module = _module(runner.reference, site.path)
     for name, values in SETTINGS.items() if module is not None else ():
         if not hasattr(module, name):
             continue

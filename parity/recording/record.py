@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,17 @@ from safe_files.reading import show
 
 FORMAT, SCHEMA, SUFFIX = "parity record", 1, ".parity"
 WEIGHTS, RANDOMIZED, INPUTS = (f"{n}.safetensors" for n in ("weights", "randomized", "inputs"))
+LISTED = 6  # paths in a note
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("name", "role", "framework"), str),
+    **dict.fromkeys(("environment", "process", "low_precisions", "aliases", "runs"), dict),
+    **dict.fromkeys(("training", "has_loss", "has_optimizer", "perturbs_operations"), bool),
+    **dict.fromkeys(("modules", "parameters", "buffers", "frozen", "input_arrays"), list),
+    **dict.fromkeys(("stress_inputs", "randomized", "called", "taps", "output_tensors"), list),
+    **dict.fromkeys(("changed_buffers", "drawn_buffers"), list),
+    **dict.fromkeys(("random", "input_precision"), (str, type(None))),
+    **{"seed": int, "signature": (list, type(None)), "inputs": (dict, type(None))},
+}
 # Settings of a pair that decide what a run is.
 SETTINGS = ("training", "random")
 
@@ -41,6 +52,8 @@ class Record:
         self.path = archive.path
         self._archive = archive
         self.manifest: Mapping[str, Any] = archive.json("manifest.json")
+        if not isinstance(self.manifest, dict):
+            raise TypeError("its manifest is no object")
         form = self.manifest.get("format"), self.manifest.get("schema")
         if form != (FORMAT, SCHEMA):
             raise CannotCompare(
@@ -48,6 +61,9 @@ class Record:
                 f"{form[1]!r:.20}, and {FORMAT!r}, {SCHEMA} is needed): make it again with parity "
                 "record"
             )
+        for name, kind in _TYPES.items():
+            if name not in self.manifest or not isinstance(self.manifest[name], kind):
+                raise TypeError(f"its {name} is missing or of another type")
         weights = {name: archive.tensor(WEIGHTS, name) for name in archive.keys(WEIGHTS)}
         self.side = RecordedSide(self.manifest, weights)
         self.runs = RecordedRuns(archive, self.manifest, self.side)
@@ -167,6 +183,10 @@ class Record:
             f"{process['python']}, NumPy {process['numpy']}, {process['machine']}); what needs "
             "another run of it, such as a setting tried on it, is left out"
         ]
+        if self.untapped:
+            notes.append(
+                f"not recorded inside, so judged within their callers: {_listed(self.untapped)}"
+            )
         if left:
             notes.append(f"stress inputs not recorded, so not judged: {', '.join(left)}")
         return notes
@@ -175,6 +195,10 @@ class Record:
         return CannotCompare(
             f"{show(self.path)} is no record of the pair {pair.name!r}: {reason}; record it again"
         )
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:LISTED]) + (", …" if len(paths) > LISTED else "")
 
 
 def file_name(pair: str) -> str:

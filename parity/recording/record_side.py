@@ -45,6 +45,7 @@ from parity.trace.bound_model import Role, randomize_constant_parameters
 from parity.trace.model_building import build_alone
 from parity.trace.restoring import everything_put_back
 from parity.trace.trace import Trace
+from safe_files.reading import show
 
 
 def record(
@@ -127,8 +128,8 @@ class _Recording:
         for pattern in [*places, *without]:
             if pattern != "*" and not any(fnmatch(path, pattern) for path in modules):
                 raise CannotCompare(
-                    f"{pattern!r} matches no module that {runner.pair.name!r} calls; it calls "
-                    f"{', '.join(modules) or 'none'}"
+                    f"{show(pattern)!r} matches no module that {runner.pair.name!r} calls; it "
+                    f"calls {', '.join(modules) or 'none'}"
                 )
         taps = [path for path in called if not path or _is_chosen(path, places, without)]
         model = replace(

@@ -6,6 +6,7 @@ The tensors are stored as they are, since noise does not compress; the JSON is c
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -15,7 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,8 @@ _NAMES = {
 }
 _DTYPES = {name: np.dtype(dtype) for dtype, name in _NAMES.items()}
 _CHUNK = 1 << 22
+# The comment at the end of the file is the digest of all that is before it.
+_SEAL = 64
 _DATE = (1980, 1, 1, 0, 0, 0)  # equal runs are equal files
 _ENCODED = {"complex64": np.float32, "complex128": np.float64}
 
@@ -95,8 +98,27 @@ def writing(path: Path) -> Iterator[ArchiveWriter]:
     Raises:
         CannotWrite: the path cannot be written.
     """
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
-        yield ArchiveWriter(file)
+    with replacing(path) as temporary:
+        with zipfile.ZipFile(temporary, "w") as file:
+            yield ArchiveWriter(file)
+            file.comment = bytes(_SEAL)
+        with temporary.open("r+b") as sealed:
+            seal = _digest(sealed, temporary.stat().st_size - _SEAL)
+            sealed.seek(-_SEAL, os.SEEK_END)
+            sealed.write(seal)
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    """Return the SHA-256 of the first bytes of a file, as text."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while size > 0:
+        chunk = file.read(min(_CHUNK, size))
+        if not chunk:
+            break
+        digest.update(chunk)
+        size -= len(chunk)
+    return digest.hexdigest().encode()
 
 
 class _Member(NamedTuple):
@@ -124,23 +146,30 @@ class ArchiveReader:
         except (CannotRead, OSError) as error:
             raise CannotCompare(f"{error}; give a file that parity record wrote") from None
         weakref.finalize(self, self._file.close)
+        self._require_seal()
         try:
             self._zip = zipfile.ZipFile(self._file)
             self._members = {info.filename: info for info in self._zip.infolist()}
-            self._require_whole()
+            self._require_plain()
         except (zipfile.BadZipFile, EOFError, OSError, struct.error, NotImplementedError) as error:
             raise self._damaged(str(error)) from None
         self._tensors: dict[str, _Member] = {}
 
-    def _require_whole(self) -> None:
+    def _require_seal(self) -> None:
+        """Require that the file is the one that was written, to the last bit."""
         begin(f"reading {self.path.name}")
+        self._file.seek(0, os.SEEK_END)
+        size = self._file.tell() - _SEAL
+        self._file.seek(max(size, 0))
+        seal = self._file.read(_SEAL)
+        if size < 0 or _digest(self._file, size) != seal:
+            raise self._damaged("it is none, or was cut or changed")
+
+    def _require_plain(self) -> None:
         for info in self._zip.infolist():
             is_text = info.filename.endswith(".json")
             if info.file_size > LARGEST_TEXT if is_text else info.compress_type:
                 raise zipfile.BadZipFile(f"{info.filename} is not stored as parity record does")
-            with self._zip.open(info) as member:
-                while member.read(_CHUNK):  # the end compares the checksum
-                    pass
 
     def _damaged(self, reason: str) -> CannotCompare:
         return CannotCompare(

@@ -16,6 +16,14 @@ TRAIN = (
     *("ddpm", "train", "--preset", "tiny", "--dataset", "good", "--epochs", "1"),
     *("--batch-size", "8", "--T", "5"),
 )
+RECORD = ("parity", "record", "good.py:pair", "--stress", "plain", "--out", "good.parity")
+# A file of pairs.
+PAIRS = (
+    "from torch import nn\nbuild = lambda: nn.Linear(3, 3)\n"
+    "from parity import Pair\n"
+    "pair = Pair(name='p', reference=build, candidate=build,"
+    " inputs=lambda g: g.standard_normal((2, 3), dtype='float32'))\n"
+)
 
 
 def pixels(count: int = COUNT) -> np.ndarray:
@@ -63,6 +71,10 @@ def make(folder: Path, forks: Forks) -> None:
     shutil.copyfile(checkpoint, folder / "good.safetensors")
     _save_plain(checkpoint, folder / "plain.safetensors")
     _make_run(folder / "run")
+    (folder / "good.py").write_text(PAIRS)
+    outcome = forks.run(RECORD, folder, limit=120)
+    if outcome.status:
+        raise RuntimeError(f"a good pair was not recorded: {outcome.err}")
 
 
 def _save_plain(checkpoint: Path, path: Path) -> None:

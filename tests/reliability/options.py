@@ -22,7 +22,7 @@ KIND = "options"
 NO_INTEGER = ("", " ", "x", "nan", "inf", "1.5", "1e12", "0x10", "--", "None", "1_", "1 2")
 _COUNT = ("0", "-1", "-1000000000000", "1000000000000", "9" * 30, "9" * 5000)
 _NO_NUMBER = ("", "x", "nan", "inf", "-inf", "1e999", "0", "-1", "-0.0", "None", "1,5")
-_NO_CHOICE = ("", "x", "None", "TORCH ", "0", "-", "é", "a" * 5000)
+NO_CHOICE = ("", "x", "None", "TORCH ", "0", "-", "é", "a" * 5000)
 NO_NAME = ("", "no-such-thing", "\n", "a" * 5000, "/", "..", "a/../..", "*")
 # Command -> its words where all is well, and option -> values that it cannot have.
 _SAMPLE = ("--ckpt", "good.safetensors", "--num-samples", "1", "--steps", "1")
@@ -46,11 +46,11 @@ _VALUES: dict[str, dict[str, tuple[str, ...]]] = {
         "--lr": _NO_NUMBER,
         "--seed": NO_INTEGER,
         "--save-every": (*NO_INTEGER, *_COUNT[:3]),
-        "--framework": _NO_CHOICE,
-        "--preset": _NO_CHOICE,
-        "--schedule": _NO_CHOICE,
-        "--device": _NO_CHOICE,
-        "--precision": _NO_CHOICE,
+        "--framework": NO_CHOICE,
+        "--preset": NO_CHOICE,
+        "--schedule": NO_CHOICE,
+        "--device": NO_CHOICE,
+        "--precision": NO_CHOICE,
     },
     "sample": {
         "--num-samples": (*NO_INTEGER, *_COUNT),
@@ -59,11 +59,11 @@ _VALUES: dict[str, dict[str, tuple[str, ...]]] = {
         "--size": (*NO_INTEGER, *_COUNT, "32"),
         "--steps": (*NO_INTEGER, *_COUNT),
         "--seed": NO_INTEGER,
-        "--framework": _NO_CHOICE,
-        "--sampler": _NO_CHOICE,
-        "--weights": _NO_CHOICE,
-        "--device": _NO_CHOICE,
-        "--precision": _NO_CHOICE,
+        "--framework": NO_CHOICE,
+        "--sampler": NO_CHOICE,
+        "--weights": NO_CHOICE,
+        "--device": NO_CHOICE,
+        "--precision": NO_CHOICE,
     },
     "prepare": {
         "--dataset": NO_NAME,
@@ -71,21 +71,21 @@ _VALUES: dict[str, dict[str, tuple[str, ...]]] = {
         "--image-channels": ("", "0", "2", "4", "-1", "x", "1e12"),
         "--source": ("samples", "nowhere"),
     },
-    "fid": {"--batch-size": (*NO_INTEGER, *_COUNT[:3]), "--extractor": _NO_CHOICE},
+    "fid": {"--batch-size": (*NO_INTEGER, *_COUNT[:3]), "--extractor": NO_CHOICE},
     "is": {
         "--batch-size": (*NO_INTEGER, *_COUNT[:3]),
         "--splits": (*NO_INTEGER, *_COUNT),
-        "--extractor": _NO_CHOICE,
+        "--extractor": NO_CHOICE,
     },
-    "convert": {"--preset": _NO_CHOICE, "--dataset": ("", "a/b", "..", "/", "n" * 300)},
+    "convert": {"--preset": NO_CHOICE, "--dataset": ("", "a/b", "..", "/", "n" * 300)},
     "reproduce": {
         "--epochs": (*NO_INTEGER, *_COUNT),
         "--batch-size": (*NO_INTEGER, *_COUNT),
         "--num-samples": (*NO_INTEGER, *_COUNT),
         "--T": (*NO_INTEGER, *_COUNT),
         "--seed": NO_INTEGER,
-        "--preset": _NO_CHOICE,
-        "--device": _NO_CHOICE,
+        "--preset": NO_CHOICE,
+        "--device": NO_CHOICE,
         "--only": NO_NAME,
         "--skip": NO_NAME,
         "--scale": (

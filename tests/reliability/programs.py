@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.reliability import bases
 from tests.reliability.case import EITHER, REFUSED, Case, Write, always, holding, together
 from tests.reliability.options import NO_INTEGER, NO_NAME
 from tests.reliability.paths import fifo, unusable
@@ -13,13 +14,7 @@ from tests.reliability.paths import fifo, unusable
 KIND = "programs"
 
 
-_PAIR = (
-    "from torch import nn\nbuild = lambda: nn.Linear(3, 3)\n"
-    "from parity import Pair\n"
-    "pair = Pair(name='p', reference=build, candidate=build,"
-    " inputs=lambda g: g.standard_normal((2, 3), dtype='float32'))\n"
-)
-_GOOD = holding("good.py", _PAIR)
+_GOOD = holding("good.py", bases.PAIRS)
 _BUILDERS = ("--reference", "good.py:build", "--candidate", "good.py:build")
 _INPUTS = (
     "",

@@ -21,6 +21,7 @@ from tests.reliability import (
     pairs,
     pictures,
     programs,
+    recordings,
     records,
 )
 from tests.reliability.case import EITHER, REFUSED, SOUND, Case, generator
@@ -35,6 +36,7 @@ KINDS = {
         checkpoints,
         configurations,
         records,
+        recordings,
         pairs,
         options,
         programs,

@@ -79,7 +79,7 @@ def test_a_rerun_gives_the_tensors_that_were_judged(runner: PairRunner) -> None:
 
 def test_the_reference_rerun_on_its_own_values_leaves_what_it_left(runner: PairRunner) -> None:
     teacher, _ = runner.rerun("plain")
-    again = tensor_sites(runner.rerun_reference(teacher))
+    again = tensor_sites(runner.rerun_isolated(runner.reference, teacher))
     assert all((array == again[s]).all() for s, array in tensor_sites(teacher).items())
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
 from torch import nn
 
-from parity import Pair, check
+from parity import Pair, Record, check, record
 
 
 def edited(models: ModuleType, edit: Callable[[nn.Module], object]) -> Pair:
@@ -91,3 +92,16 @@ def test_the_reference_is_left_as_it_was(models: ModuleType) -> None:
     assert check(pair).first_divergence is not None
     assert block.norm.eps == 1e-5
     assert block.conv.padding_mode == "zeros"
+
+
+def test_a_recorded_reference_s_setting_is_tried_on_the_candidate(
+    models: ModuleType, tmp_path: Path
+) -> None:
+    pair = models.block_pair(lambda: models.Block(epsilon=1e-3))
+    record(pair, tmp_path / "record")
+    first = check(pair, reference=Record.open(tmp_path / "record")).first_divergence
+    assert first is not None
+    assert first.hint == "eps = 0.001 where the reference has 1e-05 gives exactly this"
+    live = check(pair).first_divergence
+    assert live is not None
+    assert live.hint == first.hint

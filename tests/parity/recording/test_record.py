@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -26,7 +27,7 @@ def path(models: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def edited(path: Path, out: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """Write the record with another manifest, whole as an archive."""
+    """Write the record with another manifest and the digest that belongs to it."""
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
         for info in old.infolist():
             content = old.read(info)
@@ -35,6 +36,9 @@ def edited(path: Path, out: Path, change: Callable[[dict[str, Any]], None]) -> P
                 change(manifest)
                 content = json.dumps(manifest).encode()
             new.writestr(info.filename, content)
+        new.comment = bytes(64)
+    content = out.read_bytes()[:-64]
+    out.write_bytes(content + hashlib.sha256(content).hexdigest().encode())
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from pathlib import Path
 
@@ -19,6 +20,15 @@ def arrays() -> dict[str, np.ndarray]:
     generator = np.random.default_rng(0)
     found = {name: (generator.standard_normal((3, 4)) * 50).astype(name) for name in DTYPES}
     return {**found, "empty": np.empty((0, 2)), "number": np.float64(3.5) * np.ones(())}
+
+
+def seal(path: Path) -> Path:
+    """Give a zip file the digest that says nobody has changed it."""
+    with zipfile.ZipFile(path, "a") as file:
+        file.comment = bytes(64)
+    content = path.read_bytes()[:-64]
+    path.write_bytes(content + hashlib.sha256(content).hexdigest().encode())
+    return path
 
 
 def written(path: Path) -> Path:
@@ -60,10 +70,9 @@ def test_a_file_that_is_cut_is_refused(kept: float, tmp_path: Path) -> None:
         ArchiveReader(tmp_path / "cut")
 
 
-def test_any_changed_byte_of_a_tensor_is_refused(tmp_path: Path) -> None:
+def test_any_changed_byte_is_refused(tmp_path: Path) -> None:
     content = written(tmp_path / "x").read_bytes()
-    start = content.index(arrays()["float64"].tobytes())
-    for offset in range(start, start + 96, 7):
+    for offset in range(0, len(content), 7):
         changed = bytearray(content)
         changed[offset] ^= 1
         (tmp_path / "changed").write_bytes(changed)
@@ -84,6 +93,7 @@ def test_a_compressed_member_is_refused_before_it_is_opened(tmp_path: Path) -> N
     """Zeros of a gigabyte take a megabyte in a zip file."""
     with zipfile.ZipFile(tmp_path / "bomb", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("a.safetensors", bytes(1 << 24))
+    seal(tmp_path / "bomb")
     with pytest.raises(CannotCompare, match="not stored as parity record does"):
         ArchiveReader(tmp_path / "bomb")
 
@@ -95,6 +105,7 @@ def test_a_compressed_member_is_refused_before_it_is_opened(tmp_path: Path) -> N
 def test_a_header_that_lies_is_refused(header: bytes, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x", "w") as file:
         file.writestr("a.safetensors", len(header).to_bytes(8, "little") + header + bytes(8))
+    seal(tmp_path / "x")
     with pytest.raises(CannotCompare, match="no complete record"):
         ArchiveReader(tmp_path / "x").tensor("a.safetensors", "a")
 

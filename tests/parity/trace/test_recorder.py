@@ -224,7 +224,7 @@ def test_the_teacher_leaves_what_the_reference_leaves_on_its_values(models: Modu
     pair = prepare(models.block_pair(block, reference=block, training=True)).runner
     teacher = teacher_of(pair, "large magnitude")
     assert all(array.flags.c_contiguous for array in teacher.forced.values())
-    again = tensor_sites(pair.rerun_reference(teacher))
+    again = tensor_sites(pair.rerun_isolated(pair.reference, teacher))
     for site, array in tensor_sites(teacher).items():
         np.testing.assert_array_equal(array, again[site], err_msg=str(site))
 
