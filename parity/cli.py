@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from parity.commands.options import add_builders, add_named_pair, add_pairs, add_seed_and_verbose
+from parity.commands.recording_parsers import add_diff, add_record
 from parity.errors import LONGEST, CannotCompare, RestartNeeded, one_line
 from parity.pair_loading import EXTRAS
 from safe_files import CannotWrite, make_folder
@@ -93,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"parity {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_check(commands)
-    _add_record(commands)
+    add_record(commands)
+    add_diff(commands)
     _add_tree(commands)
     _add_explain(commands)
     _add_atlas(commands)
@@ -143,9 +146,9 @@ def _add_check(commands: Any) -> None:
         epilog=CHECK_NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_pairs(check)
-    _add_named_pair(check)
-    _add_seed_and_verbose(check)
+    add_pairs(check)
+    add_named_pair(check)
+    add_seed_and_verbose(check)
     check.add_argument(
         "--against",
         type=Path,
@@ -178,8 +181,8 @@ def _add_tree(commands: Any) -> None:
         epilog="exit status: 0 every parameter has a partner of its shape, 1 some have none, "
         "2 they could not be built",
     )
-    _add_pairs(tree)
-    _add_builders(tree.add_argument_group("a pair without a file of pairs"))
+    add_pairs(tree)
+    add_builders(tree.add_argument_group("a pair without a file of pairs"))
     tree.add_argument(
         "--only-differences", action="store_true", help="leave out rows in which nothing differs"
     )
@@ -190,118 +193,6 @@ def _tree(options: argparse.Namespace) -> int:
     from parity.commands.tree import show_trees
 
     return show_trees(options)
-
-
-def _add_pairs(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "pairs",
-        nargs="*",
-        metavar="MODULE:ATTRIBUTE",
-        help="a pair, trajectory or tables, a list of them, or a function that returns them; "
-        "MODULE alone means all of that module; FILE.py:ATTRIBUTE works too",
-    )
-
-
-def _add_builders(group: Any) -> None:
-    group.add_argument(
-        "--reference", metavar="MODULE:BUILDER", help="function or class that builds the reference"
-    )
-    group.add_argument(
-        "--candidate", metavar="MODULE:BUILDER", help="function or class that builds the candidate"
-    )
-    group.add_argument(
-        "--rename",
-        action="append",
-        default=[],
-        metavar="REFERENCE=CANDIDATE",
-        help="path of a module or parameter that has another name in the candidate",
-    )
-
-
-def _add_seed_and_verbose(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--seed", type=int, default=0, help="of inputs and perturbations (default: 0)"
-    )
-    command.add_argument("--verbose", action="store_true", help="show tracebacks of what raises")
-
-
-RECORD = """\
-Run one side of a pair, in float64 and in float32, and write what it leaves to a file: values and
-gradients at every module, end to end, under every stress input, and the optimizer's steps. Only
-that side's framework is needed. `parity check --against FILE` then judges the other side, on
-another machine or in another environment, with the same verdicts as if both were there.
-"""
-RECORD_NOTES = """\
-examples:
-  parity record my_pairs:unet --out unet.parity
-  parity record --reference nets.py:build --input x=2,3,32,32 --out unet.parity
-  parity check --candidate port.py:build --against unet.parity
-
-exit status: 0 the file was written, 2 it was not
-"""
-
-
-def _add_record(commands: Any) -> None:
-    record = commands.add_parser(
-        "record",
-        help="write what one side leaves, to judge the other elsewhere",
-        description=RECORD,
-        epilog=RECORD_NOTES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    _add_pairs(record)
-    _add_named_pair(record)
-    out = record.add_argument("--out", type=Path, required=True, metavar="FILE")
-    out.help = "for several pairs a folder"
-    record.add_argument(
-        "--side",
-        choices=["reference", "candidate"],
-        default="reference",
-        help="the side to record (default: reference)",
-    )
-    record.add_argument(
-        "--stress",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only this stress input, `plain` for example; may be repeated",
-    )
-    record.add_argument(
-        "--places",
-        action="append",
-        default=[],
-        metavar="PATTERN",
-        help="record inside these modules only, 'down.*' for example; may be repeated",
-    )
-    record.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        metavar="PATTERN[,PATTERN]",
-        help="record nothing inside these modules, such as those that the other side spells out",
-    )
-    _add_seed_and_verbose(record)
-    record.set_defaults(command=_record)
-
-
-def _record(options: argparse.Namespace) -> int:
-    from parity.commands.record import record_pairs
-
-    return record_pairs(options)
-
-
-def _add_named_pair(check: argparse.ArgumentParser) -> None:
-    group = check.add_argument_group("a pair without a file of pairs")
-    _add_builders(group)
-    group.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="[NAME=][DTYPE:]SHAPE",
-        help="x=2,3,32,32 draws normal numbers, t=int64<1000:2 integers below 1000; without NAME "
-        "by position; may be repeated",
-    )
-    group.add_argument("--training", action="store_true", help="compare in training mode")
 
 
 def _add_outputs(check: argparse.ArgumentParser) -> None:

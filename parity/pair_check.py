@@ -17,8 +17,9 @@ from parity.diagnose.localise import confirm, segment
 from parity.diagnose.module_text import module_texts
 from parity.errors import CannotCompare, NotRecorded
 from parity.pair import Pair
-from parity.prepare import prepare
+from parity.prepare import Prepared, prepare
 from parity.recording.record import Record
+from parity.recording.record_pair import record_pair
 from parity.report.domain_notes import domain_notes
 from parity.report.faults import independent_faults
 from parity.report.finding import Finding, finding_of
@@ -60,15 +61,31 @@ def check(pair: Pair, *, seed: int = 0, reference: Record | None = None) -> Repo
     if reference is not None:
         given, pair, seed = pair, reference.completed(pair), reference.seed
     with everything_put_back(), older_objects_left_alone():
-        report = _check(pair, seed, reference)
+        report = _report(prepare(pair, seed=seed, record=reference))
     if reference is not None:
         report = dataclasses.replace(report, notes=[*reference.notes(given), *report.notes])
     return dataclasses.replace(report, seconds=time.perf_counter() - started)
 
 
-def _check(pair: Pair, seed: int, record: Record | None) -> Report:
-    prepared = prepare(pair, seed=seed, record=record)
-    runner, notes = prepared.runner, list(prepared.notes)
+def diff(reference: Record, candidate: Record) -> Report:
+    """Compare two records, without any framework.
+
+    Args:
+        reference: of one side.
+        candidate: of the other, recorded like the first.
+
+    Raises:
+        CannotCompare: the second was not recorded like the first.
+    """
+    started = time.perf_counter()
+    runner, notes, settings = record_pair(reference, candidate)
+    report = _report(Prepared(runner, [], notes, settings, []))
+    return dataclasses.replace(report, seconds=time.perf_counter() - started)
+
+
+def _report(prepared: Prepared) -> Report:
+    """Judge a pair that is ready to run."""
+    runner, notes, pair = prepared.runner, list(prepared.notes), prepared.runner.pair
     judged, merged = _merge_moved_boundaries(runner, _worst(runner))
     if merged:
         notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
@@ -129,11 +146,19 @@ def _explain(sited: Sited, runner: PairRunner) -> list[Finding]:
         teacher, candidate = runner.rerun(finding.stress_input or "plain")
         findings[at] = dataclasses.replace(
             finding,
-            confirmed=confirm(segmented, at, runner) if number == 0 else None,
+            confirmed=_confirmed(segmented, at, runner) if number == 0 else None,
             hint=hint(site, runner, teacher, candidate),
             modules=module_texts(runner.reference, runner.candidate, finding.path),
         )
     return findings
+
+
+def _confirmed(segmented: Sited, at: int, runner: PairRunner) -> bool | None:
+    """Tell whether an experiment confirms a fault; None where the candidate cannot run."""
+    try:
+        return confirm(segmented, at, runner)
+    except NotRecorded:
+        return None
 
 
 def _with_segments(sited: Sited, runner: PairRunner) -> Sited:

@@ -23,8 +23,16 @@ def record_pairs(options: argparse.Namespace) -> int:
         CannotCompare: a pair cannot be loaded or run, or there is none.
         CannotWrite: a file cannot be written.
     """
+    from parity.recording.record import Record
     from parity.recording.record_side import record
 
+    like = None
+    if options.like is not None:
+        if options.side == "reference" and options.reference:
+            raise CannotCompare("--like records the candidate: say --candidate for --reference")
+        if options.places or options.without or options.stress:
+            raise CannotCompare("--like brings places and stress inputs: leave the options out")
+        like, options.side = Record.open(options.like), "candidate"
     with quiet(verbose=options.verbose):
         subjects, problems = subjects_of(options)
     if problems:
@@ -43,6 +51,7 @@ def record_pairs(options: argparse.Namespace) -> int:
                 seed=options.seed,
                 places=options.places or ["*"],
                 without=[p for text in options.without for p in text.split(",")],
+                like=like,
             )
         print(f"{path}: the {options.side} of {pair.name}, {_size(path)}")
     return 0

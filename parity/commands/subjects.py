@@ -55,6 +55,7 @@ def _named_pair(options: argparse.Namespace, inputs: Sequence[str] | None) -> Pa
     from parity.commands.named_pair import named_pair
 
     side, against = getattr(options, "side", None), getattr(options, "against", None)
+    against = against or getattr(options, "like", None)
     builders = {role: getattr(options, role) for role in ("reference", "candidate")}
     if against is not None and builders["reference"]:
         raise CannotCompare("--reference stands in the record of --against: leave it out")

@@ -60,7 +60,9 @@ def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> 
     reference, candidate = reference.astype(np.float64), candidate.astype(np.float64)
     if resembles(reference, candidate) or not np.isfinite(candidate).all():
         return ""
-    if runner.reference.role in runner.runs:
+    if runner.candidate.role in runner.runs:
+        explained = ""
+    elif runner.reference.role in runner.runs:
         explained = _explained_by_candidate(site, reference, runner, teacher)
     else:
         explained = _explained(site, candidate, runner, teacher)

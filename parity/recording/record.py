@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -15,25 +14,16 @@ from parity.base.numerics import Array
 from parity.errors import CannotCompare
 from parity.nested.arguments import Arguments
 from parity.pair import RECORDED_INPUTS, Pair
-from parity.recording.input_form import inputs_of
+from parity.recording.files.input_form import inputs_of
+from parity.recording.files.tensor_archive import ArchiveReader
+from parity.recording.manifest import required
 from parity.recording.recorded_runs import RecordedRuns
 from parity.recording.recorded_side import RecordedSide
-from parity.recording.tensor_archive import ArchiveReader
 from safe_files.reading import show
 
-FORMAT, SCHEMA, SUFFIX = "parity record", 1, ".parity"
+SUFFIX = ".parity"
 WEIGHTS, RANDOMIZED, INPUTS = (f"{n}.safetensors" for n in ("weights", "randomized", "inputs"))
 LISTED = 6  # paths in a note
-_TYPES: dict[str, Any] = {
-    **dict.fromkeys(("name", "role", "framework"), str),
-    **dict.fromkeys(("environment", "process", "low_precisions", "aliases", "runs"), dict),
-    **dict.fromkeys(("training", "has_loss", "has_optimizer", "perturbs_operations"), bool),
-    **dict.fromkeys(("modules", "parameters", "buffers", "frozen", "input_arrays"), list),
-    **dict.fromkeys(("stress_inputs", "randomized", "called", "taps", "output_tensors"), list),
-    **dict.fromkeys(("changed_buffers", "drawn_buffers"), list),
-    **dict.fromkeys(("random", "input_precision"), (str, type(None))),
-    **{"seed": int, "signature": (list, type(None)), "inputs": (dict, type(None))},
-}
 # Settings of a pair that decide what a run is.
 SETTINGS = ("training", "random")
 
@@ -51,19 +41,7 @@ class Record:
     def __init__(self, archive: ArchiveReader) -> None:
         self.path = archive.path
         self._archive = archive
-        self.manifest: Mapping[str, Any] = archive.json("manifest.json")
-        if not isinstance(self.manifest, dict):
-            raise TypeError("its manifest is no object")
-        form = self.manifest.get("format"), self.manifest.get("schema")
-        if form != (FORMAT, SCHEMA):
-            raise CannotCompare(
-                f"{show(self.path)} is no record of this version (format {form[0]!r:.40}, schema "
-                f"{form[1]!r:.20}, and {FORMAT!r}, {SCHEMA} is needed): make it again with parity "
-                "record"
-            )
-        for name, kind in _TYPES.items():
-            if name not in self.manifest or not isinstance(self.manifest[name], kind):
-                raise TypeError(f"its {name} is missing or of another type")
+        self.manifest = required(archive.json("manifest.json"), show(self.path))
         weights = {name: archive.tensor(WEIGHTS, name) for name in archive.keys(WEIGHTS)}
         self.side = RecordedSide(self.manifest, weights)
         self.runs = RecordedRuns(archive, self.manifest, self.side)
@@ -104,6 +82,11 @@ class Record:
         return cls.open(found)
 
     @property
+    def digest(self) -> str:
+        """Return the digest at its end, which no other record has."""
+        return self._archive.digest
+
+    @property
     def seed(self) -> int:
         """Return the seed with which it was made."""
         return int(self.manifest["seed"])
@@ -114,6 +97,11 @@ class Record:
         Raises:
             CannotCompare: the pair's settings are not those of the record.
         """
+        if self.manifest["like"] is not None:
+            raise CannotCompare(
+                f"{show(self.path)} was recorded like another record, for parity diff: judge "
+                "against that one"
+            )
         if self.manifest["role"] == "candidate":
             pair = flipped(pair)
         for name in SETTINGS:
@@ -141,9 +129,7 @@ class Record:
             CannotCompare: the pair's are others.
         """
         values, entry = self.manifest["inputs"], "inputs"
-        arrays: dict[str, Array] = {}
-        for label, at, dtype in self.manifest["input_arrays"]:
-            arrays[label] = self._archive.tensor(INPUTS, at, dtype)
+        arrays = self.input_arrays()
         if drawn is None:
             if values is None:
                 raise CannotCompare(
@@ -159,6 +145,13 @@ class Record:
             )
         positional, keywords = drawn.filled(arrays)
         return Arguments(positional, keywords)
+
+    def input_arrays(self) -> dict[str, Array]:
+        """Return the arrays of the recorded inputs, by label."""
+        return {
+            label: self._archive.tensor(INPUTS, at, dtype)
+            for label, at, dtype in self.manifest["input_arrays"]
+        }
 
     def brings_inputs(self, pair: Pair) -> bool:
         """Tell whether a pair has no inputs of its own and takes the recorded ones."""

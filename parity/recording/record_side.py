@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from parity.base.memory import older_objects_left_alone
-from parity.base.numerics import Array
+from parity.base.numerics import Array, Precision
 from parity.base.progress import begin
 from parity.base.rng import keyed
-from parity.base.stress_inputs import WITH_TIES, told_apart
+from parity.base.stress_inputs import WITH_TIES, StressInput, told_apart
 from parity.compare.environment import process_settings
 from parity.compare.initial_values import drawn_buffers
 from parity.compare.modules import PairRunner
-from parity.diagnose.module_text import module_text
 from parity.errors import CannotCompare, SideRaised
 from parity.nested.arguments import forward_function, side_names
 from parity.nested.outputs import matched_outputs
@@ -27,25 +26,20 @@ from parity.noise.rough_difference import DRAWS, rescaled
 from parity.noise.side_runner import SideRunner
 from parity.noise.traced_runner import TracedRunner
 from parity.pair import Pair
-from parity.recording.input_form import form_of
-from parity.recording.record import (
-    FORMAT,
-    INPUTS,
-    RANDOMIZED,
-    SCHEMA,
-    WEIGHTS,
-    equal_arrays,
-    flipped,
-)
-from parity.recording.recorded_side import settings_of, signature_values
+from parity.prepare import prepare
+from parity.recording.files.input_form import form_of
+from parity.recording.files.tensor_archive import ArchiveWriter, Source, writing
+from parity.recording.manifest import facts_of_pair, facts_of_side
+from parity.recording.record import INPUTS, RANDOMIZED, WEIGHTS, Record, equal_arrays, flipped
 from parity.recording.recording_runs import RecordingRuns
 from parity.recording.recording_steps import record_training
-from parity.recording.tensor_archive import ArchiveWriter, Source, writing
-from parity.trace.bound_model import Role, randomize_constant_parameters
+from parity.trace.bound_model import BoundModel, Role, randomize_constant_parameters
 from parity.trace.model_building import build_alone
 from parity.trace.restoring import everything_put_back
 from parity.trace.trace import Trace
 from safe_files.reading import show
+
+PRECISIONS: tuple[Precision, ...] = ("float64", "float32")
 
 
 def record(
@@ -56,10 +50,12 @@ def record(
     seed: int = 0,
     places: Sequence[str] = ("*",),
     without: Sequence[str] = (),
+    like: Record | None = None,
 ) -> None:
     """Run one side of a pair, and write what the other can be judged against.
 
-    Only that side is built, so its framework alone is needed.
+    Only that side is built, so its framework alone is needed. With a record of the reference, the
+    candidate is recorded on the same weights, inputs and forced values, for `parity diff`.
 
     Args:
         pair: whose side is recorded.
@@ -68,54 +64,98 @@ def record(
         seed: of inputs, cotangents and perturbations.
         places: patterns with `*` of module paths inside which tensors are recorded.
         without: likewise, inside which none are, such as modules that the other side lacks.
+        like: a record of the reference; the candidate is then recorded, with the seed and the
+            places of that record.
 
     Raises:
         CannotCompare: the side cannot be built or run, or a pattern matches no module.
         CannotWrite: the file cannot be written.
     """
-    if side == "candidate":
+    if like is not None and like.manifest["like"] is not None:
+        raise CannotCompare(f"{like.path} was recorded like another record: give that one")
+    if side == "candidate" and like is None:
         pair = flipped(pair)
     with everything_put_back(), older_objects_left_alone(), writing(Path(out)) as archive:
         begin("building the side")
-        recording = _Recording(pair, archive, seed, side)
-        recording.choose_taps(places, without)
+        if like is None:
+            recording = _alone(pair, archive, seed, side)
+            recording.choose_taps(places, without)
+        else:
+            recording = _beside(like, pair, archive)
         recording.run_all()
         recording.finish()
+
+
+def _alone(pair: Pair, archive: ArchiveWriter, seed: int, role: Role) -> _Recording:
+    """Return the recording of a pair's reference."""
+    built = build_alone(pair)
+    model, inputs = built.reference, pair.draw_inputs(keyed(seed, "inputs"))
+    adapter = model.adapter
+    function = forward_function(adapter.module)
+    model = replace(model, arguments=side_names(function, list(inputs.keywords), {}))
+    runs = RecordingRuns(archive)
+    runner = PairRunner(
+        pair=pair,
+        reference=model,
+        candidate=model,
+        inputs=inputs,
+        weights=randomize_constant_parameters(
+            built.weights, model.parameters, seed, model.low_precisions()
+        ),
+        seed=seed,
+        runs={"reference": runs},
+    )
+    drawn = drawn_buffers(pair, model, built.weights, list(adapter.buffers()))
+    facts = {"role": role, "like": None, "drawn_buffers": drawn}
+    return _Recording(runner, "reference", runs, built.weights, facts)
+
+
+def _beside(like: Record, pair: Pair, archive: ArchiveWriter) -> _Recording:
+    """Return the recording of a pair's candidate, on what the reference's record has."""
+    runs = RecordingRuns(archive)
+    runner = prepare(like.completed(pair), seed=like.seed, record=like).runner
+    runner = replace(runner, runs={**runner.runs, "candidate": runs})
+    outputs = runner.candidate.outputs
+    assert outputs is not None
+    facts = {
+        "role": "candidate",
+        "like": like.digest,
+        "called": like.manifest["called"],
+        "taps": like.manifest["taps"],
+        "output_tensors": sorted(outputs.tensors),
+        "drawn_buffers": [],
+        "changed_buffers": [],
+    }
+    return _Recording(runner, "candidate", runs, {}, facts)
 
 
 class _Recording:
     """One side while it is recorded.
 
     Args:
-        pair: whose reference is recorded.
-        archive: to write to.
-        seed: of the comparison.
-        role: what the side is in the user's pair.
+        runner: the pair; of a reference alone, it is both sides.
+        recorded: the side.
+        runs: to write with.
+        state: its weights as they were built, where the record is to have them.
+        facts: entries of the manifest.
     """
 
-    def __init__(self, pair: Pair, archive: ArchiveWriter, seed: int, role: Role) -> None:
-        self.archive, self.runs = archive, RecordingRuns(archive)
-        built = build_alone(pair)
-        self.model, self.state = built.reference, built.weights
-        inputs = pair.draw_inputs(keyed(seed, "inputs"))
-        adapter = self.model.adapter
-        function = forward_function(adapter.module)
-        model = replace(self.model, arguments=side_names(function, list(inputs.keywords), {}))
-        weights = randomize_constant_parameters(
-            self.state, model.parameters, seed, model.low_precisions()
-        )
-        self.runner = PairRunner(
-            pair=pair,
-            reference=model,
-            candidate=model,
-            inputs=inputs,
-            weights=weights,
-            seed=seed,
-            runs={"reference": self.runs},
-        )
-        self.role = role
-        drawn = drawn_buffers(pair, model, self.state, list(adapter.buffers()))
-        self.facts: dict[str, Any] = {"drawn_buffers": drawn}
+    def __init__(
+        self,
+        runner: PairRunner,
+        recorded: Role,
+        runs: RecordingRuns,
+        state: Mapping[str, Array],
+        facts: dict[str, Any],
+    ) -> None:
+        self.runner, self.recorded, self.runs = runner, recorded, runs
+        self.archive, self.state, self.facts = runs.archive, state, facts
+
+    @property
+    def model(self) -> BoundModel:
+        """Return the side that is recorded."""
+        model: BoundModel = getattr(self.runner, self.recorded)
+        return model
 
     def choose_taps(self, places: Sequence[str], without: Sequence[str]) -> None:
         """Tap the modules that are called and chosen; the model itself always."""
@@ -161,16 +201,19 @@ class _Recording:
             else:
                 runner.domains.within(stress_input, record_input)
         begin("end to end")
-        side = runner.end_to_end_side(runner.reference)
+        side = runner.end_to_end_side(self.model)
         self._profile(side, first=True)
-        record_training(runner, self.runs, is_random=bool(side.draws()))
+        record_training(runner, self.runs, self.recorded, is_random=bool(side.draws()))
         begin("what explains faults")
         self._explanations()
 
     def _isolated(self, stress_input: str, *, first: bool) -> bool:
         runner = self.runner
         teacher = runner.teacher(stress_input, first=first)
-        side = runner.isolated_side(runner.reference, teacher, {"float64": teacher}, first=first)
+        kept: dict[Precision, Trace] = {}
+        if self.recorded == "reference":
+            kept = {"float64": teacher}
+        side = runner.isolated_side(self.model, teacher, kept, first=first)
         self._profile(side, first=first)
         return True
 
@@ -191,59 +234,47 @@ class _Recording:
 
     def _explanations(self) -> None:
         """Make the runs by which findings are confirmed and known divergences are named."""
-        runner, model = self.runner, self.runner.reference
+        runner, model = self.runner, self.model
         try:
-            in_one_piece = runner.observe(model, "float64", {}, Trace())
-            runner.observe(model, "float32", {}, in_one_piece)
-            plain = {"stress_input": "plain", "seed": runner.seed + 1}
-            self.runs.isolated(model, runner.run_spec(model, "float64", **plain))  # type: ignore[arg-type]
+            in_one_piece = runner.observe(runner.reference, "float64", {}, Trace())
+            for precision in PRECISIONS:
+                runner.observe(model, precision, {}, in_one_piece)
+            self._again("plain", seed=runner.seed + 1)
             for name in WITH_TIES:
-                spec = runner.run_spec(model, "float64", stress_input=told_apart(name))
-                self.runs.isolated(model, spec)
+                self._again(told_apart(name))
         except SideRaised:
             return  # it is recorded that it does
 
+    def _again(self, stress_input: str | StressInput, seed: int | None = None) -> None:
+        """Make the runs of `PairRunner.rerun`."""
+        runner, reference = self.runner, self.runner.reference
+        spec = runner.run_spec(reference, "float64", stress_input=stress_input, seed=seed)
+        teacher = runner.runs_of(reference).isolated(reference, spec)
+        if self.recorded == "candidate":
+            spec = runner.run_spec(self.model, "float64", seed=seed)
+            self.runs.isolated(self.model, spec, teacher)
+
     def finish(self) -> None:
         """Write inputs, weights and the manifest."""
-        runner, adapter = self.runner, self.runner.reference.adapter
+        runner, model = self.runner, self.model
         arrays = runner.inputs.arrays()
         self.archive.add_tensors(
             INPUTS, {str(n): Source.of(a) for n, a in enumerate(arrays.values())}
         )
         self.archive.add_tensors(WEIGHTS, _sources(self.state))
-        changed = {p: a for p, a in runner.weights.items() if not equal_arrays(a, self.state[p])}
+        changed = {
+            path: array
+            for path, array in runner.weights.items()
+            if path in self.state and not equal_arrays(array, self.state[path])
+        }
         self.archive.add_tensors(RANDOMIZED, _sources(changed))
-        pair = runner.pair
-        aliases = getattr(adapter, "aliases", dict)
-        frozen = getattr(adapter, "frozen", set)
         self.archive.add_json(
             "manifest.json",
             {
-                "format": FORMAT,
-                "schema": SCHEMA,
-                "name": pair.name,
-                "role": self.role,
-                "framework": adapter.framework,
-                "environment": adapter.manifest(),
+                **facts_of_pair(runner.pair),
+                **facts_of_side(model),
                 "process": process_settings(),
                 "seed": runner.seed,
-                "training": pair.training,
-                "random": pair.random,
-                "stress_inputs": list(pair.stress_inputs),
-                "has_loss": pair.loss is not None,
-                "has_optimizer": pair.optimizer is not None,
-                "modules": [
-                    [path, type(m).__name__, module_text(m, path), settings_of(m)]
-                    for path, m in adapter.modules().items()
-                ],
-                "parameters": list(adapter.parameters()),
-                "buffers": list(adapter.buffers()),
-                "aliases": aliases(),
-                "frozen": sorted(frozen()),
-                "low_precisions": dict(getattr(adapter, "low_precisions", dict)()),
-                "input_precision": getattr(adapter, "input_precision", None),
-                "perturbs_operations": hasattr(adapter, "perturbing_operations"),
-                "signature": signature_values(forward_function(adapter.module)),
                 "inputs": form_of(runner.inputs),
                 "input_arrays": [
                     [label, str(n), array.dtype.name]

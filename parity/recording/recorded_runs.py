@@ -9,10 +9,10 @@ from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation
 from parity.errors import NotRecorded, RaisedWhenRecorded
 from parity.noise.side_runner import Values
+from parity.recording.files.tensor_archive import ArchiveReader
+from parity.recording.files.trace_form import read_trace, read_values
 from parity.recording.recorded_side import RecordedSide
 from parity.recording.run_keys import history_member, run_key, step_key
-from parity.recording.tensor_archive import ArchiveReader
-from parity.recording.trace_form import read_trace, read_values
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import Tap, TensorSite
 from parity.trace.trace import Run, Trace
@@ -91,7 +91,7 @@ class RecordedRuns:
         )
 
     def _found(self, key: str | None, model: BoundModel) -> Trace:
-        trace = self._trace(key)
+        trace = self._trace(key, model.role)
         own = set(model.parameter_paths())
         return Trace(
             recorded=trace.recorded,
@@ -110,13 +110,13 @@ class RecordedRuns:
             origin=trace.origin,
         )
 
-    def _trace(self, key: str | None) -> Trace:
+    def _trace(self, key: str | None, role: str) -> Trace:
         entry = self._entry(key)
         assert key is not None
         if "raised" in entry:
-            raise RaisedWhenRecorded("reference", self._side.framework, *entry["raised"])
+            raise RaisedWhenRecorded(role, self._side.framework, *entry["raised"])
         if key not in self._traces:
-            base = None if entry["base"] is None else self._trace(entry["base"])
+            base = None if entry["base"] is None else self._trace(entry["base"], role)
             trace = read_trace(self._archive, entry["at"], base)
             trace.origin = key
             self._traces[key] = trace
@@ -130,7 +130,9 @@ class RecordedRuns:
         return found
 
     def training(self, variant: str) -> TrainingOfRecord:
-        """See `Runs`."""
+        """See `Runs`. The only variant is one of PyTorch's optimizers."""
+        if self._manifest["like"] is None and self._side.framework != "torch":
+            variant = ""
         return TrainingOfRecord(self._archive, self._index, variant)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from parity.base.keyed_functions import key_of
 from parity.base.numerics import Array, LowPrecision
+from parity.base.perturbation import PerturbResult
 from parity.errors import CannotCompare, NotRecorded
 
 
@@ -36,7 +37,6 @@ class RecordedSide:
     Args:
         manifest: of the record.
         weights: arrays of parameters and buffers as they were built, by path.
-        randomized: those that the comparison changed before it ran.
     """
 
     def __init__(self, manifest: Mapping[str, Any], weights: Mapping[str, Array]) -> None:
@@ -59,11 +59,17 @@ class RecordedSide:
 
     def parameters(self) -> dict[str, Array]:
         """See `Adapter`."""
-        return {path: self._weights[path] for path in self._manifest["parameters"]}
+        return {path: self._array(path) for path in self._manifest["parameters"]}
 
     def buffers(self) -> dict[str, Array]:
         """See `Adapter`."""
-        return {path: self._weights[path] for path in self._manifest["buffers"]}
+        return {path: self._array(path) for path in self._manifest["buffers"]}
+
+    def _array(self, path: str) -> Array:
+        """Return a tensor; zeros where the record is like another one, which has the weights."""
+        if path in self._weights:
+            return self._weights[path]
+        return np.broadcast_to(np.float32(0), self._manifest["shapes"][path])
 
     def aliases(self) -> dict[str, str]:
         """Return further paths of parameters, as the recorded adapter did."""
@@ -100,12 +106,16 @@ class RecordedSide:
         """See `Adapter`; and where it was recorded."""
         return dict(self._manifest["environment"])
 
+    @property
+    def perturbing_operations(self) -> Any:
+        """See `Adapter`: the record has runs with perturbed operations too.
+
+        None where the recorded adapter had no such method.
+        """
+        return self._perturbing if self._manifest["perturbs_operations"] else None
+
     @contextmanager
-    def perturbing_operations(self, perturb: Callable[[Array], Array]) -> Iterator[None]:
-        """See `Adapter`: the record has runs with perturbed operations too."""
-        if not self._manifest["perturbs_operations"]:
-            yield
-            return
+    def _perturbing(self, perturb: PerturbResult) -> Iterator[None]:
         self.operations = key_of(perturb) or "unknown"
         try:
             yield

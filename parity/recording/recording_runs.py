@@ -11,10 +11,10 @@ from parity.base.numerics import Array, Precision
 from parity.base.perturbation import Perturbation, PerturbResult
 from parity.errors import SideRaised
 from parity.noise.side_runner import SideRunner, Values
+from parity.recording.files.tensor_archive import ArchiveWriter
+from parity.recording.files.trace_form import write_trace, write_values
 from parity.recording.run_keys import Kind, run_key, step_key
 from parity.recording.runs import LIVE
-from parity.recording.tensor_archive import ArchiveWriter
-from parity.recording.trace_form import write_trace, write_values
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import Tap, TensorSite
 from parity.trace.trace import Run, Trace
@@ -34,7 +34,8 @@ class RecordingRuns:
         self.archive = archive
         self.index: dict[str, Any] = {}
         self._operations = ""
-        self._unchanged: dict[str, Trace] = {}
+        # By kind, the last run in float64 on unchanged inputs, and the origin of its teacher.
+        self._unchanged: dict[str, tuple[str | None, Trace | None]] = {}
 
     def isolated(
         self,
@@ -45,16 +46,20 @@ class RecordingRuns:
     ) -> Trace:
         """See `Runs`."""
         key = run_key("isolated", run, teacher, baseline, self._operations)
-        return self._kept(key, lambda: LIVE.isolated(model, run, teacher, baseline), base=teacher)
+        own = self._unchanged.get("isolated", (None, None))
+        base = own[1] if teacher is not None and own[0] == teacher.origin else teacher
+        trace = self._kept(key, lambda: LIVE.isolated(model, run, teacher, baseline), base)
+        if teacher is not None and _is_unchanged(run, baseline):
+            self._unchanged["isolated"] = teacher.origin, trace
+        return trace
 
     def end_to_end(self, model: BoundModel, run: Run, baseline: Trace | None = None) -> Trace:
         """See `Runs`."""
         key = run_key("end to end", run, None, baseline, self._operations)
-        trace = self._kept(
-            key, lambda: LIVE.end_to_end(model, run, baseline), base=self._unchanged.get("end")
-        )
-        if run.precision == "float64" and run.perturbation is None and baseline is None:
-            self._unchanged["end"] = trace
+        base = self._unchanged.get("end to end", (None, None))[1]
+        trace = self._kept(key, lambda: LIVE.end_to_end(model, run, baseline), base)
+        if _is_unchanged(run, baseline):
+            self._unchanged["end to end"] = None, trace
         return trace
 
     def calls(self, model: BoundModel, run: Run, teacher: Trace | None = None) -> Trace:
@@ -96,9 +101,14 @@ class RecordingRuns:
             trace.origin = key
             if key not in self.index:
                 name = f"runs/{len(self.index):04}"
-                write_trace(self.archive, name, trace, base)
-                self.index[key] = {"at": name, "base": None if base is None else base.origin}
+                known = base if base is not None and base.origin in self.index else None
+                write_trace(self.archive, name, trace, known)
+                self.index[key] = {"at": name, "base": None if known is None else known.origin}
         return trace
+
+
+def _is_unchanged(run: Run, baseline: Trace | None) -> bool:
+    return run.precision == "float64" and run.perturbation is None and baseline is None
 
 
 class RecordingRunner:

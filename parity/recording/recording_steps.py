@@ -2,77 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from parity.base.numerics import Array
+from parity.base.numerics import Array, Precision
 from parity.base.progress import begin
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
 from parity.noise.noise_profile import NoiseProfile
 from parity.noise.rough_difference import DRAWS, rescaled
+from parity.noise.side_runner import SideRunner, Values
+from parity.recording.files.tensor_archive import Source
 from parity.recording.recording_runs import RecordingRunner, RecordingRuns
 from parity.recording.run_keys import history_member
-from parity.recording.tensor_archive import Source
+from parity.trace.bound_model import Role
 from parity.trajectories.adam_epsilon import EPSILON_VARIANT, with_epsilon_before_correction
 from parity.trajectories.optimizer_check import ReferenceHistory, trajectories
 from parity.trajectories.trajectory import Trajectory
-from parity.trajectories.trajectory_runner import build_steppers, restricted
+from parity.trajectories.trajectory_runner import TrajectoryRunner, build_steppers, restricted
 
 
-def record_training(runner: PairRunner, runs: RecordingRuns, *, is_random: bool) -> None:
+def record_training(
+    runner: PairRunner, runs: RecordingRuns, role: Role, *, is_random: bool
+) -> None:
     """Take the steps that a comparison of training needs; nothing for a pair without an optimizer.
 
     Args:
-        runner: the side, as reference and as candidate.
+        runner: the pair; of a reference alone, it is both sides.
         runs: to write with.
+        role: the side that is recorded.
         is_random: whether the model draws random numbers, so that its losses say nothing.
     """
     if runner.pair.optimizer is None:
         return
     begin("steps of the optimizer")
-    history = ReferenceHistory(runner)
+    history = ReferenceHistory(runner) if role == "reference" else None
     for trajectory in trajectories(runner, history=history):
         if not (is_random and trajectory.free):
-            _record(trajectory, runner.seed, runs)
-    _write_history(history, runs, "")
-    if runner.reference.adapter.framework != "torch":
+            _record(trajectory, role, runner.seed, runs)
+    if history is not None:
+        _write_history(history, runs, "")
+    frameworks = {side.adapter.framework for side in (runner.reference, runner.candidate)}
+    if "torch" not in frameworks:
         return
-    pair = with_epsilon_before_correction(runner.pair)
-    changed = replace(runner, pair=pair)
-    history = ReferenceHistory(changed)
+    changed = replace(runner, pair=with_epsilon_before_correction(runner.pair))
+    history = ReferenceHistory(changed) if role == "reference" else None
     try:
-        _record_values(trajectories(changed, history=history)[0], runs)
+        _record_values(
+            trajectories(changed, variant=EPSILON_VARIANT, history=history)[0], role, runs
+        )
     except (CannotCompare, KeyError):
         return  # an optimizer without such an epsilon
-    _write_history(history, runs, EPSILON_VARIANT)
+    if history is not None:
+        _write_history(history, runs, EPSILON_VARIANT)
 
 
-def _record(trajectory: Trajectory, seed: int, runs: RecordingRuns) -> None:
+def _record(trajectory: Trajectory, role: Role, seed: int, runs: RecordingRuns) -> None:
     steppers = build_steppers(trajectory)
-    state = steppers.start
-    for number in range(trajectory.steps):
-        after = steppers.take_step("reference", "float64", state, number)
-        known = {"float64": steppers.by_site(after)}
-        step = steppers.single_step("reference", state, number, known)  # type: ignore[arg-type]
+    for number, step in _steps(trajectory, steppers, role):
         _profile(RecordingRunner(step, runs, number), seed, is_first=number == 0)
-        state = restricted(after, state)
     if trajectory.free:
-        free = RecordingRunner(steppers.free_run("reference"), runs, None)
-        _profile(free, seed, is_first=False)
+        _profile(RecordingRunner(steppers.free_run(role), runs, None), seed, is_first=False)
 
 
-def _record_values(trajectory: Trajectory, runs: RecordingRuns) -> None:
+def _record_values(trajectory: Trajectory, role: Role, runs: RecordingRuns) -> None:
     """Record what the steps of a changed optimizer leave in float64."""
-    steppers = build_steppers(trajectory)
+    for number, step in _steps(trajectory, build_steppers(trajectory), role):
+        RecordingRunner(step, runs, number, EPSILON_VARIANT).values("float64")
+
+
+def _steps(
+    trajectory: Trajectory, steppers: TrajectoryRunner, role: Role
+) -> Iterator[tuple[int, SideRunner]]:
+    """Yield the single steps of a side, each from the reference's state before it."""
     state = steppers.start
     for number in range(trajectory.steps):
         after = steppers.take_step("reference", "float64", state, number)
-        known = {"float64": steppers.by_site(after)}
-        step = steppers.single_step("reference", state, number, known)  # type: ignore[arg-type]
-        RecordingRunner(step, runs, number, EPSILON_VARIANT).values("float64")
+        known: dict[Precision, Values] = {}
+        if role == "reference":
+            known = {"float64": steppers.by_site(after)}
+        yield number, steppers.single_step(role, state, number, known)
         state = restricted(after, state)
 
 

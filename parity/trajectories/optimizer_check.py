@@ -47,16 +47,18 @@ def trajectories(
     Raises:
         CannotCompare: a side has no optimizer, or raises.
     """
-    recorded = runner.runs_of(runner.reference).training(variant)
-    followed = history or ReferenceHistory(runner, recorded)
+    of_reference = runner.runs_of(runner.reference).training(variant)
+    followed = history or ReferenceHistory(runner, of_reference)
 
     def single_steps(model: BoundModel) -> Callable[[Precision], Stepper]:
-        if recorded is not None and model.role == "reference":
+        recorded = runner.runs_of(model).training(variant)
+        if recorded is not None:
             return lambda precision: _Recorded(runner, model, precision, recorded)
         return lambda precision: _GivenGradients(runner, model, precision, followed)
 
     def training(model: BoundModel) -> Callable[[Precision], Stepper]:
-        if recorded is not None and model.role == "reference":
+        recorded = runner.runs_of(model).training(variant)
+        if recorded is not None:
             return lambda precision: _Recorded(runner, model, precision, recorded)
         return lambda precision: _Training(runner, model, precision)
 

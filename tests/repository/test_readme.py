@@ -75,7 +75,7 @@ def write_pair(folder: Path, epsilon: str) -> None:
 
 def test_the_own_pair_is_compared_in_a_project_that_is_not_this_one(tmp_path: Path) -> None:
     write_pair(tmp_path, "1e-5")
-    tree, check, suite = commands("parity check")
+    tree, check, suite = commands("parity tree")
     assert "every parameter has a partner" in run(tree, tmp_path)
     assert "my-unet" in run(check, tmp_path)
     assert (tmp_path / "parity.json").is_file()
@@ -84,9 +84,16 @@ def test_the_own_pair_is_compared_in_a_project_that_is_not_this_one(tmp_path: Pa
 
 def test_a_pair_that_differs_fails_both_commands(tmp_path: Path) -> None:
     write_pair(tmp_path, "1e-6")
-    for command in commands("parity check")[1:]:
+    for command in commands("parity tree")[1:]:
         with pytest.raises(AssertionError, match="SEMANTIC_DIFFERENCE"):
             run(command, tmp_path)
+
+
+def test_one_side_is_recorded_and_the_other_judged(tmp_path: Path) -> None:
+    write_pair(tmp_path, "1e-5")
+    record, check = commands("parity record")
+    assert "unet.parity: the reference of my-unet" in run(record, tmp_path)
+    assert "was recorded in unet.parity" in run(check, tmp_path)
 
 
 def test_the_gate_runs_the_command_that_the_readme_gives() -> None:
@@ -106,7 +113,10 @@ def test_both_languages_have_the_same_blocks() -> None:
 
 
 def test_every_shell_block_is_run_by_a_test_here() -> None:
-    named = ("reproduce", "pytest tests parity", "parity check", "ddpm doctor", "torchrun")
+    named = (
+        *("reproduce", "pytest tests parity", "parity tree", "parity record", "ddpm doctor"),
+        "torchrun",
+    )
     assert [sum(name in block for block in blocks("sh")) for name in named] == [1] * len(named)
     assert len(blocks("sh")) == len(named)
 

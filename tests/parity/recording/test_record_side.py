@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -115,19 +116,49 @@ def test_another_optimizer_is_found(recorded: Recorded) -> None:
     }
 
 
-def test_the_other_framework_is_judged_and_its_adam_named(recorded: Recorded) -> None:
+def jittor_net(factor: float = 1.0) -> Any:
+    """Return the builder of `Net` in Jittor."""
     jt: Any = jittor_env.load()
 
     class JittorNet(jt.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             self.a, self.b = jt.nn.Linear(5, 7), jt.nn.Linear(7, 3)
+            generator = np.random.default_rng(0)
+            for parameter in self.parameters():
+                values = generator.standard_normal(tuple(parameter.shape))
+                parameter.assign(jt.array(values.astype("float32")))
 
         def execute(self, x: Any) -> Any:
-            return self.b(jt.tanh(self.a(x)))
+            return self.b(jt.tanh(self.a(x)) * factor)
 
+    return JittorNet
+
+
+def of_both_frameworks(reference: Any, candidate: Any, **options: Any) -> Pair:
+    jt: Any = jittor_env.load()
     optimizer = {"torch": adam, "jittor": lambda p: jt.optim.Adam(p, lr=1e-2)}
-    pair = training_pair(JittorNet, optimizer=optimizer, accept={"jittor.adam.eps": "a test"})
-    assert_same(pair, recorded)
+    pair = training_pair(candidate, optimizer=optimizer, **options)
+    return dataclasses.replace(pair, name=f"{reference.__name__} recorded", reference=reference)
+
+
+EPSILON = {"jittor.adam.eps": "a test"}
+
+
+def test_jittor_is_judged_against_pytorch_and_its_adam_named(recorded: Recorded) -> None:
+    assert_same(of_both_frameworks(Net, jittor_net(), accept=EPSILON), recorded)
+
+
+def test_pytorch_is_judged_against_jittor_and_its_adam_named(recorded: Recorded) -> None:
+    assert_same(of_both_frameworks(jittor_net(), Net, accept=EPSILON), recorded)
+
+
+@pytest.mark.parametrize("factor", [1.0 + 1e-6, 1.5])
+def test_a_fault_on_either_side_is_found_in_both_frameworks(
+    factor: float, recorded: Recorded
+) -> None:
+    assert not assert_same(of_both_frameworks(Net, jittor_net(factor)), recorded).passed
+    faulty = of_both_frameworks(jittor_net(factor), Net)
+    assert not assert_same(dataclasses.replace(faulty, name=f"{factor}"), recorded).passed
 
 
 def test_the_candidate_may_be_the_recorded_side(tmp_path: Path, models: ModuleType) -> None:

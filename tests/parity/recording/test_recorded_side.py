@@ -62,7 +62,9 @@ def test_what_needs_the_module_is_refused(recorded: RecordedSide) -> None:
 
 
 def test_it_knows_what_perturbs_its_operations(recorded: RecordedSide) -> None:
-    with recorded.perturbing_operations(perturb_results(3, 1)):
+    perturbing = recorded.perturbing_operations
+    assert perturbing is not None
+    with perturbing(perturb_results(3, 1)):
         assert recorded.operations == "operations 3 1 1"
     assert recorded.operations == ""
 

@@ -12,8 +12,8 @@ import pytest
 from parity.errors import RaisedWhenRecorded, SideRaised
 from parity.noise.side_runner import FunctionRunner, one_ulp
 from parity.prepare import prepare
+from parity.recording.files.tensor_archive import ArchiveReader, writing
 from parity.recording.recording_runs import RecordingRunner, RecordingRuns
-from parity.recording.tensor_archive import ArchiveReader, writing
 from parity.trace.sites import TensorSite
 
 SITE = TensorSite("optimizer", "a", "state", "weight", "a", group="weights", scope="step")

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from parity import Pair, record
-from parity.recording.tensor_archive import ArchiveReader
+from parity.recording.files.tensor_archive import ArchiveReader
 
 
 def steps_of(

@@ -15,8 +15,8 @@ from hypothesis.extra.numpy import arrays
 
 from parity.noise.rough_difference import rescaled
 from parity.prepare import prepare
-from parity.recording.tensor_archive import ArchiveReader, writing
-from parity.recording.trace_form import (
+from parity.recording.files.tensor_archive import ArchiveReader, writing
+from parity.recording.files.trace_form import (
     TensorList,
     TensorLookup,
     read_trace,
@@ -106,6 +106,22 @@ def test_any_two_arrays_may_be_base_and_change(tmp_path_factory: Any, two: Any) 
         archive.add_tensors("x", tensors.sources)
     read = TensorLookup(ArchiveReader(path), "x").value(entry, lambda: base)
     assert read.tobytes() == value.tobytes()
+
+
+@pytest.mark.parametrize(("large", "is_smaller"), [(0, True), (3, True), (40, False)])
+def test_some_numbers_may_change_by_more(large: int, is_smaller: bool, tmp_path: Path) -> None:
+    """Gradients that almost cancel do, a few in a tensor of many."""
+    generator = np.random.default_rng(0)
+    base = generator.standard_normal(100)
+    value = base * (1 + 2.0**-30)
+    value[:large] = generator.standard_normal(large)
+    tensors = TensorList()
+    entry = tensors.mention(lambda: value, lambda: base)
+    with writing(tmp_path / "x") as archive:
+        archive.add_tensors("x", tensors.sources)
+    read = TensorLookup(ArchiveReader(tmp_path / "x"), "x").value(entry, lambda: base)
+    assert read.tobytes() == value.tobytes()
+    assert bool(entry.get("changed")) == is_smaller
 
 
 def test_values_by_site_come_back(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load
 
 from parity.errors import CannotCompare
-from parity.recording.tensor_archive import ArchiveReader, Source, writing
+from parity.recording.files.tensor_archive import ArchiveReader, Source, writing
 
 DTYPES = ["float64", "float32", "float16", "int64", "int32", "int8", "uint8", "bool"]
 

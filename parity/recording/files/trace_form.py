@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.base.numerics import Array, in_precision, rounded
 from parity.nested.outputs import OutputLeaf, Structure
-from parity.recording.tensor_archive import ArchiveReader, ArchiveWriter, Source
+from parity.recording.files.tensor_archive import ArchiveReader, ArchiveWriter, Source
 from parity.trace.sites import Boundary, Tap, TensorSite
 from parity.trace.tensor_store import TensorSink
 from parity.trace.trace import Draw, Trace
@@ -25,6 +25,9 @@ from parity.trace.trace import Draw, Trace
 # The stores of a trace whose keys are taps, and those whose keys are paths.
 _BY_TAP, _BY_PATH = ("recorded", "gradients"), ("parameter_gradients", "buffers")
 Base = Mapping[Any, Array]
+# Share of numbers that may have changed by more than 2^31 units in the last place: gradients that
+# almost cancel.
+LARGE_CHANGES = 0.2
 
 
 class TensorList:
@@ -54,29 +57,54 @@ class TensorList:
         if value.dtype.kind == "c":
             entry["dtype"] = value.dtype.name
         source = Source(value.dtype, value.shape, read)
-        if read_base is not None and _change_of_bits(value, read_base()) is not None:
-            entry["changed"] = True
+        change = None if read_base is None else _change_of_bits(value, read_base())
+        if change is not None:
 
             def read_change() -> Array:
-                change = _change_of_bits(read(), read_base())
-                assert change is not None
-                return change
+                again = _change_of_bits(read(), read_base())
+                assert again is not None
+                return again.small
 
             source = Source(np.dtype(np.int32), value.shape, read_change)
+            entry["changed"] = True
+            if change.at.size:
+                flat = value.reshape(-1)
+                entry["large"] = self._add(change.at), self._add(flat[change.at])
         self.sources[name] = source
         return entry
 
+    def _add(self, array: Array) -> str:
+        """Remember a small array; return its name."""
+        name = f"{len(self.sources)} large"
+        self.sources[name] = Source.of(array)
+        return name
 
-def _change_of_bits(value: Array, base: Array | None) -> Array | None:
-    """Return the int32 difference of float64 numbers, read as integers; None if it is too large."""
+
+class _Change(NamedTuple):
+    """Differences of the bits of float64 numbers, read as integers.
+
+    Attributes:
+        small: int32, 0 where the difference is too large for that.
+        at: int64, where it is, in the flat array.
+    """
+
+    small: Array
+    at: Array
+
+
+def _change_of_bits(value: Array, base: Array | None) -> _Change | None:
+    """Return the change of an array; None if it is not float64 or has changed too much."""
     if base is None or not (value.dtype == base.dtype == np.float64 and value.shape == base.shape):
         return None
     bits = (np.ascontiguousarray(array).reshape(-1).view(np.int64) for array in (value, base))
     with np.errstate(over="ignore"):
         change: Array = np.subtract(*bits)
-    if change.size and (change.max() >= 2**31 or change.min() < -(2**31)):
+    large = (change >= 2**31) | (change < -(2**31))
+    at = np.flatnonzero(large)
+    if at.size > value.size * LARGE_CHANGES:
         return None
-    return change.astype(np.int32).reshape(value.shape)
+    change[at] = 0
+    return _Change(change.astype(np.int32).reshape(value.shape), at)
 
 
 class TensorLookup:
@@ -101,7 +129,11 @@ class TensorLookup:
             return array
         assert base is not None
         bits = np.ascontiguousarray(base()).reshape(-1).view(np.int64) + array.reshape(-1)
-        restored: Array = bits.view(np.float64).reshape(array.shape)
+        restored: Array = bits.view(np.float64)
+        if "large" in entry:
+            at, values = (self._archive.tensor(self._member, name) for name in entry["large"])
+            restored[at] = values
+        restored = restored.reshape(array.shape)
         restored.flags.writeable = False
         return restored
 

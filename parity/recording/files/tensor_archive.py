@@ -164,6 +164,7 @@ class ArchiveReader:
         seal = self._file.read(_SEAL)
         if size < 0 or _digest(self._file, size) != seal:
             raise self._damaged("it is none, or was cut or changed")
+        self.digest = seal.decode()
 
     def _require_plain(self) -> None:
         for info in self._zip.infolist():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity.nested.arguments import arguments_of
-from parity.recording.input_form import form_of, inputs_of
+from parity.recording.files.input_form import form_of, inputs_of
 
 ARRAY = np.arange(3.0)
 

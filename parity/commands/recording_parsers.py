@@ -1,0 +1,120 @@
+"""The parsers of `parity record` and `parity diff`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from parity.commands.options import add_named_pair, add_pairs, add_seed_and_verbose
+
+RECORD = """\
+Run one side of a pair, in float64 and in float32, and write what it leaves to a file: values and
+gradients at every module, end to end, under every stress input, and the optimizer's steps. Only
+that side's framework is needed. `parity check --against FILE` then judges the other side, on
+another machine or in another environment, with the same verdicts as if both were there.
+"""
+RECORD_NOTES = """\
+examples:
+  parity record my_pairs:unet --out unet.parity
+  parity record --reference nets.py:build --input x=2,3,32,32 --out unet.parity
+  parity check --candidate port.py:build --against unet.parity
+
+exit status: 0 the file was written, 2 it was not
+"""
+
+
+def add_record(commands: Any) -> None:
+    """Add the parser of `parity record`."""
+    record = commands.add_parser(
+        "record",
+        help="write what one side leaves, to judge the other elsewhere",
+        description=RECORD,
+        epilog=RECORD_NOTES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_pairs(record)
+    add_named_pair(record)
+    out = record.add_argument("--out", type=Path, required=True, metavar="FILE")
+    out.help = "for several pairs a folder"
+    record.add_argument(
+        "--side",
+        choices=["reference", "candidate"],
+        default="reference",
+        help="the side to record (default: reference)",
+    )
+    record.add_argument(
+        "--like",
+        type=Path,
+        metavar="RECORD",
+        help="record the candidate on the weights, inputs and values of this record of the "
+        "reference, for `parity diff`",
+    )
+    record.add_argument(
+        "--stress",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this stress input, `plain` for example; may be repeated",
+    )
+    record.add_argument(
+        "--places",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="record inside these modules only, 'down.*' for example; may be repeated",
+    )
+    record.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PATTERN[,PATTERN]",
+        help="record nothing inside these modules, such as those that the other side spells out",
+    )
+    add_seed_and_verbose(record)
+    record.set_defaults(command=_record)
+
+
+def _record(options: argparse.Namespace) -> int:
+    from parity.commands.record import record_pairs
+
+    return record_pairs(options)
+
+
+DIFF = """\
+Compare records of one model with the first of them: two sides, devices, versions or settings, each
+recorded where it runs. Nothing runs and no framework is needed. The others must have been recorded
+on the first one's weights, inputs and values, with `parity record --like`. Two records give the
+whole report, more a table.
+"""
+DIFF_NOTES = """\
+examples:
+  parity record --reference nets.py:build --input x=2,3,32,32 --out torch.parity
+  parity record --candidate port.py:build --like torch.parity --out jittor.parity
+  parity diff torch.parity jittor.parity
+
+exit status: 0 all agree with the first, 1 one does not, 2 one could not be compared
+"""
+
+
+def add_diff(commands: Any) -> None:
+    """Add the parser of `parity diff`."""
+    diff = commands.add_parser(
+        "diff",
+        help="compare records with each other",
+        description=DIFF,
+        epilog=DIFF_NOTES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    diff.add_argument("records", nargs="+", type=Path, metavar="RECORD")
+    diff.add_argument("--strict", action="store_true", help="a side that loses digits fails too")
+    diff.add_argument(
+        "--json", type=Path, metavar="FILE", help="the report as data, of two records"
+    )
+    diff.set_defaults(command=_diff)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from parity.commands.diff import diff_records
+
+    return diff_records(options)

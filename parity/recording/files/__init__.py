@@ -1,0 +1,1 @@
+"""The file of a record: its members, and what they hold."""
