@@ -58,14 +58,10 @@ class TensorList:
             entry["dtype"] = value.dtype.name
         source = Source(value.dtype, value.shape, read)
         change = None if read_base is None else _change_of_bits(value, read_base())
-        if change is not None:
-
-            def read_change() -> Array:
-                again = _change_of_bits(read(), read_base())
-                assert again is not None
-                return again.small
-
-            source = Source(np.dtype(np.int32), value.shape, read_change)
+        if read_base is not None and change is not None:
+            source = Source(
+                np.dtype(np.int32), value.shape, partial(_small_changes, read, read_base)
+            )
             entry["changed"] = True
             if change.at.size:
                 flat = value.reshape(-1)
@@ -105,6 +101,12 @@ def _change_of_bits(value: Array, base: Array | None) -> _Change | None:
         return None
     change[at] = 0
     return _Change(change.astype(np.int32).reshape(value.shape), at)
+
+
+def _small_changes(read: Callable[[], Array], read_base: Callable[[], Array | None]) -> Array:
+    change = _change_of_bits(read(), read_base())
+    assert change is not None
+    return change.small
 
 
 class TensorLookup:
