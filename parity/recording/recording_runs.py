@@ -46,11 +46,14 @@ class RecordingRuns:
     ) -> Trace:
         """See `Runs`."""
         key = run_key("isolated", run, teacher, baseline, self._operations)
-        own = self._unchanged.get("isolated", (None, None))
-        base = own[1] if teacher is not None and own[0] == teacher.origin else teacher
+        kind = "isolated" if teacher is not None else "teacher"
+        own = self._unchanged.get(kind, (None, None))
+        base = own[1] if teacher is None or own[0] == teacher.origin else teacher
         trace = self._kept(key, lambda: LIVE.isolated(model, run, teacher, baseline), base)
         if teacher is not None and _is_unchanged(run, baseline):
             self._unchanged["isolated"] = teacher.origin, trace
+        elif "teacher" not in self._unchanged:
+            self._unchanged["teacher"] = None, trace
         return trace
 
     def end_to_end(self, model: BoundModel, run: Run, baseline: Trace | None = None) -> Trace:
@@ -72,7 +75,8 @@ class RecordingRuns:
     ) -> Trace:
         """See `Runs`; runs with something injected are not kept."""
         key = None if inject else run_key("in one piece", run, teacher)
-        return self._kept(key, lambda: LIVE.with_injection(model, run, teacher, inject))
+        base = self._unchanged.get("teacher", (None, None))[1]
+        return self._kept(key, lambda: LIVE.with_injection(model, run, teacher, inject), base)
 
     def changed_buffers(self, model: BoundModel, run: Run) -> set[str]:
         """See `Runs`."""

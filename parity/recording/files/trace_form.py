@@ -52,12 +52,15 @@ class TensorList:
             return value if math.isfinite(value) else str(float(value))
         if value.dtype.kind in "US":
             return {"text": value.reshape(-1).tolist(), "shape": list(value.shape)}
+        base = None if read_base is None else read_base()
+        if base is not None and _is_same(value, base):
+            return {"same": True}
         name = str(len(self.sources))
         entry: dict[str, Any] = {"at": name}
         if value.dtype.kind == "c":
             entry["dtype"] = value.dtype.name
         source = Source(value.dtype, value.shape, read)
-        change = None if read_base is None else _change_of_bits(value, read_base())
+        change = _change_of_bits(value, base)
         if read_base is not None and change is not None:
             source = Source(
                 np.dtype(np.int32), value.shape, partial(_small_changes, read, read_base)
@@ -74,6 +77,11 @@ class TensorList:
         name = f"{len(self.sources)} large"
         self.sources[name] = Source.of(array)
         return name
+
+
+def _is_same(value: Array, base: Array) -> bool:
+    form = value.dtype == base.dtype and value.shape == base.shape
+    return form and np.ascontiguousarray(value).tobytes() == np.ascontiguousarray(base).tobytes()
 
 
 class _Change(NamedTuple):
@@ -126,6 +134,9 @@ class TensorLookup:
             return float(entry)
         if "text" in entry:
             return np.asarray(entry["text"]).reshape(entry["shape"])
+        if "same" in entry:
+            assert base is not None
+            return base()
         array = self._archive.tensor(self._member, entry["at"], entry.get("dtype", ""))
         if not entry.get("changed"):
             return array
