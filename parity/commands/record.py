@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from parity.base.progress import listening
@@ -38,6 +40,9 @@ def record_pairs(options: argparse.Namespace) -> int:
     if problems:
         raise problems[0]
     pairs = [subject.value for subject in subjects if isinstance(subject.value, Pair)]
+    for subject in subjects:
+        if not isinstance(subject.value, Pair):
+            print(f"parity: {subject.value.name} is no pair of modules and is not recorded")
     if not pairs:
         raise CannotCompare("only a parity.Pair can be recorded, and there is none in it")
     paths = _paths(options.out, pairs)
@@ -52,8 +57,9 @@ def record_pairs(options: argparse.Namespace) -> int:
                 places=options.places or ["*"],
                 without=[p for text in options.without for p in text.split(",")],
                 like=like,
+                announce=partial(_require_space, path),
             )
-        print(f"{path}: the {options.side} of {pair.name}, {_size(path)}")
+        print(f"{path}: the {options.side} of {pair.name}, {_in_mib(path.stat().st_size)}")
     return 0
 
 
@@ -74,5 +80,16 @@ def _paths(out: Path, pairs: Sequence[Pair]) -> list[Path]:
     return [out / name for name in names]
 
 
-def _size(path: Path) -> str:
-    return f"{path.stat().st_size / 2**20:,.1f} MiB"
+def _require_space(path: Path, size: int) -> None:
+    """Say how large a record may become, and require as much space."""
+    free = shutil.disk_usage(path.absolute().parent).free
+    if size > free:
+        raise CannotWrite(
+            f"{path} may take {_in_mib(size)}, and {_in_mib(free)} are free: free some space, "
+            "choose another path, or record less with --stress plain or --places"
+        )
+    print(f"{path}: at most {_in_mib(size)}", flush=True)
+
+
+def _in_mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"

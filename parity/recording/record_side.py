@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,13 @@ from parity.recording.recording_steps import record_training
 from parity.trace.bound_model import BoundModel, Role, randomize_constant_parameters
 from parity.trace.model_building import build_alone
 from parity.trace.restoring import everything_put_back
+from parity.trace.sites import Tap
 from parity.trace.trace import Trace
 from safe_files.reading import show
 
+# For each number: 8 + 4 + 5 * 4 bytes and what was passed on; other cotangents and the run in one
+# piece; three steps of the optimizer, each like a stress input, and their history.
+BYTES_OF_INPUT, BYTES_OF_ONCE, BYTES_OF_STEPS = 36, 20, 120
 PRECISIONS: tuple[Precision, ...] = ("float64", "float32")
 
 
@@ -51,6 +56,7 @@ def record(
     places: Sequence[str] = ("*",),
     without: Sequence[str] = (),
     like: Record | None = None,
+    announce: Callable[[int], object] = lambda size: None,
 ) -> None:
     """Run one side of a pair, and write what the other can be judged against.
 
@@ -66,6 +72,7 @@ def record(
         without: likewise, inside which none are, such as modules that the other side lacks.
         like: a record of the reference; the candidate is then recorded, with the seed and the
             places of that record.
+        announce: called with the size in bytes that the file may reach, before it grows.
 
     Raises:
         CannotCompare: the side cannot be built or run, or a pattern matches no module.
@@ -82,6 +89,7 @@ def record(
             recording.choose_taps(places, without)
         else:
             recording = _beside(like, pair, archive)
+        announce(like.path.stat().st_size if like is not None else recording.largest_size())
         recording.run_all()
         recording.finish()
 
@@ -150,6 +158,7 @@ class _Recording:
     ) -> None:
         self.runner, self.recorded, self.runs = runner, recorded, runs
         self.archive, self.state, self.facts = runs.archive, state, facts
+        self.shapes: dict[Tap, tuple[int, ...]] = {}
 
     @property
     def model(self) -> BoundModel:
@@ -171,6 +180,7 @@ class _Recording:
                     f"{show(pattern)!r} matches no module that {runner.pair.name!r} calls; it "
                     f"calls {', '.join(modules) or 'none'}"
                 )
+        self.shapes = dict(trace.shapes)
         taps = [path for path in called if not path or _is_chosen(path, places, without)]
         model = replace(
             runner.reference,
@@ -188,6 +198,20 @@ class _Recording:
             "output_tensors": sorted(outputs.tensors),
             "changed_buffers": sorted(runner.buffers_changed_by_training()),
         }
+
+    def largest_size(self) -> int:
+        """Return how many bytes the record may take.
+
+        Each number of a tensor, and of its gradient, is kept in float64, in float32 and as five
+        changes of four bytes, under every stress input; a few runs besides are made once.
+        """
+        parameters = self.model.size()
+        taps = self.facts["taps"]
+        at_taps = sum(prod(s) for tap, s in self.shapes.items() if tap.path in taps)
+        numbers = 2 * at_taps + parameters
+        steps = 0 if self.runner.pair.optimizer is None else BYTES_OF_STEPS * parameters
+        of_inputs = BYTES_OF_INPUT * len(self.runner.pair.stress_inputs)
+        return numbers * (of_inputs + BYTES_OF_ONCE) + steps
 
     def run_all(self) -> None:
         """Make every run that a comparison may ask for."""

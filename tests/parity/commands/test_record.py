@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,9 +37,9 @@ def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_recorded_here_and_judged_there(pairs: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["record", f"{pairs}.py:good", "--out", "good.parity"]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith("good.parity: the reference of good, 0.")
-    assert out.endswith(" MiB\n")
+    before, after = capsys.readouterr().out.splitlines()
+    assert before.startswith("good.parity: at most 0.")
+    assert after.startswith("good.parity: the reference of good, 0.")
     assert main(["check", f"{pairs}.py:good", "--against", "good.parity"]) == 0
     assert main(["check", f"{pairs}.py:bad", "--against", "good.parity"]) == 1
     out = capsys.readouterr().out
@@ -96,3 +97,14 @@ def test_bad_input_is_one_line(
     assert line in error
     assert len(error.splitlines()) == 1
     assert not Path("x").exists() or Path("x").is_dir()
+
+
+def test_a_record_that_may_not_fit_is_refused_before_it_is_made(
+    pairs: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    assert main(["record", f"{pairs}.py:good", "--out", "good.parity"]) == 2
+    error = capsys.readouterr().err
+    assert "good.parity may take 0." in error
+    assert "MiB are free: free some space" in error
+    assert not Path("good.parity").exists()

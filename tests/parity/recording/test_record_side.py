@@ -207,6 +207,20 @@ def test_a_module_that_only_the_record_has_must_be_left_out_of_it(tmp_path: Path
     assert findings(judged) == findings(check(pair))
 
 
+@pytest.mark.parametrize("stress_inputs", [("plain",), ("plain", "zeros", "low variance")])
+@pytest.mark.parametrize("optimizer", [None, {"torch": adam}])
+def test_the_size_is_said_before(stress_inputs: Any, optimizer: Any, tmp_path: Path) -> None:
+    """Of tensors as large as a model's; of tiny ones, what is said of them is larger."""
+    pair = Pair(
+        name="wide", reference=lambda: nn.Sequential(nn.Linear(256, 256), nn.Tanh()),
+        candidate=nn.Identity, inputs=lambda rng: rng.standard_normal((256, 256)).astype("float32"),
+        stress_inputs=stress_inputs, optimizer=optimizer,
+    )  # fmt: skip
+    said: list[int] = []
+    record(pair, tmp_path / "x", announce=said.append)
+    assert 0.5 * said[0] < (tmp_path / "x").stat().st_size < said[0]
+
+
 def test_places_make_it_smaller(tmp_path: Path, models: ModuleType) -> None:
     pair = models.block_pair(name="places")
     record(pair, tmp_path / "all")
