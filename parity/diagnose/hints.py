@@ -7,7 +7,7 @@ changed, and only a change that gives the candidate's tensor is returned.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,9 @@ from parity.trace.sites import Tap, TensorSite
 from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
 
+# (what is said if it explains the tensor, a context with the changed pair)
+Changes = Iterator[tuple[str, "AbstractContextManager[PairRunner]"]]
+NO = "no "  # a weight that does nothing
 # How many of the tensors met before a site are compared with it.
 NEARBY = 12
 # Settings that ports get wrong, by the names that frameworks give them, and what they are set to.
@@ -62,10 +65,12 @@ def hint(site: TensorSite, runner: PairRunner, teacher: Trace, other: Trace) -> 
         return ""
     if runner.candidate.role in runner.runs:
         explained = ""
-    elif runner.reference.role in runner.runs:
-        explained = _explained_by_candidate(site, reference, runner, teacher)
+    elif runner.reference.role in runner.runs:  # it cannot be run, so the candidate is changed
+        changes = _changes_of_candidate(site, runner)
+        explained = _explained(site, reference, runner.candidate, changes, teacher)
     else:
-        explained = _explained(site, candidate, runner, teacher)
+        changes = _changes(site, runner)
+        explained = _explained(site, candidate, runner.reference, changes, teacher)
     return explained or signature(reference, candidate, _nearby(site, teacher))
 
 
@@ -92,36 +97,18 @@ def _as_used(tap: Tap, site: TensorSite, trace: Trace) -> Array:
     return trace.forced[tap] if inside else trace.recorded[tap]
 
 
-def _explained(site: TensorSite, candidate: Array, runner: PairRunner, teacher: Trace) -> str:
-    for description, changed in _changes(site, runner):
+def _explained(
+    site: TensorSite, target: Array, side: BoundModel, changes: Changes, teacher: Trace
+) -> str:
+    """Return what is said of the first change with which a side gives a tensor, or `""`."""
+    for description, changed in changes:
         try:
             with changed as variant:
-                tensor = tensor_sites(variant.rerun_isolated(variant.reference, teacher)).get(site)
+                tensor = tensor_sites(variant.rerun_isolated(side, teacher)).get(site)
         except CannotCompare:
-            continue  # the reference does not run with this change
-        if tensor is not None and resembles(tensor, candidate):
-            return f"{description} gives exactly this"
-    return ""
-
-
-def _explained_by_candidate(
-    site: TensorSite, reference: Array, runner: PairRunner, teacher: Trace
-) -> str:
-    """Try the settings of a recorded reference, which cannot be run, on the candidate."""
-    recorded = _module(runner.reference, site.path)
-    module = _module(runner.candidate, site.path)
-    for name in SETTINGS:
-        expected, current = getattr(recorded, name, None), getattr(module, name, None)
-        if expected is None or current is None or expected == current:
-            continue
-        with _setting(module, name, expected, runner):
-            try:
-                trace = runner.rerun_isolated(runner.candidate, teacher)
-            except CannotCompare:
-                continue  # the candidate does not run with this setting
-        tensor = tensor_sites(trace).get(site)
-        if tensor is not None and resembles(tensor, reference):
-            return f"{name} = {current!r} where the reference has {expected!r} gives exactly this"
+            continue  # the side does not run with this change
+        if tensor is not None and resembles(tensor, target):
+            return description
     return ""
 
 
@@ -130,16 +117,43 @@ def _module(side: BoundModel, path: str) -> Any:
     return side.adapter.modules().get(names.get(path, path))
 
 
-def _changes(site: TensorSite, runner: PairRunner) -> Iterator[tuple[str, Any]]:
+def _changes(site: TensorSite, runner: PairRunner) -> Changes:
+    """Yield changes of the reference."""
     module = _module(runner.reference, site.path)
-    for name, values in SETTINGS.items() if module is not None else ():
-        if not hasattr(module, name):
-            continue
-        current = getattr(module, name)
+    for name, current, value in _settings(module):
+        description = f"{name} = {value!r} where the reference has {current!r} gives exactly this"
+        yield description, _setting(module, name, value, runner)
+    for description, changed in _weights(site, runner):
+        yield f"{description} gives exactly this", changed
+
+
+def _changes_of_candidate(site: TensorSite, runner: PairRunner) -> Changes:
+    """Yield changes of the candidate; each undoes one that `_changes` tries on the reference."""
+    recorded = _module(runner.reference, site.path)
+    module = _module(runner.candidate, site.path)
+    for name in SETTINGS:
+        value, current = getattr(recorded, name, None), getattr(module, name, None)
+        if value is not None and current is not None and value != current:
+            text = f"{name} = {current!r} where the reference has {value!r} gives exactly this"
+            yield text, _setting(module, name, value, runner)
+    for name, current, value in _settings(module):
+        text = f"{name} = {value!r} in place of {current!r} gives exactly the reference's"
+        yield text, _setting(module, name, value, runner)
+    for description, changed in _weights(site, runner):
+        if not description.startswith(NO):
+            yield f"{description} gives exactly this", changed
+
+
+def _settings(module: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield settings that a module has, their values, and other ones."""
+    for name, values in SETTINGS.items():
+        current = getattr(module, name, None)
         for value in values:
             if type(current) in (type(value), float, int) and value != current:
-                description = f"{name} = {value!r} where the reference has {current!r}"
-                yield description, _setting(module, name, value, runner)
+                yield name, current, value
+
+
+def _weights(site: TensorSite, runner: PairRunner) -> Changes:
     for path, array in runner.weights.items():
         owner, _, name = path.rpartition(".")
         if owner == site.path:
@@ -156,9 +170,9 @@ def _other_weights(path: str, name: str, array: Array) -> Iterator[tuple[str, Ar
     if array.ndim > 2 and array.shape[-1] > 1:
         yield f"{path} reversed in space", np.flip(array, range(2, array.ndim)).copy()
     if is_float(array) and "bias" in name:
-        yield f"no {path}", np.zeros_like(array)
+        yield f"{NO}{path}", np.zeros_like(array)
     if is_float(array) and array.ndim == 1 and "weight" in name:
-        yield f"no {path}", np.ones_like(array)
+        yield f"{NO}{path}", np.ones_like(array)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -94,14 +95,26 @@ def test_the_reference_is_left_as_it_was(models: ModuleType) -> None:
     assert block.conv.padding_mode == "zeros"
 
 
-def test_a_recorded_reference_s_setting_is_tried_on_the_candidate(
-    models: ModuleType, tmp_path: Path
+def transposed(block: nn.Module) -> None:
+    head: Any = block.head
+    head.forward = lambda x: x @ head.weight + head.bias
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (
+            lambda b: setattr(b.norm, "eps", 1e-3),
+            "eps = 0.001 where the reference has 1e-05 gives exactly this",
+        ),
+        (transposed, "head.weight transposed gives exactly this"),
+    ],
+)
+def test_what_undoes_a_fault_is_tried_on_the_candidate_where_the_reference_is_recorded(
+    edit: Callable[[nn.Module], object], text: str, models: ModuleType, tmp_path: Path
 ) -> None:
-    pair = models.block_pair(lambda: models.Block(epsilon=1e-3))
+    pair = edited(models, edit)
     record(pair, tmp_path / "record")
-    first = check(pair, reference=Record.open(tmp_path / "record")).first_divergence
-    assert first is not None
-    assert first.hint == "eps = 0.001 where the reference has 1e-05 gives exactly this"
-    live = check(pair).first_divergence
-    assert live is not None
-    assert live.hint == first.hint
+    for report in (check(pair, reference=Record.open(tmp_path / "record")), check(pair)):
+        assert report.first_divergence is not None
+        assert report.first_divergence.hint == text
