@@ -200,7 +200,7 @@ def test_of_too_few_images_no_bias_is_named():
 @pytest.mark.parametrize("count", [1, 9])
 def test_too_few_images_are_refused(count):
     few = Features(np.zeros((count, 4)), np.zeros((count, 10)))
-    with pytest.raises(InputError, match=rf"{count} image\(s\) cannot be scored: 10 are needed"):
+    with pytest.raises(InputError, match=rf"{count} images? cannot be scored: 10 are needed"):
         score(few, few, plain())
 
 
@@ -208,5 +208,5 @@ def test_too_few_images_are_refused(count):
 def test_too_few_real_images_are_refused(count):
     seen = Features(RANDOM.standard_normal((20, 4)), np.zeros((20, 10)))
     few = Features(np.zeros((count, 4)), np.zeros((count, 10)))
-    with pytest.raises(InputError, match=rf"{count} image\(s\) cannot be scored: 2 are needed"):
+    with pytest.raises(InputError, match=rf"{count} images? cannot be scored: 2 are needed"):
         score(seen, few, plain())
