@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from importlib import metadata
@@ -28,6 +30,10 @@ RESTARTED = "PARITY_RESTARTED"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return 0 for agreement, 1 for disagreement, 2 if it could not compare."""
     options = _parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):  # so that temporary files go, as after Ctrl-C
+            if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+                signal.signal(getattr(signal, name), _stop)
     try:
         status: int = options.command(options)
     except RestartNeeded as error:
@@ -48,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return SKIP if getattr(options, "bisect", False) else CANNOT_COMPARE
     return status
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _version() -> str:

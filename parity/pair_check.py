@@ -15,7 +15,7 @@ from parity.diagnose.known import accept, name_known_divergences
 from parity.diagnose.known_optimizers import name_adam_epsilon
 from parity.diagnose.localise import confirm, segment
 from parity.diagnose.module_text import module_texts
-from parity.errors import CannotCompare, NotRecorded
+from parity.errors import CannotCompare, NoPartner, NotRecorded
 from parity.pair import Pair
 from parity.prepare import Prepared, prepare
 from parity.recording.record import Record
@@ -59,9 +59,15 @@ def check(pair: Pair, *, seed: int = 0, reference: Record | None = None) -> Repo
     """
     started = time.perf_counter()
     if reference is not None:
-        given, pair, seed = pair, reference.completed(pair), reference.seed
+        given, pair, seed = pair, reference.completed(pair, seed), reference.seed
     with everything_put_back(), older_objects_left_alone():
-        report = _report(prepare(pair, seed=seed, record=reference))
+        try:
+            report = _report(prepare(pair, seed=seed, record=reference))
+        except NoPartner as error:
+            if reference is not None:
+                name = reference.manifest["name"]
+                error.args = (f"{error}; {reference.path.name} is the record of {name!r}",)
+            raise
     if reference is not None:
         report = dataclasses.replace(report, notes=[*reference.notes(given), *report.notes])
     return dataclasses.replace(report, seconds=time.perf_counter() - started)

@@ -179,7 +179,7 @@ def _compared(config: pytest.Config, subject: Any, seed: int) -> Report:
         pytest.skip(f"{subject.name} has no record: only a pair of modules is recorded")
     from parity.recording.record import Record
 
-    return check(subject, reference=Record.of(against, subject.name))
+    return check(subject, seed=seed, reference=Record.of(against, subject.name))
 
 
 def properties(report: Report) -> list[tuple[str, object]]:

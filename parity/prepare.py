@@ -52,10 +52,10 @@ def prepare(pair: Pair, *, seed: int = 0, record: Record | None = None) -> Prepa
     initial, notes = compare_initial(pair, candidate, state)
     buffers = compare_buffers(candidate, state)
     inputs = _inputs(pair, seed, record)
-    reference, candidate = (
-        _with_argument_names(pair, side, other, inputs, notes)
-        for side, other in ((reference, candidate), (candidate, reference))
-    )
+    sides = reference, candidate
+    if record is None:
+        reference = _with_argument_names(pair, reference, candidate, inputs, notes)
+    candidate = _with_argument_names(pair, candidate, sides[0], inputs, notes)
     runner = PairRunner(
         pair=pair,
         reference=reference,
@@ -71,6 +71,7 @@ def prepare(pair: Pair, *, seed: int = 0, record: Record | None = None) -> Prepa
     )
     runner, uncalled, reshaped = _match_calls(runner)
     if record is not None:
+        record.require_shapes(reshaped)
         runner = runner.without(record.untapped)
     wrong, changing = _wrong_tables(buffers, runner)
     if changing:

@@ -67,7 +67,8 @@ def _compared(subject: Subject, options: argparse.Namespace) -> Report:
 
     try:
         if options.against is not None:
-            return check(_pair(subject), reference=_record(options.against, subject))
+            record = _record(options.against, subject)
+            return check(_pair(subject), seed=options.seed, reference=record)
         return compare(subject.value, seed=options.seed)
     except CannotCompare:
         raise

@@ -5,21 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from parity.base.progress import listening
+from parity.commands.check import CANNOT_COMPARE
 from parity.commands.subjects import subjects_of
 from parity.commands.terminal import ProgressLine, quiet
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, RestartNeeded
 from parity.pair import Pair
 from safe_files import CannotWrite, make_folder, require_writable
 
 
 def record_pairs(options: argparse.Namespace) -> int:
-    """Record one side of every pair that the options name; return the exit status, 0.
+    """Record one side of every pair that the options name; return the exit status.
+
+    A pair that cannot be recorded does not keep the others from it.
 
     Raises:
         CannotCompare: a pair cannot be loaded or run, or there is none.
@@ -46,21 +50,29 @@ def record_pairs(options: argparse.Namespace) -> int:
     if not pairs:
         raise CannotCompare("only a parity.Pair can be recorded, and there is none in it")
     paths = _paths(options.out, pairs)
+    status = 0
     for number, (pair, path) in enumerate(zip(pairs, paths, strict=True), 1):
         line = ProgressLine(f"{pair.name} ({number} of {len(pairs)})")
-        with listening(line.show), line, quiet(verbose=options.verbose):
-            record(
-                replace(pair, stress_inputs=options.stress or pair.stress_inputs),
-                path,
-                side=options.side,
-                seed=options.seed,
-                places=options.places or ["*"],
-                without=[p for text in options.without for p in text.split(",")],
-                like=like,
-                announce=partial(_require_space, path),
-            )
+        try:
+            with listening(line.show), line, quiet(verbose=options.verbose):
+                record(
+                    replace(pair, stress_inputs=options.stress or pair.stress_inputs),
+                    path,
+                    side=options.side,
+                    seed=options.seed,
+                    places=options.places or ["*"],
+                    without=[p for text in options.without for p in text.split(",")],
+                    like=like,
+                    announce=partial(_require_space, path),
+                )
+        except RestartNeeded:
+            raise
+        except (CannotCompare, CannotWrite) as error:
+            print(f"parity: {pair.name}: {error}", file=sys.stderr)
+            status = CANNOT_COMPARE
+            continue
         print(f"{path}: the {options.side} of {pair.name}, {_in_mib(path.stat().st_size)}")
-    return 0
+    return status
 
 
 def _paths(out: Path, pairs: Sequence[Pair]) -> list[Path]:

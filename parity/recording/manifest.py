@@ -21,7 +21,7 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("stress_inputs", "randomized", "called", "taps", "output_tensors"), list),
     **dict.fromkeys(("changed_buffers", "drawn_buffers"), list),
     **dict.fromkeys(("random", "input_precision", "like"), (str, type(None))),
-    **{"names": dict, "shapes": dict},
+    **{"names": dict, "shapes": dict, "dtypes": dict, "allow": dict, "accept": dict},
     **{"seed": int, "signature": (list, type(None)), "inputs": (dict, type(None))},
 }
 
@@ -37,6 +37,8 @@ def facts_of_pair(pair: Pair) -> dict[str, Any]:
         "stress_inputs": list(pair.stress_inputs),
         "has_loss": pair.loss is not None,
         "has_optimizer": pair.optimizer is not None,
+        "allow": dict(pair.allow),
+        "accept": dict(pair.accept),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from parity.base.numerics import Array
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, NotRecorded
 from parity.nested.arguments import Arguments
 from parity.pair import RECORDED_INPUTS, Pair
 from parity.recording.files.input_form import inputs_of
@@ -19,11 +20,15 @@ from parity.recording.files.tensor_archive import ArchiveReader
 from parity.recording.manifest import required
 from parity.recording.recorded_runs import RecordedRuns
 from parity.recording.recorded_side import RecordedSide
+from parity.report.finding import Finding
+from parity.structure.path_matching import renamed
+from parity.trace.sites import TensorSite
 from safe_files.reading import show
 
 SUFFIX = ".parity"
 WEIGHTS, RANDOMIZED, INPUTS = (f"{n}.safetensors" for n in ("weights", "randomized", "inputs"))
 LISTED = 6  # paths in a note
+LONGEST_NAME = 100  # of a file, in letters
 # Settings of a pair that decide what a run is.
 SETTINGS = ("training", "random")
 
@@ -42,7 +47,8 @@ class Record:
         self.path = archive.path
         self._archive = archive
         self.manifest = required(archive.json("manifest.json"), show(self.path))
-        weights = {name: archive.tensor(WEIGHTS, name) for name in archive.keys(WEIGHTS)}
+        self._dtypes: Mapping[str, str] = self.manifest["dtypes"]
+        weights = {name: self._array(WEIGHTS, name) for name in archive.keys(WEIGHTS)}
         self.side = RecordedSide(self.manifest, weights)
         self.runs = RecordedRuns(archive, self.manifest, self.side)
 
@@ -91,12 +97,21 @@ class Record:
         """Return the seed with which it was made."""
         return int(self.manifest["seed"])
 
-    def completed(self, pair: Pair) -> Pair:
+    def completed(self, pair: Pair, seed: int = 0) -> Pair:
         """Return a pair whose reference is the recorded side.
 
+        Args:
+            pair: as its user has written it.
+            seed: that the user asks for; 0 for the record's own.
+
         Raises:
-            CannotCompare: the pair's settings are not those of the record.
+            CannotCompare: the pair's settings, or the seed, are not those of the record.
         """
+        if seed not in (0, self.seed):
+            raise CannotCompare(
+                f"{show(self.path)} was recorded with seed {self.seed}, not {seed}: leave the seed "
+                "out, or record with this one"
+            )
         if self.manifest["like"] is not None:
             raise CannotCompare(
                 f"{show(self.path)} was recorded like another record, for parity diff: judge "
@@ -153,6 +168,20 @@ class Record:
             for label, at, dtype in self.manifest["input_arrays"]
         }
 
+    def require_shapes(self, reshaped: Sequence[tuple[TensorSite, Finding]]) -> None:
+        """Require that no tensor at a module has another shape in the candidate.
+
+        Raises:
+            NotRecorded: one has; the record is cut at its module.
+        """
+        for site, finding in reshaped:
+            if site.owner in self.manifest["taps"] and finding.compared is not None:
+                raise NotRecorded(
+                    f"the {site.quantity} of {site.owner} has the shape {finding.compared[1]} and "
+                    f"was recorded with {finding.compared[0]}; if both are meant, record the side "
+                    f"again with --without {site.owner}"
+                )
+
     def brings_inputs(self, pair: Pair) -> bool:
         """Tell whether a pair has no inputs of its own and takes the recorded ones."""
         return pair.inputs is RECORDED_INPUTS
@@ -165,7 +194,10 @@ class Record:
     def randomized(self) -> dict[str, Array]:
         """Return the weights with which it ran and that are not those it was built with."""
         names = self.manifest["randomized"]
-        return {name: self._archive.tensor(RANDOMIZED, name) for name in names}
+        return {name: self._array(RANDOMIZED, name) for name in names}
+
+    def _array(self, member: str, name: str) -> Array:
+        return self._archive.tensor(member, name, self._dtypes.get(name, ""))
 
     def notes(self, pair: Pair) -> list[str]:
         """Return what a reader of a report should know."""
@@ -176,6 +208,11 @@ class Record:
             f"{process['python']}, NumPy {process['numpy']}, {process['machine']}); what needs "
             "another run of it, such as a setting tried on it, is left out"
         ]
+        if self.manifest["role"] == "candidate" and self.manifest["like"] is None:
+            notes.append(
+                "the sides are exchanged: the pair's candidate, which was recorded, is called the"
+                " reference here, and the pair's reference the candidate"
+            )
         if self.untapped:
             notes.append(
                 f"not recorded inside, so judged within their callers: {_listed(self.untapped)}"
@@ -196,7 +233,10 @@ def _listed(paths: Sequence[str]) -> str:
 
 def file_name(pair: str) -> str:
     """Return the name of a pair's record in a folder of records."""
-    return quote(pair, safe=" ,()+=-").replace(" ", "_") + SUFFIX
+    name = quote(pair, safe=" ,()+=-").replace(" ", "_")
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(pair.encode()).hexdigest()[:8]}"
+    return name + SUFFIX
 
 
 def flipped(pair: Pair) -> Pair:
@@ -214,7 +254,9 @@ def flipped(pair: Pair) -> Pair:
         reference=pair.candidate,
         candidate=pair.reference,
         rename={other: own for own, other in pair.rename.items()},
-        argument_names={other: own for own, other in pair.argument_names.items()},
+        # The inputs have the names of the pair's reference, which is now the candidate.
+        argument_names={},
+        allow={renamed(path, pair.rename): reason for path, reason in pair.allow.items()},
     )
 
 

@@ -56,6 +56,8 @@ def record_pair(reference: Record, candidate: Record) -> RecordPair:
         stress_inputs=[
             name for name in facts["stress_inputs"] if name in candidate.manifest["stress_inputs"]
         ],
+        allow=facts["allow"],
+        accept=facts["accept"],
         loss=_cannot_run if facts["has_loss"] else None,
         optimizer=_Optimizers() if facts["has_optimizer"] else None,
     )

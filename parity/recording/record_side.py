@@ -80,12 +80,13 @@ def record(
     """
     if like is not None and like.manifest["like"] is not None:
         raise CannotCompare(f"{like.path} was recorded like another record: give that one")
+    names: Mapping[str, str] = {}
     if side == "candidate" and like is None:
-        pair = flipped(pair)
+        pair, names = flipped(pair), pair.argument_names
     with everything_put_back(), older_objects_left_alone(), writing(Path(out)) as archive:
         begin("building the side")
         if like is None:
-            recording = _alone(pair, archive, seed, side)
+            recording = _alone(pair, archive, seed, side, names)
             recording.choose_taps(places, without)
         else:
             recording = _beside(like, pair, archive)
@@ -94,13 +95,15 @@ def record(
         recording.finish()
 
 
-def _alone(pair: Pair, archive: ArchiveWriter, seed: int, role: Role) -> _Recording:
-    """Return the recording of a pair's reference."""
+def _alone(
+    pair: Pair, archive: ArchiveWriter, seed: int, role: Role, names: Mapping[str, str]
+) -> _Recording:
+    """Return the recording of a pair's reference, whose arguments have names of its own."""
     built = build_alone(pair)
     model, inputs = built.reference, pair.draw_inputs(keyed(seed, "inputs"))
     adapter = model.adapter
     function = forward_function(adapter.module)
-    model = replace(model, arguments=side_names(function, list(inputs.keywords), {}))
+    model = replace(model, arguments=side_names(function, list(inputs.keywords), names))
     runs = RecordingRuns(archive)
     runner = PairRunner(
         pair=pair,
@@ -306,6 +309,7 @@ class _Recording:
                     for n, (label, array) in enumerate(arrays.items())
                 ],
                 "randomized": list(changed),
+                "dtypes": {path: array.dtype.name for path, array in self.state.items()},
                 **self.facts,
                 "runs": self.runs.index,
             },

@@ -54,9 +54,9 @@ class RecordedRuns:
         compared = recorded if model.outputs is None else set(model.outputs.tensors)
         if compared != recorded:
             raise NotRecorded(
-                f"the candidate returns {_listed(compared)} of the tensors {_listed(recorded)} that"
-                " the recorded side returns: gradients of other outputs are not in the record; make"
-                " both return the same"
+                f"the recorded side returns the tensors {_listed(recorded)}, and the other one "
+                f"{_listed(compared) or 'none'} of them: gradients without the others are not in "
+                "the record; make both return the same, or record the side that returns fewer"
             )
         return self._found(run_key("end to end", run, None, baseline, self._side.operations), model)
 
@@ -133,7 +133,7 @@ class RecordedRuns:
         """See `Runs`. The only variant is one of PyTorch's optimizers."""
         if self._manifest["like"] is None and self._side.framework != "torch":
             variant = ""
-        return TrainingOfRecord(self._archive, self._index, variant)
+        return TrainingOfRecord(self._archive, self._manifest, variant)
 
 
 class TrainingOfRecord:
@@ -141,12 +141,15 @@ class TrainingOfRecord:
 
     Args:
         archive: of the record.
-        index: of its runs.
+        manifest: of the record.
         variant: of the optimizer.
     """
 
-    def __init__(self, archive: ArchiveReader, index: Mapping[str, Any], variant: str) -> None:
-        self._archive, self._index, self._variant = archive, index, variant
+    def __init__(self, archive: ArchiveReader, manifest: Mapping[str, Any], variant: str) -> None:
+        self._archive, self._variant = archive, variant
+        self._index: Mapping[str, Any] = manifest["runs"]
+        # In a file, a complex number is a pair of real ones.
+        self._dtypes: Mapping[str, str] = manifest["dtypes"]
 
     def weights(self, number: int) -> dict[str, Array]:
         """See `RecordedTraining`."""
@@ -162,7 +165,10 @@ class TrainingOfRecord:
 
     def _arrays(self, what: str, number: int) -> dict[str, Array]:
         member = history_member(self._variant, what, number)
-        return {path: self._archive.tensor(member, path) for path in self._archive.keys(member)}
+        return {
+            path: self._archive.tensor(member, path, self._dtypes.get(path, ""))
+            for path in self._archive.keys(member)
+        }
 
 
 class StepsOfRecord:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import numpy as np
-
-from parity.base.numerics import Array, Precision
+from parity.base.numerics import Array, Precision, in_precision
 from parity.base.progress import begin
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
@@ -102,5 +100,5 @@ def _write_history(history: ReferenceHistory, runs: RecordingRuns, variant: str)
 
 def _write(runs: RecordingRuns, member: str, arrays: Mapping[str, Array]) -> None:
     # Their values are those of float32, so that no digit is lost.
-    single = {path: np.asarray(array, np.float32) for path, array in arrays.items()}
+    single = {path: in_precision(array, "float32") for path, array in arrays.items()}
     runs.archive.add_tensors(member, {path: Source.of(a) for path, a in single.items()})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parity.base.numerics import Array, Precision, rounded
+from parity.base.numerics import Array, Precision, in_precision, rounded
 from parity.base.rng import keyed
 from parity.errors import NotRecorded
 from parity.recording.runs import RecordedTraining
@@ -143,7 +143,11 @@ class _OptimizerStepper:
 
     def apply(self, step: OptimizerStep, gradients: Mapping[str, Array]) -> None:
         """Take one step, given a gradient for each reference path, and read the weights."""
-        step(self.model.by_own_path({p: g.astype(self.precision) for p, g in gradients.items()}))
+        step(
+            self.model.by_own_path(
+                {p: in_precision(g, self.precision) for p, g in gradients.items()}
+            )
+        )
         to_numpy = self.model.adapter.to_numpy
         own = {name: to_numpy(tensor) for name, tensor in self.model.own_parameters().items()}
         for path, array in self.model.by_reference_path(own).items():

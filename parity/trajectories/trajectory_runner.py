@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.base.numerics import Array, Precision, is_float, rounded
+from parity.base.numerics import Array, Precision, in_precision, rounded
 from parity.base.perturbation import Perturbation
 from parity.compare.comparison import Comparison, Judge, judge_comparison
 from parity.compare.outputs import of_elements
@@ -327,7 +327,7 @@ def _prepared(
         name: value if perturbation is None else perturbation(value, name)
         for name, value in state.items()
     }
-    return {n: v.astype(precision) if is_float(v) else v for n, v in perturbed.items()}
+    return {n: in_precision(v, precision) for n, v in perturbed.items()}
 
 
 def _within_horizon(

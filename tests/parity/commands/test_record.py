@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +28,27 @@ bad = pair("a bad one", lambda: nn.Sequential(nn.Linear(3, 3), nn.Sigmoid()))
 def tanh():
     return nn.Sequential(nn.Linear(3, 3), nn.Tanh())
 number = 3
+
+def broken_builder():
+    raise ValueError("no model")
+
+broken = Pair(name="broken", reference=broken_builder, candidate=tanh, inputs=good.inputs)
+
+class Waits(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.calls = 0
+
+    def forward(self, input):
+        self.calls += 1
+        if self.calls == 5:
+            import sys, threading
+            print("running", flush=True)
+            threading.Event().wait()
+        return self.linear(input)
+
+waits = Pair(name="waits", reference=Waits, candidate=tanh, inputs=good.inputs)
 """
 
 
@@ -108,3 +133,33 @@ def test_a_record_that_may_not_fit_is_refused_before_it_is_made(
     assert "good.parity may take 0." in error
     assert "MiB are free: free some space" in error
     assert not Path("good.parity").exists()
+
+
+def test_one_pair_that_cannot_be_recorded_does_not_keep_the_others(
+    pairs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"{pairs}.py:broken", f"{pairs}.py:good"]
+    assert main(["record", *words, "--out", "records"]) == 2
+    assert [path.name for path in Path("records").iterdir()] == ["good.parity"]
+    assert (
+        "parity: broken: pair 'broken': the reference's builder raised" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(number: signal.Signals, pairs: str) -> None:
+    words = ["record", f"{pairs}.py:waits", "--out", "waits.parity"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from parity.cli import main; raise SystemExit(main({words!r}))"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert process.stdout is not None
+    assert any(line.startswith("running") for line in process.stdout)
+    process.send_signal(number)
+    _, error = process.communicate()
+    assert process.returncode == 2
+    assert "parity: stopped; nothing was written" in error
+    assert not [path for path in Path().iterdir() if "waits" in path.name]

@@ -122,8 +122,36 @@ def test_a_folder_has_a_record_for_each_pair(path: Path) -> None:
         Record.of(path.parent, "other")
 
 
-def test_a_pair_turned_round_twice_is_the_same(models: ModuleType) -> None:
-    pair = models.block_pair(rename={"conv": "first"}, argument_names={"x": "input"})
+def test_a_pair_turned_round_names_what_is_now_the_reference(models: ModuleType) -> None:
+    pair = models.block_pair(
+        rename={"conv": "first"}, argument_names={"x": "input"}, allow={"conv.x": "a", "head": "b"}
+    )
     once = flipped(pair)
-    assert (once.rename, once.argument_names) == ({"first": "conv"}, {"input": "x"})
-    assert flipped(once) == pair
+    assert (once.reference, once.candidate) == (pair.candidate, pair.reference)
+    assert once.rename == {"first": "conv"}
+    assert once.allow == {"first.x": "a", "head": "b"}
+    # Inputs keep the names that they have in the pair's reference.
+    assert once.argument_names == {}
+    assert flipped(once).allow == pair.allow
+
+
+def test_another_seed_is_refused(path: Path, models: ModuleType) -> None:
+    with pytest.raises(CannotCompare, match="recorded with seed 0, not 5: leave the seed out"):
+        check(models.block_pair(), seed=5, reference=Record.open(path))
+
+
+def test_the_record_of_another_pair_says_whose_it_is(path: Path) -> None:
+    from torch import nn
+
+    pair = Pair(
+        name="linear", reference=nn.Identity, candidate=lambda: nn.Linear(2, 2),
+        inputs=RECORDED_INPUTS,
+    )  # fmt: skip
+    with pytest.raises(CannotCompare, match=r"a_block\.parity is the record of 'block'"):
+        check(pair, reference=Record.open(path))
+
+
+def test_names_of_files_are_short_and_differ() -> None:
+    names = {file_name("n" * 300 + end) for end in "ab"}
+    assert len(names) == 2
+    assert max(map(len, names)) < 130

@@ -16,6 +16,7 @@ from torch import nn
 import jittor_env
 from parity import CannotCompare, Pair, Record, Report, check, record
 from parity.errors import NotRecorded
+from parity.pair_check import diff
 
 FAULTS = ["", "glue", "cut", "gradient", "residual", "unstable", "nan"]
 Recorded = Callable[[Pair], Record]
@@ -219,6 +220,102 @@ def test_the_size_is_said_before(stress_inputs: Any, optimizer: Any, tmp_path: P
     said: list[int] = []
     record(pair, tmp_path / "x", announce=said.append)
     assert 0.5 * said[0] < (tmp_path / "x").stat().st_size < said[0]
+
+
+class Complex(nn.Module):
+    """A layer whose weight is complex."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        super().__init__()
+        self.factor = factor
+        self.weight = nn.Parameter(torch.randn(3, 2, dtype=torch.complex64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x.to(self.weight.dtype) @ self.weight * self.factor).abs()
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_complex_weights_are_recorded(factor: float, recorded: Recorded) -> None:
+    pair = Pair(
+        name="complex", reference=Complex, candidate=lambda: Complex(factor),
+        inputs=lambda rng: rng.standard_normal((2, 3)).astype("float32"), loss=lambda y: y.sum(),
+        optimizer={"torch": lambda p: torch.optim.SGD(p, lr=0.1)}, stress_inputs=("plain",),
+    )  # fmt: skip
+    assert assert_same(pair, recorded).passed == (factor == 1.0)
+
+
+class Noise(nn.Module):
+    """Adds random numbers of its own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.rand_like(x)
+
+
+class Double(nn.Module):
+    """Draws nothing."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+
+class Named(nn.Module):
+    """A noisy and a quiet layer, under names that a port may exchange."""
+
+    def __init__(self, noisy: str, quiet: str) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+        self.add_module(noisy, Noise())
+        self.add_module(quiet, Double())
+        self.order = quiet, noisy
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for name in self.order:
+            x = getattr(self, name)(x)
+        return self.linear(x)
+
+
+class Renamed(Named):
+    """The same with another name of its argument."""
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return super().forward(given)
+
+
+@pytest.mark.parametrize(("allowed", "passes"), [("b", True), ("a", False)])
+def test_an_allowed_module_is_that_of_the_pair_s_reference_whichever_side_is_recorded(
+    allowed: str, passes: bool, tmp_path: Path
+) -> None:
+    pair = Pair(
+        name="exchanged", reference=lambda: Named("b", "a"), candidate=lambda: Renamed("a", "b"),
+        rename={"a": "b", "b": "a"}, argument_names={"x": "given"}, stress_inputs=("plain",),
+        inputs=lambda rng: {"x": rng.standard_normal((2, 4)).astype("float32")},
+        allow={allowed: "draws", "": "depends on it"},
+    )  # fmt: skip
+    record(pair, tmp_path / "reference")
+    record(pair, tmp_path / "candidate", side="candidate")
+    record(pair, tmp_path / "like", like=Record.open(tmp_path / "reference"))
+    reports = [
+        check(pair),
+        check(pair, reference=Record.open(tmp_path / "reference")),
+        check(pair, reference=Record.open(tmp_path / "candidate")),
+        diff(Record.open(tmp_path / "reference"), Record.open(tmp_path / "like")),
+    ]
+    assert [report.passed for report in reports] == [passes] * len(reports)
+
+
+def test_a_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
+    def build(padding: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, 1, 3, padding=padding), nn.AdaptiveAvgPool2d(1))
+
+    pair = Pair(
+        name="shape", reference=lambda: build(1), candidate=lambda: build(0),
+        inputs=lambda rng: rng.standard_normal((1, 1, 5, 5)).astype("float32"),
+        stress_inputs=("plain",),
+    )  # fmt: skip
+    record(pair, tmp_path / "x")
+    expected = r"output of 0 has the shape \(1, 1, 3, 3\) and was recorded with \(1, 1, 5, 5\)"
+    with pytest.raises(NotRecorded, match=expected):
+        check(pair, reference=Record.open(tmp_path / "x"))
 
 
 def test_places_make_it_smaller(tmp_path: Path, models: ModuleType) -> None:
