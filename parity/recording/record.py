@@ -205,8 +205,7 @@ class Record:
         process = self.manifest["process"]
         notes = [
             f"the {self.manifest['role']} was recorded in {self.path.name} (Python "
-            f"{process['python']}, NumPy {process['numpy']}, {process['machine']}); what needs "
-            "another run of it, such as a setting tried on it, is left out"
+            f"{process['python']}, NumPy {process['numpy']}, {process['machine']}) and is not run"
         ]
         if self.manifest["role"] == "candidate" and self.manifest["like"] is None:
             notes.append(
