@@ -174,13 +174,17 @@ class Record:
         Raises:
             NotRecorded: one has; the record is cut at its module.
         """
-        for site, finding in reshaped:
-            if site.owner in self.manifest["taps"] and finding.compared is not None:
-                raise NotRecorded(
-                    f"the {site.quantity} of {site.owner} has the shape {finding.compared[1]} and "
-                    f"was recorded with {finding.compared[0]}; if both are meant, record the side "
-                    f"again with --without {site.owner}"
-                )
+        wrong = [(s, f) for s, f in reshaped if s.owner in self.manifest["taps"] and f.compared]
+        if not wrong:
+            return
+        site, finding = wrong[0]
+        owners = ",".join(dict.fromkeys(site.owner for site, _ in wrong))
+        assert finding.compared is not None
+        raise NotRecorded(
+            f"the {site.quantity} of {site.owner} has the shape {finding.compared[1]} and was "
+            f"recorded with {finding.compared[0]}; if both are meant, record the side again with "
+            f"--without {owners}"
+        )
 
     def brings_inputs(self, pair: Pair) -> bool:
         """Tell whether a pair has no inputs of its own and takes the recorded ones."""

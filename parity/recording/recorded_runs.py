@@ -84,6 +84,11 @@ class RecordedRuns:
         if not lacking and not given:
             return
         paths = sorted({*lacking, *given} - {""})
+        if not paths:
+            raise NotRecorded(
+                "the model itself is given other tensors than when it was recorded: give both "
+                "sides the same arguments, and record the side again"
+            )
         raise NotRecorded(
             f"the candidate has no counterpart of {_listed(paths)}, or calls it otherwise, so that "
             "the recorded values inside cannot be put in: record the side again with --without "

@@ -14,6 +14,7 @@ from parity.errors import NotRecorded
 from parity.noise.side_runner import one_ulp
 from parity.prepare import prepare
 from parity.recording.runs import LIVE
+from parity.trace.sites import Tap
 from parity.trace.trace import Trace
 from parity.trace.values import tensor_sites
 
@@ -72,6 +73,13 @@ def test_a_model_cut_otherwise_is_refused(runner: PairRunner) -> None:
     runs, other = runner.runs["reference"], runner.without(["norm"])
     with pytest.raises(NotRecorded, match="--without norm"):
         runs.isolated(other.reference, other.run_spec(other.reference, "float64"))
+
+
+def test_a_model_given_other_tensors_is_refused(runner: PairRunner) -> None:
+    unpaired = frozenset({Tap("", 0, "input", "t")})
+    other = dataclasses.replace(runner.reference, unpaired=unpaired)
+    with pytest.raises(NotRecorded, match="the model itself is given other tensors"):
+        runner.runs["reference"].isolated(other, runner.run_spec(other, "float64"))
 
 
 def test_injecting_something_needs_the_module(runner: PairRunner) -> None:
