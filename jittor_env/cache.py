@@ -60,7 +60,11 @@ def name(compiler: str) -> str:
     Args:
         compiler: what `cc_path` names.
     """
-    return _NAME.format(place=_md5(str(root()))[:8], compiler=_md5(compiler)[:8])
+    return _name_here(_md5(compiler)[:8])
+
+
+def _name_here(compiler: str) -> str:
+    return _NAME.format(place=_md5(str(root()))[:8], compiler=compiler)
 
 
 def is_own_name(cache_name: str) -> bool:
@@ -132,7 +136,7 @@ def compiled_cores(*, of_any_host: bool = False) -> list[Path]:
     if of_any_host:
         named = "*"
     elif not named or is_own_name(named):
-        named = _NAME.format(place=_md5(str(root()))[:8], compiler="*")
+        named = _name_here("*")
     # version / compiler / Python / system / processor / installation / cache_name
     return sorted(root().glob(f"jt*/*/{python}/{host}/{named}/jittor_core*.so"))
 

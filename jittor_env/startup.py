@@ -65,7 +65,8 @@ def _set_environment(compiler: str) -> None:
     os.environ["JITTOR_HOME"] = str(cache.home())
     os.environ.setdefault("log_silent", "1")
     # By default Jittor names the cache after the git branch of the folder that it is installed in.
-    if cache.is_own_name(os.environ.setdefault(cache.CACHE_NAME, cache.name(compiler))):
+    given = os.environ.get(cache.CACHE_NAME)
+    if given is None or cache.is_own_name(given):
         os.environ[cache.CACHE_NAME] = cache.name(compiler)
     # Otherwise Jittor compiles its MPI part wherever it finds an mpicc on the PATH.
     if not is_in_mpi():

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
+_CHUNK = 1 << 20
 _RECURSION_LIMIT = 1000  # Python's default
 LARGEST_TEXT = 1 << 28  # 256 MiB; the longest log of a training of weeks has a tenth
 
@@ -84,10 +85,22 @@ def sha256(path: Path | str) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    digest = hashlib.sha256()
     with Path(path).open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+        return sha256_of(file)
+
+
+def sha256_of(file: BinaryIO, size: int | None = None) -> str:
+    """Return the SHA-256 of an open file's first bytes, in hexadecimal.
+
+    Args:
+        file: is read from its start.
+        size: how many bytes; None for all.
+    """
+    digest, left = hashlib.sha256(), size
+    file.seek(0)
+    while chunk := file.read(_CHUNK if left is None else min(_CHUNK, left)):
+        digest.update(chunk)
+        left = None if left is None else left - len(chunk)
     return digest.hexdigest()
 
 

@@ -68,6 +68,12 @@ def rounded_to(array: Array, low: LowPrecision) -> Array:
     return result
 
 
+def same_bits(a: Array, b: Array) -> bool:
+    """Tell whether two arrays have one dtype, one shape, and the same bits."""
+    form = a.dtype == b.dtype and a.shape == b.shape
+    return form and np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
+
+
 def distance(a: Array, b: Array) -> float:
     """Return the largest absolute difference, 0 for empty arrays.
 

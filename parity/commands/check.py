@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from parity.base.progress import listening
 from parity.commands.subjects import Subject, subjects_of
@@ -19,6 +18,7 @@ from parity.pair import Pair
 from parity.report.pages.markdown import Entry, summary
 from parity.report.report import Report
 from parity.report.tree_text import tree_lines
+from parity.report.wording import file_stem
 from safe_files import CannotWrite, make_folder, require_writable, write_text
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class _Outputs:
                 print(line)
 
     def _stem(self, pair: str) -> str:
-        name = quote(pair, safe=" ,()+=-").replace(" ", "_")
+        name = file_stem(pair)
         count = self._used[name] = self._used.get(name, 0) + 1
         return name if count == 1 else f"{name}@{count}"
 

@@ -35,8 +35,9 @@ def add_record(commands: Any) -> None:
     )
     add_pairs(record)
     add_named_pair(record)
-    out = record.add_argument("--out", type=Path, required=True, metavar="FILE")
-    out.help = "for several pairs a folder"
+    record.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="for several pairs a folder"
+    )
     record.add_argument(
         "--side",
         choices=["reference", "candidate"],

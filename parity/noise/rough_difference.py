@@ -50,6 +50,11 @@ def rescaled(seed: int, number: int) -> Perturbation:
     return Keyed(perturb, f"rescaled {seed} {number}")
 
 
+def rescalings(seed: int) -> list[Perturbation]:
+    """Return the perturbations under which roughness is measured."""
+    return [rescaled(seed, number) for number in range(DRAWS)]
+
+
 def rough_differences(
     reference: SideRunner, candidate: SideRunner, sites: Collection[TensorSite], seed: int
 ) -> dict[TensorSite, float]:
@@ -67,8 +72,7 @@ def rough_differences(
     """
     unchanged = _differences(reference.values("float64"), candidate.values("float64"), sites)
     changes: dict[TensorSite, list[float]] = {site: [] for site in unchanged}
-    for number in range(DRAWS):
-        perturbation = rescaled(seed, number)
+    for perturbation in rescalings(seed):
         try:
             values = reference.perturbed(perturbation), candidate.perturbed(perturbation)
         except NotRecorded:

@@ -7,9 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote
-
-import numpy as np
 
 from parity.base.numerics import Array
 from parity.errors import CannotCompare, NotRecorded
@@ -21,6 +18,7 @@ from parity.recording.manifest import required
 from parity.recording.recorded_runs import RecordedRuns
 from parity.recording.recorded_side import RecordedSide
 from parity.report.finding import Finding
+from parity.report.wording import file_stem
 from parity.structure.path_matching import renamed
 from parity.trace.sites import TensorSite
 from safe_files.reading import show
@@ -143,7 +141,7 @@ class Record:
         Raises:
             CannotCompare: the pair's are others.
         """
-        values, entry = self.manifest["inputs"], "inputs"
+        values = self.manifest["inputs"]
         arrays = self.input_arrays()
         if drawn is None:
             if values is None:
@@ -155,7 +153,7 @@ class Record:
         forms = [{n: (a.shape, a.dtype.name) for n, a in of.items()} for of in (arrays, own)]
         if forms[0] != forms[1]:
             raise CannotCompare(
-                f"{show(self.path)}: its {entry} are {forms[0]}, and the pair draws {forms[1]}: "
+                f"{show(self.path)}: its inputs are {forms[0]}, and the pair draws {forms[1]}: "
                 "record the side again, or give the pair that was recorded"
             )
         positional, keywords = drawn.filled(arrays)
@@ -236,7 +234,7 @@ def _listed(paths: Sequence[str]) -> str:
 
 def file_name(pair: str) -> str:
     """Return the name of a pair's record in a folder of records."""
-    name = quote(pair, safe=" ,()+=-").replace(" ", "_")
+    name = file_stem(pair)
     if len(name) > LONGEST_NAME:
         name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(pair.encode()).hexdigest()[:8]}"
     return name + SUFFIX
@@ -261,8 +259,3 @@ def flipped(pair: Pair) -> Pair:
         argument_names={},
         allow={renamed(path, pair.rename): reason for path, reason in pair.allow.items()},
     )
-
-
-def equal_arrays(one: Array, other: Array) -> bool:
-    """Tell whether two arrays are equal, bit by bit but for the sign of zero."""
-    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")

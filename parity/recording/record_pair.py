@@ -46,6 +46,7 @@ def record_pair(reference: Record, candidate: Record) -> RecordPair:
             f"{show(reference.path)}: make it with parity record … --like {show(reference.path)}"
         )
     facts = reference.manifest
+    optimizers = {record.side.framework: _cannot_run for record in (reference, candidate)}
     pair = Pair(
         name=f"{reference.path.name} against {candidate.path.name}",
         reference=_cannot_run,
@@ -59,7 +60,7 @@ def record_pair(reference: Record, candidate: Record) -> RecordPair:
         allow=facts["allow"],
         accept=facts["accept"],
         loss=_cannot_run if facts["has_loss"] else None,
-        optimizer=_Optimizers() if facts["has_optimizer"] else None,
+        optimizer=optimizers if facts["has_optimizer"] else None,
     )
     sides = _bound(reference, "reference"), _bound(candidate, "candidate")
     settings = environment(sides[0].adapter, sides[1].adapter)
@@ -90,12 +91,5 @@ def _bound(record: Record, role: Role) -> BoundModel:
     )
 
 
-class _Optimizers(dict[str, Any]):
-    """Says that each side had an optimizer, which is not here."""
-
-    def __init__(self) -> None:
-        super().__init__({"torch": _cannot_run, "jittor": _cannot_run})
-
-
-def _cannot_run(*arguments: Any, **keywords: Mapping[str, Any]) -> NoReturn:
+def _cannot_run(*arguments: Any, **keywords: Any) -> NoReturn:
     raise NotRecorded("two records are compared, and nothing of either can run")

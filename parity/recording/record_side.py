@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.base.memory import older_objects_left_alone
-from parity.base.numerics import Array, Precision
+from parity.base.numerics import Array, Precision, same_bits
 from parity.base.progress import begin
 from parity.base.rng import keyed
 from parity.base.stress_inputs import WITH_TIES, StressInput, told_apart
@@ -23,15 +24,14 @@ from parity.nested.arguments import forward_function, side_names
 from parity.nested.outputs import matched_outputs
 from parity.noise.noise_profile import NoiseProfile
 from parity.noise.operation_noise import operation_spread
-from parity.noise.rough_difference import DRAWS, rescaled
-from parity.noise.side_runner import SideRunner
+from parity.noise.rough_difference import rescalings
 from parity.noise.traced_runner import TracedRunner
 from parity.pair import Pair
 from parity.prepare import prepare
 from parity.recording.files.input_form import form_of
 from parity.recording.files.tensor_archive import ArchiveWriter, Source, writing
 from parity.recording.manifest import facts_of_pair, facts_of_side
-from parity.recording.record import INPUTS, RANDOMIZED, WEIGHTS, Record, equal_arrays, flipped
+from parity.recording.record import INPUTS, RANDOMIZED, WEIGHTS, Record, flipped
 from parity.recording.recording_runs import RecordingRuns
 from parity.recording.recording_steps import record_training
 from parity.trace.bound_model import BoundModel, Role, randomize_constant_parameters
@@ -248,21 +248,22 @@ class _Recording:
         """Make the runs that tell the noise of a side, those too that few verdicts need."""
         seed = self.runner.seed
         NoiseProfile(side, check_determinism=first, seed=seed)
-        make_rescaled(side, seed)
+        with suppress(SideRaised):  # it is recorded that it does
+            for perturbation in rescalings(seed):
+                side.perturbed(perturbation)
 
         def perturbed(perturb: Any) -> Mapping[Any, float] | None:
             with self.runs.perturbing(perturb):
                 return side.with_perturbed_operations(perturb)
 
         operation_spread(perturbed, seed)
-        for site in side.values("float64"):
-            if side.draws():
-                side.depends_on_draws(site)
+        for site in side.values("float64") if side.draws() else ():
+            side.depends_on_draws(site)
 
     def _explanations(self) -> None:
         """Make the runs by which findings are confirmed and known divergences are named."""
         runner, model = self.runner, self.model
-        try:
+        with suppress(SideRaised):  # it is recorded that it does
             in_one_piece = runner.observe(runner.reference, "float64", {}, Trace())
             for precision in PRECISIONS:
                 runner.observe(model, precision, {}, in_one_piece)
@@ -270,8 +271,6 @@ class _Recording:
             for name in WITH_TIES:
                 if name in runner.pair.stress_inputs:
                     self._again(told_apart(name))
-        except SideRaised:
-            return  # it is recorded that it does
 
     def _again(self, stress_input: str | StressInput, seed: int | None = None) -> None:
         """Make the runs of `PairRunner.rerun`."""
@@ -293,7 +292,7 @@ class _Recording:
         changed = {
             path: array
             for path, array in runner.weights.items()
-            if path in self.state and not equal_arrays(array, self.state[path])
+            if path in self.state and not same_bits(array, self.state[path])
         }
         self.archive.add_tensors(RANDOMIZED, _sources(changed))
         self.archive.add_json(
@@ -314,15 +313,6 @@ class _Recording:
                 "runs": self.runs.index,
             },
         )
-
-
-def make_rescaled(side: SideRunner, seed: int) -> None:
-    """Run a side on the changed inputs that tell roughness from faults."""
-    for number in range(DRAWS):
-        try:
-            side.perturbed(rescaled(seed, number))
-        except SideRaised:
-            return  # it is recorded that it does
 
 
 def _is_chosen(path: str, places: Sequence[str], without: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from parity.base.numerics import Array, Precision
@@ -98,21 +99,10 @@ class RecordedRuns:
     def _found(self, key: str | None, model: BoundModel) -> Trace:
         trace = self._trace(key, model.role)
         own = set(model.parameter_paths())
-        return Trace(
-            recorded=trace.recorded,
-            forced=trace.forced,
-            gradients=trace.gradients,
+        return replace(
+            trace,
             parameter_gradients=trace.parameter_gradients.only(own),
             buffers=trace.buffers.only(set(model.buffers)),
-            callers=dict(trace.callers),
-            before=trace.before,
-            shapes=trace.shapes,
-            structure=trace.structure,
-            outputs=trace.outputs,
-            draws=trace.draws,
-            taps_before_draws=trace.taps_before_draws,
-            epsilons=trace.epsilons,
-            origin=trace.origin,
         )
 
     def _trace(self, key: str | None, role: str) -> Trace:

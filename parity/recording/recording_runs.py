@@ -13,7 +13,7 @@ from parity.errors import SideRaised
 from parity.noise.side_runner import SideRunner, Values
 from parity.recording.files.tensor_archive import ArchiveWriter
 from parity.recording.files.trace_form import write_trace, write_values
-from parity.recording.run_keys import Kind, run_key, step_key
+from parity.recording.run_keys import run_key, step_key
 from parity.recording.runs import LIVE
 from parity.trace.bound_model import BoundModel
 from parity.trace.sites import Tap, TensorSite
@@ -168,6 +168,3 @@ class RecordingRunner:
             )
             index[key] = {"at": name, "base": unchanged}
         return values
-
-
-__all__ = ["Kind", "RecordingRunner", "RecordingRuns"]

@@ -10,7 +10,7 @@ from parity.base.progress import begin
 from parity.compare.modules import PairRunner
 from parity.errors import CannotCompare
 from parity.noise.noise_profile import NoiseProfile
-from parity.noise.rough_difference import DRAWS, rescaled
+from parity.noise.rough_difference import rescalings
 from parity.noise.side_runner import SideRunner, Values
 from parity.recording.files.tensor_archive import Source
 from parity.recording.recording_runs import RecordingRunner, RecordingRuns
@@ -87,8 +87,8 @@ def _steps(
 
 def _profile(side: RecordingRunner, seed: int, *, is_first: bool) -> None:
     NoiseProfile(side, check_determinism=is_first, seed=seed)
-    for number in range(DRAWS):
-        side.perturbed(rescaled(seed, number))
+    for perturbation in rescalings(seed):
+        side.perturbed(perturbation)
 
 
 def _write_history(history: ReferenceHistory, runs: RecordingRuns, variant: str) -> None:

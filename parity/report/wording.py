@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from parity.trace.sites import Boundary, Segment, TensorSite
 from parity.verdict import Cause, Precision, Role
 
@@ -107,3 +109,8 @@ def gain_text(error: float, gain: float) -> str:
 def counted(number: int, thing: str) -> str:
     """Return `1 tensor`, `2 tensors`."""
     return f"{number} {thing}" + ("s" if number != 1 else "")
+
+
+def file_stem(pair: str) -> str:
+    """Return a pair's name as the name of a file, without suffix."""
+    return quote(pair, safe=" ,()+=-").replace(" ", "_")

@@ -190,10 +190,9 @@ class TrajectoryRunner:
             number: of the step.
             known: unperturbed results that need not be computed again, by precision.
         """
-        recorded = getattr(self.steppers[role, "float64"], "side", None)
+        recorded = self._recorded(role, number)
         if recorded is not None:
-            side: SideRunner = recorded(number)
-            return side
+            return recorded
 
         def run(precision: Precision, perturbation: Perturbation | None) -> Values:
             return self.by_site(self.take_step(role, precision, state, number, perturbation))
@@ -202,10 +201,9 @@ class TrajectoryRunner:
 
     def free_run(self, role: Role) -> SideRunner:
         """Return the runner of a side's free run."""
-        recorded = getattr(self.steppers[role, "float64"], "side", None)
+        recorded = self._recorded(role, None)
         if recorded is not None:
-            side: SideRunner = recorded(None)
-            return side
+            return recorded
         phase: Phase = self.trajectory.phase
         if phase == "optimizer":
             phase = "loss"
@@ -240,14 +238,19 @@ class TrajectoryRunner:
             CannotCompare: the side raised.
         """
         stepper = self.steppers[role, precision]
-        recorded = getattr(stepper, "side", None)
+        recorded = self._recorded(role, number)
         if recorded is not None:
-            return {_name(s): array for s, array in recorded(number).values(precision).items()}
+            return {_name(s): array for s, array in recorded.values(precision).items()}
         what = f"{self.trajectory.name!r}: the {role}, at step {number} in {precision},"
         with users_code(what):
             stepper.load(_prepared(state, precision, perturbation))
             reported = _arrays(stepper.step(number), f"{what} step()", or_none=True)
             return {**reported, **_arrays(stepper.state(), f"{what} state()")}
+
+    def _recorded(self, role: Role, number: int | None) -> SideRunner | None:
+        """Return what a side left at a step, or with None running free, if it was recorded."""
+        side = getattr(self.steppers[role, "float64"], "side", None)
+        return None if side is None else side(number)
 
     def by_site(self, values: State) -> dict[TensorSite, Array]:
         """Return the arrays of a step by site."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -16,6 +17,8 @@ from safe_files.reading import (
     read_text,
     require_file,
     require_folder,
+    sha256,
+    sha256_of,
     show,
 )
 
@@ -115,3 +118,12 @@ def test_a_path_is_shown_on_one_short_line():
     assert show("a\nb") == "a\\nb"
     assert show(os.fsdecode(b"\xff")) == "\\udcff"
     assert len(show("n" * 5000)) <= 121
+
+
+def test_the_digest_of_the_first_bytes_is_that_of_a_file_with_no_others(tmp_path):
+    (tmp_path / "long").write_bytes(b"ab" * 2**20)
+    (tmp_path / "short").write_bytes(b"ab" * 700_000)
+    with (tmp_path / "long").open("rb") as file:
+        assert sha256_of(file, 1_400_000) == sha256(tmp_path / "short")
+        assert sha256_of(file) == sha256(tmp_path / "long")
+        assert sha256_of(file, 0) == hashlib.sha256().hexdigest()

@@ -6,7 +6,6 @@ The tensors are stored as they are, since noise does not compress; the JSON is c
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -16,7 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from parity.base.numerics import Array
 from parity.base.progress import begin
 from parity.errors import CannotCompare
 from safe_files import replacing
-from safe_files.reading import LARGEST_TEXT, CannotRead, parse_json, require_file, show
+from safe_files.reading import LARGEST_TEXT, CannotRead, parse_json, require_file, sha256_of, show
 
 # NumPy's dtypes and their names in the format (source: the documentation of safetensors).
 _NAMES = {
@@ -103,22 +102,9 @@ def writing(path: Path) -> Iterator[ArchiveWriter]:
             yield ArchiveWriter(file)
             file.comment = bytes(_SEAL)
         with temporary.open("r+b") as sealed:
-            seal = _digest(sealed, temporary.stat().st_size - _SEAL)
+            seal = sha256_of(sealed, temporary.stat().st_size - _SEAL).encode()
             sealed.seek(-_SEAL, os.SEEK_END)
             sealed.write(seal)
-
-
-def _digest(file: BinaryIO, size: int) -> bytes:
-    """Return the SHA-256 of the first bytes of a file, as text."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    while size > 0:
-        chunk = file.read(min(_CHUNK, size))
-        if not chunk:
-            break
-        digest.update(chunk)
-        size -= len(chunk)
-    return digest.hexdigest().encode()
 
 
 class _Member(NamedTuple):
@@ -162,7 +148,7 @@ class ArchiveReader:
         size = self._file.tell() - _SEAL
         self._file.seek(max(size, 0))
         seal = self._file.read(_SEAL)
-        if size < 0 or _digest(self._file, size) != seal:
+        if size < 0 or sha256_of(self._file, size).encode() != seal:
             raise self._damaged("it is none, or was cut or changed")
         self.digest = seal.decode()
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.base.numerics import Array, in_precision, rounded
+from parity.base.numerics import Array, in_precision, rounded, same_bits
 from parity.nested.outputs import OutputLeaf, Structure
 from parity.recording.files.tensor_archive import ArchiveReader, ArchiveWriter, Source
 from parity.trace.sites import Boundary, Tap, TensorSite
@@ -53,7 +53,7 @@ class TensorList:
         if value.dtype.kind in "US":
             return {"text": value.reshape(-1).tolist(), "shape": list(value.shape)}
         base = None if read_base is None else read_base()
-        if base is not None and _is_same(value, base):
+        if base is not None and same_bits(value, base):
             return {"same": True}
         name = str(len(self.sources))
         entry: dict[str, Any] = {"at": name}
@@ -77,11 +77,6 @@ class TensorList:
         name = f"{len(self.sources)} large"
         self.sources[name] = Source.of(array)
         return name
-
-
-def _is_same(value: Array, base: Array) -> bool:
-    form = value.dtype == base.dtype and value.shape == base.shape
-    return form and np.ascontiguousarray(value).tobytes() == np.ascontiguousarray(base).tobytes()
 
 
 class _Change(NamedTuple):
@@ -194,7 +189,7 @@ def write_trace(archive: ArchiveWriter, name: str, trace: Trace, base: Trace | N
         [
             taps[tap],
             None
-            if _is_passed_on(trace, tap)
+            if same_bits(_passed_on(trace.recorded[tap]), trace.forced[tap])
             else tensors.mention(partial(trace.forced.__getitem__, tap)),
         ]
         for tap in trace.forced
@@ -260,12 +255,6 @@ def _store(entries: Iterable[tuple[Any, Any]], lookup: TensorLookup, base: Base 
 
 def _passed_on(array: Array) -> Array:
     return in_precision(rounded(array), "float32")
-
-
-def _is_passed_on(trace: Trace, tap: Tap) -> bool:
-    expected, forced = _passed_on(trace.recorded[tap]), trace.forced[tap]
-    is_same = expected.dtype == forced.dtype and expected.shape == forced.shape
-    return is_same and expected.tobytes() == np.ascontiguousarray(forced).tobytes()
 
 
 def _structure_values(structure: Structure) -> list[Any]:

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from parity.base.numerics import LowPrecision, distance, magnitude, rounded, rounded_to
+from parity.base.numerics import (
+    LowPrecision,
+    distance,
+    magnitude,
+    rounded,
+    rounded_to,
+    same_bits,
+)
 
 
 def test_distance_refuses_to_broadcast_and_keeps_nan() -> None:
@@ -52,3 +59,12 @@ def test_rounding_to_a_low_precision_is_pytorchs(low: LowPrecision) -> None:
     integers = np.arange(3)
     assert rounded_to(integers, low) is integers
     assert rounded_to(np.float32(1.0).reshape(()), low).shape == ()
+
+
+def test_same_bits_are_told_from_equal_numbers() -> None:
+    nan = np.array([np.nan, 1.0])
+    assert same_bits(nan, nan.copy())
+    assert same_bits(nan[::-1], np.array([1.0, np.nan]))
+    assert not same_bits(np.array([0.0]), np.array([-0.0]))
+    assert not same_bits(np.zeros(2), np.zeros(2, np.float32))
+    assert not same_bits(np.zeros((2, 1)), np.zeros(2))
