@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from parity.commands.losses import add_losses
 from parity.commands.options import add_builders, add_named_pair, add_pairs, add_seed_and_verbose
 from parity.commands.recording_parsers import add_diff, add_record
 from parity.errors import LONGEST, CannotCompare, RestartNeeded, one_line
@@ -23,6 +24,7 @@ from safe_files import CannotWrite, make_folder
 
 AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
 SKIP = 125  # for `git bisect run`
+_PROCESS = os.getpid()
 # Set in the environment of a program that was started again.
 RESTARTED = "PARITY_RESTARTED"
 
@@ -57,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stop(number: int, frame: object) -> NoReturn:
+    if os.getpid() != _PROCESS:  # a worker of the user's program, forked from this process
+        os._exit(128 + number)
     raise KeyboardInterrupt
 
 
@@ -107,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     add_record(commands)
     add_diff(commands)
+    add_losses(commands)
     _add_tree(commands)
     _add_explain(commands)
     _add_atlas(commands)

@@ -29,5 +29,8 @@ HORIZON = 1e-2
 # Probability of calling two samples of one initial distribution different, for each parameter.
 INIT_SIGNIFICANCE = 1e-6
 
+# Probability of calling a loss curve one of another setting, where its values are normal.
+CURVE_SIGNIFICANCE = 1e-3
+
 # How close, relative to the largest value, a guess must come in float64 to be offered as a hint.
 RESEMBLANCE = 2.0**-33

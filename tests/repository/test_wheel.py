@@ -76,7 +76,7 @@ def test_the_metadata_are_complete(installed: Path) -> None:
     assert metadata["License-Expression"] == "MIT"
     assert (folder / "licenses" / "LICENSE").is_file()
     assert metadata["Requires-Python"] == ">=3.10"
-    extras = {"torch", "jittor", "ddpm", "inception", "bench", "notebook", "test"}
+    extras = {"torch", "jittor", "ddpm", "inception", "bench", "notebook", "plots", "test"}
     assert set(metadata.get_all("Provides-Extra")) == extras
     assert "Typing :: Typed" in metadata.get_all("Classifier")
     assert metadata["Keywords"]

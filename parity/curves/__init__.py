@@ -1,0 +1,1 @@
+"""Loss curves of two training runs, read from their logs and compared."""
