@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from parity.recording.record_side import record
     from parity.report.finding import Finding
     from parity.report.report import Report
+    from parity.steps.recording import recording_steps
+    from parity.steps.replaying import replaying_steps
     from parity.trajectories.check_trajectory import check_course, check_trajectory
     from parity.trajectories.trajectory import Course, Trajectory
     from parity.verdict import Verdict
@@ -40,6 +42,8 @@ _MODULES = {
     "check_course": "trajectories.check_trajectory",
     "check_trajectory": "trajectories.check_trajectory",
     "record": "recording.record_side",
+    "recording_steps": "steps.recording",
+    "replaying_steps": "steps.replaying",
     "random_stream": "base.random_streams",
     "register_adapter": "adapters.protocol",
     "register_container": "nested.containers",
@@ -61,8 +65,10 @@ __all__ = [
     "check_trajectory",
     "random_stream",
     "record",
+    "recording_steps",
     "register_adapter",
     "register_container",
+    "replaying_steps",
 ]
 
 

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from parity.commands.losses import add_losses
 from parity.commands.options import add_builders, add_named_pair, add_pairs, add_seed_and_verbose
 from parity.commands.recording_parsers import add_diff, add_record
+from parity.commands.steps_parsers import add_steps, without_script
 from parity.errors import LONGEST, CannotCompare, RestartNeeded, one_line
 from parity.pair_loading import EXTRAS
 from safe_files import CannotWrite, make_folder
@@ -31,7 +32,9 @@ RESTARTED = "PARITY_RESTARTED"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return 0 for agreement, 1 for disagreement, 2 if it could not compare."""
-    options = _parser().parse_args(arguments)
+    words, script = without_script(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(words)
+    options.script = script
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGTERM", "SIGHUP"):  # so that temporary files go, as after Ctrl-C
             if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
@@ -111,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     add_record(commands)
     add_diff(commands)
+    add_steps(commands)
     add_losses(commands)
     _add_tree(commands)
     _add_explain(commands)
@@ -126,6 +130,8 @@ examples:
   parity check my_pairs:unet --json parity.json --repro show.py
   parity record my_pairs:unet --out unet.parity  write what the reference leaves to a file
   parity check my_pairs:unet --against unet.parity   judge the candidate where it alone is
+  parity record-steps run.parity -- python train.py  keep steps of a training script
+  parity check-steps run.parity -- python port.py    judge another script against them
   parity tree my_pairs:unet                      show modules and parameters of both sides
   parity explain parity.json --html parity.html
   parity atlas --only norms

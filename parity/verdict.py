@@ -72,6 +72,7 @@ class Cause(enum.Enum):
     RANDOM = "both sides draw random numbers of their own"
     RANDOM_ON_ONE_SIDE = "one side draws random numbers, the other does not"
     OTHER_DRAWS = "the sides draw other random numbers"
+    UNKNOWN_ROUNDING = "too small to be told from rounding, which could not be measured"
     PAST_HORIZON = "rounding alone has grown to the size of the result"
 
 

@@ -120,6 +120,8 @@ def _key(finding: Finding, kind: FaultKind) -> tuple[object, ...]:
         return kind, finding.known
     if finding.scope in CONSEQUENCES:
         return kind is FaultKind.UNJUDGED, finding.scope
+    if finding.scope == "loop":
+        return kind, finding.scope, finding.phase
     if finding.scope == "step":
         return kind, finding.scope, finding.phase, finding.group
     # Code between modules may hold several faults, each in a segment of its own.

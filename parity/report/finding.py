@@ -16,7 +16,8 @@ class Finding:
 
     Attributes:
         path: the reference's own module path, `""` for the model itself.
-        phase: init, forward, backward, optimizer, schedule, loss or sampling.
+        phase: init, forward, backward, optimizer, schedule, loss or sampling; of a training loop
+            also data, clipping, scheduler or average.
         verdict: the outcome.
         error, noise: the distance and what rounding explains, both relative to the reference's
             largest value there; NaN where nothing could be measured. In ulps for tables.

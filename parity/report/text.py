@@ -68,7 +68,8 @@ def summary_lines(reports: Sequence[Outcome]) -> list[str]:
 
 def where(finding: Finding) -> str:
     """Return where a finding is, as `path, phase: tensor`."""
-    return f"{finding.path or 'the model itself'}, {finding.phase}: {finding.tensor}"
+    itself = "the training loop" if finding.scope == "loop" else "the model itself"
+    return f"{finding.path or itself}, {finding.phase}: {finding.tensor}"
 
 
 def amount(finding: Finding) -> str:

@@ -15,7 +15,9 @@ def tensor_name(site: TensorSite) -> str:
         name += f" of {site.owner}"
     if site.scope == "end_to_end":
         return f"{name}, end to end"
-    return f"{name} at step {site.step}, running free" if site.scope == "free_run" else name
+    if site.scope == "free_run":
+        return f"{name} at step {site.step}, running free"
+    return f"{name} at step {site.step}" if site.scope == "loop" else name
 
 
 def _name_in_module(site: TensorSite) -> str:
@@ -28,11 +30,21 @@ def _name_in_module(site: TensorSite) -> str:
         return f"gradient of {site.label}"
     if site.quantity == "structure":
         return "structure of the outputs"
+    if site.quantity == "given_gradient":
+        return f"gradient of {site.label}, as the optimizer is given it"
+    if site.quantity == "batch":
+        return f"{site.label or 'data'} of batch {site.call + 1}"
+    if site.quantity == "setting":
+        return f"{site.group} of {site.label}"
+    if site.quantity == "mode":
+        return f"training mode{f' in call {site.call + 1}' if site.call else ''}"
     if site.quantity == "buffer":
         return f"{site.label} after the run"
     if site.quantity == "state" and site.group:
         return f"{site.group} of {site.label}"
-    return "loss" if site.quantity == "loss" else site.label
+    if site.quantity == "loss":
+        return f"loss of {site.label}" if site.label and site.scope == "loop" else "loss"
+    return site.label
 
 
 def port_name(port: str, label: str, call: int) -> str:
@@ -87,6 +99,7 @@ def cause_text(
         Cause.RANDOM: "both sides draw random numbers of their own here",
         Cause.RANDOM_ON_ONE_SIDE: f"the {side} alone draws random numbers here",
         Cause.OTHER_DRAWS: "the sides draw other kinds or numbers of random values here",
+        Cause.UNKNOWN_ROUNDING: "too small to be told from rounding, which could not be measured",
         Cause.PAST_HORIZON: "past the horizon: rounding alone has grown to the size of the result",
     }[cause]
 

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Phase = Literal["init", "forward", "backward", "optimizer", "schedule", "loss", "sampling"]
+Phase = Literal[
+    "init",
+    "forward",
+    "backward",
+    "optimizer",
+    "schedule",
+    "loss",
+    "sampling",
+    # Of a user's own training loop only.
+    "data",
+    "clipping",
+    "scheduler",
+    "average",
+]
 Port = Literal["input", "output", "loss"]
 BoundaryPort = Literal["input", "output", "loss", "start", "end"]
 # isolated: each segment between two taps is fed the reference's own input. end_to_end: the model
 # runs as its user runs it. step: one step of a trajectory from equal states. free_run: a trajectory
-# that is never reset. built: before anything has run.
-Scope = Literal["isolated", "end_to_end", "step", "free_run", "built"]
+# that is never reset. built: before anything has run. loop: a step of a user's own training loop.
+Scope = Literal["isolated", "end_to_end", "step", "free_run", "built", "loop"]
 Quantity = Literal[
     "input",
     "output",
@@ -24,6 +37,10 @@ Quantity = Literal[
     "reported",
     "table",
     "structure",  # of the outputs
+    "batch",
+    "mode",  # training or evaluation
+    "given_gradient",  # as the optimizer is given it
+    "setting",  # of an optimizer
     "named",  # read from a file that says no more than a name
 ]
 

@@ -51,6 +51,7 @@ def words(command: str) -> list[str]:
 def problem(command: str, pytest_options: set[str]) -> str | None:
     """Say what of a quoted command does not exist, or None."""
     program, *rest = words(command) or [""]
+    rest = rest[: rest.index("--")] if "--" in rest else rest  # what follows is a user's command
     options = {word.split("=")[0] for word in rest if word.startswith("--")} - {"--help"}
     if program == "ddpm":
         return _unknown_of_ddpm(rest, options)

@@ -47,13 +47,13 @@ FOR_EVERYBODY = {"safe_files"}
 FRAMEWORKS = {
     "torch": (
         *("impl_torch", "audit", "parity.adapters", "ddpm_study.pairs", "ddpm_study.metrics"),
-        *("ddpm_study.timing", "bench.peers"),
+        *("ddpm_study.timing", "bench.peers", "parity.steps.frameworks"),
         # On demand:
         *("implementations", "parity.atlas", "ddpm_study.run.time_estimate", "ddpm_cli.convert"),
     ),
     "jittor": (
         *("impl_jittor", "jittor_env", "audit", "parity.adapters", "ddpm_study.pairs"),
-        *("ddpm_study.timing",),
+        *("ddpm_study.timing", "parity.steps.frameworks"),
     ),
 }
 LONGEST_CHAIN = 8  # imports within parity

@@ -91,9 +91,34 @@ def test_a_pair_that_differs_fails_both_commands(tmp_path: Path) -> None:
 
 def test_one_side_is_recorded_and_the_other_judged(tmp_path: Path) -> None:
     write_pair(tmp_path, "1e-5")
-    record, check = commands("parity record")
+    record, check = commands("parity record my")
     assert "unet.parity: the reference of my-unet" in run(record, tmp_path)
     assert "was recorded in unet.parity" in run(check, tmp_path)
+
+
+TRAINING = """
+import FRAMEWORK
+import numpy as np
+net = FRAMEWORK.nn.Linear(3, 2)
+optimizer = FRAMEWORK.optim.SGD(net.parameters(), lr=0.1)
+for step in range(4):
+    x = np.full((4, 3), 1.0 + step, np.float32)
+    loss = (net(ARRAY(x)) ** 2).mean()
+    STEP
+"""
+
+
+def test_steps_of_one_script_are_recorded_and_those_of_the_other_judged(tmp_path: Path) -> None:
+    scripts = {
+        "train.py": ("torch", "torch.from_numpy", "optimizer.zero_grad(); loss.backward()"),
+        "train_jittor.py": ("jittor", "jittor.array", "optimizer.backward(loss)"),
+    }
+    for name, (framework, array, backward) in scripts.items():
+        text = TRAINING.replace("FRAMEWORK", framework).replace("ARRAY", array)
+        (tmp_path / name).write_text(text.replace("STEP", f"{backward}; optimizer.step()"))
+    record, check = commands("parity record-steps")
+    assert "steps 3 of the training loop" in run(record, tmp_path)
+    assert "run.parity: agree" in run(check, tmp_path)
 
 
 def test_the_gate_runs_the_command_that_the_readme_gives() -> None:
@@ -114,8 +139,8 @@ def test_both_languages_have_the_same_blocks() -> None:
 
 def test_every_shell_block_is_run_by_a_test_here() -> None:
     named = (
-        *("reproduce", "pytest tests parity", "parity tree", "parity record", "ddpm doctor"),
-        "torchrun",
+        *("reproduce", "pytest tests parity", "parity tree", "parity record my", "ddpm doctor"),
+        *("parity record-steps", "torchrun"),
     )
     assert [sum(name in block for block in blocks("sh")) for name in named] == [1] * len(named)
     assert len(blocks("sh")) == len(named)

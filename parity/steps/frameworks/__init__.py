@@ -1,0 +1,1 @@
+"""The events inside a training loop, by each framework's own means."""

@@ -1,0 +1,1 @@
+"""From what two training steps left to findings."""

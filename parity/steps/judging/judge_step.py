@@ -1,0 +1,203 @@
+"""From two sides' training steps to findings.
+
+What a model or an optimizer computed is judged as everywhere, in float64 and in float32. What only
+the user's script could compute, such as the loss, was computed once, in float32: there the two
+sides may differ by what float32's rounding explains, and not by more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from parity.base.numerics import Array, distance, is_float, magnitude
+from parity.compare.arrays import judge_arrays
+from parity.limits import FLOAT32_EPSILON, NEVER_ROUNDING, K
+from parity.noise import cancellation_scale
+from parity.noise.side_arrays import SideArrays, Sums
+from parity.report.finding import Finding, finding_of
+from parity.steps import sites
+from parity.steps.judging.known import known_divergence
+from parity.steps.judging.measuring import UNKNOWN
+from parity.steps.step_data import Measure, TrainingStep, joined
+from parity.trace.sites import TensorSite
+from parity.verdict import (
+    Cause,
+    Judgement,
+    Verdict,
+    cannot_judge,
+    error,
+    judge_exact,
+    other_structure,
+)
+
+
+def judge_step(
+    reference: TrainingStep,
+    candidate: TrainingStep,
+    *,
+    own_data: bool = False,
+    accept: Mapping[str, str] | None = None,
+    momentum: Mapping[str, float] | None = None,
+) -> list[Finding]:
+    """Judge one step of the candidate, which was given the reference's values.
+
+    Args:
+        reference: as it was recorded.
+        candidate: as it ran.
+        own_data: whether batches of other values are expected, since both sides shuffle by
+            themselves.
+        accept: name of a known divergence -> reason.
+        momentum: of each of the reference's modules that has one, by path.
+    """
+    found = [(s, j) for s, j in _events(reference, candidate)]
+    scale = cancellation_scale.of_groups(
+        {
+            site: measure.float64 if measure.float64 is not None else measure.float32
+            for site, measure in reference.measures.items()
+            if site.phase in ("backward", "optimizer") and is_float(measure.float32)
+        }
+    )
+    wrong: set[str] = set()
+    for site, of_reference in reference.measures.items():
+        path = joined(site.owner, site.label)
+        if site.phase == "clipping" and path in wrong and not _is_forced(candidate, path):
+            continue  # what is wrong before it was not replaced, so it is wrong too
+        of_candidate = candidate.measures.get(site)
+        if own_data and site.phase == "data":
+            continue
+        if of_candidate is None:
+            if site.quantity not in ("setting", "buffer", "batch", "mode"):
+                found.append((site, cannot_judge(Cause.MISSING_IN_CANDIDATE)))
+            continue
+        size = scale(site) if site.phase in ("backward", "optimizer") else 0.0
+        found.append((site, _judge(site, of_reference, of_candidate, size)))
+        if site.phase == "backward" and not found[-1][1].verdict.passes():
+            wrong.add(path)
+    findings = []
+    for site, judgement in found:
+        finding = finding_of(site._replace(step=reference.number), judgement)
+        name = None
+        if finding.is_fault:
+            name = known_divergence(site, reference, candidate, momentum or {})
+        if name is not None:
+            finding = replace(finding, known=name, allowance=(accept or {}).get(name))
+        findings.append(finding)
+    return findings
+
+
+def _is_forced(step: TrainingStep, path: str) -> bool:
+    """Tell whether a parameter's gradients were the recorded ones before they were clipped."""
+    return all(s.is_forced for s in step.optimizer_steps if path in s.given)
+
+
+def _events(reference: TrainingStep, candidate: TrainingStep) -> list[tuple[TensorSite, Judgement]]:
+    """Judge the numbers of calls, backward passes and steps of optimizers."""
+    found = []
+    for model in reference.weights:
+        numbers = len(reference.calls_of(model)), len(candidate.calls_of(model))
+        found.append((sites.structure("forward", f"calls of {model or 'the model'}"), numbers))
+    for optimizer in {s.optimizer: None for s in reference.optimizer_steps}:
+        numbers = len(reference.steps_of(optimizer)), len(candidate.steps_of(optimizer))
+        what = f"steps of {optimizer or 'the optimizer'}"
+        found.append((sites.structure("optimizer", what), numbers))
+    return [
+        (site, other_structure((str(own), str(other))))
+        for site, (own, other) in found
+        if own != other
+    ]
+
+
+def _judge(site: TensorSite, reference: Measure, candidate: Measure, scale: float) -> Judgement:
+    if reference.float64 is not None and candidate.float64 is not None:
+        judgement = judge_arrays(
+            _side(reference),
+            _side(candidate),
+            is_plain_input=True,
+            sums=Sums(scale, reference.terms, False),
+        )
+        assert judgement is not None
+        return judgement
+    return judge_once(reference, candidate, scale)
+
+
+def _side(measure: Measure) -> SideArrays:
+    return SideArrays(
+        float64=measure.float64,
+        float32=measure.float32,
+        spread64=measure.spread64,
+        spread32=measure.spread32,
+        epsilon=measure.epsilon,
+    )
+
+
+def judge_once(reference: Measure, candidate: Measure, scale: float = 0.0) -> Judgement:
+    """Judge what each side computed once, in float32.
+
+    Args:
+        reference: the one side.
+        candidate: the other.
+        scale: magnitude of the terms that were summed, if it is larger than the result.
+
+    Returns:
+        The judgement; its precision is float32. Where nothing is known of the rounding, what is
+        too small to be certain ABSTAINs.
+    """
+    own, other = reference.float32, candidate.float32
+    if own.size != other.size:
+        return error(Cause.SHAPE, compared=(str(own.shape), str(other.shape)))
+    if is_float(own) != is_float(other):
+        return error(Cause.DTYPE, compared=(str(own.dtype), str(other.dtype)))
+    other = other.reshape(own.shape)
+    if not is_float(own):
+        return judge_exact(np.array_equal(own, other))
+    return _judge_floats(own, other, reference, candidate, scale)
+
+
+def _judge_floats(
+    own: Array, other: Array, reference: Measure, candidate: Measure, scale: float
+) -> Judgement:
+    differs = distance(other, own)
+    if not np.isfinite(differs):
+        side = "reference" if not np.isfinite(own).all() else "candidate"
+        return error(Cause.NOT_FINITE, side=side, precision="float32")  # type: ignore[arg-type]
+    unit = magnitude(own) if np.isfinite(magnitude(own)) else 1.0
+    epsilon = max(reference.epsilon, candidate.epsilon)
+    floor = max(unit, scale) * reference.epsilon / 2
+    spreads = [m.spread32 for m in (reference, candidate) if m.spread32 != UNKNOWN]
+    noise = max(floor, floor * reference.terms**0.5 / K, *spreads)
+    judged = Judgement(
+        verdict=Verdict.WITHIN_NOISE,
+        error=differs / (unit or 1.0),
+        noise=noise / (unit or 1.0),
+        precision="float32",
+        scale=unit,
+    )
+    if np.array_equal(own, other):
+        return replace(judged, verdict=Verdict.IDENTICAL)
+    if differs <= K * noise:
+        return judged
+    if epsilon > FLOAT32_EPSILON and reference.epsilon != candidate.epsilon:
+        coarser = "candidate" if candidate.epsilon > reference.epsilon else "reference"
+        return replace(
+            judged,
+            verdict=Verdict.SEMANTIC_DIFFERENCE,
+            cause=Cause.COARSER,
+            side=coarser,  # type: ignore[arg-type]
+        )
+    if not spreads and differs <= NEVER_ROUNDING * max(unit, scale):
+        return replace(judged, verdict=Verdict.ABSTAIN, cause=Cause.UNKNOWN_ROUNDING)
+    return replace(judged, verdict=Verdict.SEMANTIC_DIFFERENCE)
+
+
+def worst_of(findings: list[list[Finding]]) -> list[Finding]:
+    """Return the worst finding of each place over some steps, in the order of events."""
+    worst: dict[TensorSite, Finding] = {}
+    for of_step in findings:
+        for finding in of_step:
+            site = finding.site._replace(step=None)
+            if site not in worst or finding.verdict.rank > worst[site].verdict.rank:
+                worst[site] = finding
+    return list(worst.values())
