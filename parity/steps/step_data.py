@@ -74,6 +74,7 @@ class OptimizerStep:
         rates: the learning rates that it used.
         is_forced: whether its gradients were set to the recorded ones after the last backward pass,
             so that what the script then did to them is judged by itself.
+        is_stale: whether its gradients were not zero before the first of its backward passes.
         count: number of the step, from 1, by its own counting; None where it does not matter.
         counted: by how much that number has grown since the last step.
         versions: version of each model's weights before the step.
@@ -96,6 +97,7 @@ class OptimizerStep:
     weights_before: Arrays
     weights_after: Arrays
     is_forced: bool = True
+    is_stale: bool = False
 
 
 class Measure(NamedTuple):

@@ -19,6 +19,7 @@ from parity.noise import cancellation_scale
 from parity.noise.side_arrays import SideArrays, Sums
 from parity.report.finding import Finding, finding_of
 from parity.steps import sites
+from parity.steps.judging.hints import hint
 from parity.steps.judging.known import known_divergence
 from parity.steps.judging.measuring import UNKNOWN
 from parity.steps.step_data import Measure, TrainingStep, joined
@@ -84,6 +85,8 @@ def judge_step(
             name = known_divergence(site, reference, candidate, momentum or {})
         if name is not None:
             finding = replace(finding, known=name, allowance=(accept or {}).get(name))
+        elif finding.is_fault:
+            finding = replace(finding, hint=hint(site, reference, candidate))
         findings.append(finding)
     return findings
 

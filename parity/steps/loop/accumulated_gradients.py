@@ -15,17 +15,20 @@ class AccumulatedGradients:
     Attributes:
         passes: of each optimizer, the numbers of the passes that reached its parameters.
         sums: of each optimizer, their sum by path.
+        stale: optimizers whose gradients were not zero before the first of these passes.
     """
 
     def __init__(self) -> None:
         self.passes: dict[str, list[int]] = {}
         self.sums: dict[str, Arrays] = {}
+        self.stale: set[str] = set()
         self._fresh: set[str] = set()
         self._added: dict[str, Array] = {}
 
     def clear(self) -> None:
         """Forget everything."""
         self.passes, self.sums, self._added = {}, {}, {}
+        self.stale = set()
 
     def begin(self, optimizers: Mapping[str, WatchedOptimizer]) -> None:
         """Begin a backward pass."""
@@ -42,6 +45,8 @@ class AccumulatedGradients:
             paths = [path for path in optimizer.paths() if path in self._added]
             if not paths:
                 continue
+            if name not in self._fresh and name not in self.passes:
+                self.stale.add(name)
             if name in self._fresh:
                 self.passes[name], self.sums[name] = [], {}
             self.passes.setdefault(name, []).append(number)
@@ -54,3 +59,4 @@ class AccumulatedGradients:
         """Forget what an optimizer has used."""
         self.passes.pop(optimizer, None)
         self.sums.pop(optimizer, None)
+        self.stale.discard(optimizer)

@@ -70,11 +70,6 @@ class StepObserver:
         self._before: OptimizerStep | None = None
 
     @property
-    def is_kept(self) -> bool:
-        """Whether the present step is kept."""
-        return self._kept(self.number)
-
-    @property
     def _has_stepped(self) -> bool:
         """Whether every optimizer has taken a step."""
         return bool(self.optimizers) and self._stepped >= set(self.optimizers)
@@ -105,8 +100,8 @@ class StepObserver:
         if self._is_open:
             return
         self._is_open, self._stepped = True, set()
-        self.loop.watch_draws(self.is_kept)
-        if self.is_kept:
+        self.loop.watch_draws(self._kept(self.number))
+        if self._kept(self.number):
             self.step = TrainingStep(self.number)
             with self.paused():
                 self.begin(self.step)
@@ -338,6 +333,7 @@ class StepObserver:
             self._before = OptimizerStep(
                 optimizer=optimizer,
                 passes=self._gradients.passes.get(optimizer, []),
+                is_stale=optimizer in self._gradients.stale,
                 gradients={p: sums.get(p, np.zeros_like(g)) for p, g in given.items()},
                 given=given,
                 used=given,
@@ -367,7 +363,7 @@ class StepObserver:
             self._before = None
         # Random numbers may begin the next step.
         if self._has_stepped:
-            self.loop.watch_draws(self.is_kept or self._kept(self.number + 1))
+            self.loop.watch_draws(self._kept(self.number) or self._kept(self.number + 1))
 
     def _keep_step(self, step: OptimizerStep) -> None:
         assert self.step is not None

@@ -163,6 +163,34 @@ def test_a_fault_is_found_in_its_phase(
     assert failing <= allowed, str(report)
 
 
+# Fault -> the hint at its first divergence.
+HINTS = {
+    "no zero_grad": "gradients of the step before are still in it: zero_grad is missing",
+    "zero_grad before the step": "it is zero: zero_grad is called between the backward pass",
+    "no clipping": "it is what the backward pass left: clipping, or scaling, is missing",
+    "scheduler one step late": "the reference's times 2",
+    "accumulation not divided": "the reference's times 2",
+    "sum instead of mean": "the reference's times 16",
+    "the generator's loss is scaled": "the reference's times 1.001",
+    "weight decay forgotten": "it is zero",
+    "one learning rate for both groups": "the reference's times 0.25",
+    "evaluation mode": "the candidate is in evaluation mode",
+    "a gradient is stopped": "it is zero: a gradient is stopped on the way",
+    "label smoothing": "",
+    "another amount of noise": "",
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_a_hint_says_what_a_fault_looks_like(
+    name: str, scripts: Any, recorded: Callable[[str], Path]
+) -> None:
+    script, changes, _ = FAULTS[name]
+    first = scripts.check(recorded(script), script, changes).first_divergence
+    assert first.hint.startswith(HINTS[name])
+    assert bool(first.hint) == bool(HINTS[name])
+
+
 @pytest.mark.parametrize("script", ["classifier_torch.py", "gan_torch.py"])
 def test_the_same_script_agrees(script: str, scripts: Any, recorded: Callable[[str], Path]) -> None:
     report = scripts.check(recorded(script), script, {})
