@@ -42,7 +42,7 @@ class RandomFrom(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = dict(kwargs or {})
-        draw = _DRAWS.get(func)
+        draw = DRAWS.get(func)
         if draw is None:
             return func(*args, **kwargs)
         # PyTorch's own draw decides shape, dtype, device and errors; its numbers are replaced.
@@ -230,7 +230,7 @@ def _arguments(
     return tuple(given.get(n, default) for n, default in zip(names, defaults, strict=True))
 
 
-_DRAWS: dict[Any, Callable[..., Any]] = {
+DRAWS: dict[Any, Callable[..., Any]] = {
     torch.rand: _uniform,
     torch.rand_like: _uniform,
     torch.Tensor.uniform_: _uniform_in,

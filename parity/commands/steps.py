@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from parity.base.progress import listening
 from parity.commands.check import AGREE, DISAGREE, print_report
@@ -25,9 +26,13 @@ def record_steps(options: argparse.Namespace) -> int:
     install()
     line = ProgressLine(options.file.name)
     with listening(line.show), line:
-        record_script(options.file, options.script, steps=_numbers(options.steps))
+        kept = record_script(options.file, options.script, steps=_numbers(options.steps))
     size = options.file.stat().st_size / 2**20
-    print(f"{options.file}: steps {options.steps} of the training loop, {size:.1f} MiB")
+    listed = ", ".join(map(str, kept))
+    print(f"{options.file}: steps {listed} of the training loop, {size:.1f} MiB")
+    missing = sorted({*_numbers(options.steps)} - {*kept})
+    if missing:
+        print(f"the script ended before step {missing[0]}", file=sys.stderr)
     return AGREE
 
 

@@ -30,6 +30,8 @@ def _name_in_module(site: TensorSite) -> str:
         return f"gradient of {site.label}"
     if site.quantity == "structure":
         return "structure of the outputs"
+    if site.quantity == "parameter" and site.group:
+        return f"{site.label}, {site.group}"
     if site.quantity == "given_gradient":
         return f"gradient of {site.label}, as the optimizer is given it"
     if site.quantity == "batch":

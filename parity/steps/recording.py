@@ -76,7 +76,7 @@ def recording_steps(
         writer.finish(parts.facts())
 
 
-def record_script(path: Path | str, command: Sequence[str], *, steps: Collection[int]) -> None:
+def record_script(path: Path | str, command: Sequence[str], *, steps: Collection[int]) -> list[int]:
     """Run a training script as it is and keep some of its steps in a file; it ends with the last.
 
     Its models and optimizers are found while it runs; averages of weights are not.
@@ -85,6 +85,9 @@ def record_script(path: Path | str, command: Sequence[str], *, steps: Collection
         path: of the file.
         command: the script and its arguments, with or without `python` at the beginning.
         steps: numbers of the steps.
+
+    Returns:
+        The numbers of those that the script completed.
 
     Raises:
         CannotCompare: the script cannot be run, raises, or trains nothing.
@@ -111,6 +114,7 @@ def record_script(path: Path | str, command: Sequence[str], *, steps: Collection
         require_steps(writer.numbers, wanted)
         assert script.parts is not None
         writer.finish(script.parts.facts())
+        return list(writer.numbers)
 
 
 def require_steps(done: Collection[int], wanted: Collection[int]) -> None:

@@ -20,9 +20,10 @@ from parity.steps.loop.forced_observer import ForcedObserver
 from parity.steps.loop.observer import StepObserver
 from parity.steps.recording import require_steps
 from parity.steps.script import Finished, ScriptLoop, run_script
-from parity.steps.step_data import TrainingStep
+from parity.steps.step_data import TrainingStep, joined
 from parity.steps.step_file import StepFile
 from parity.steps.subjects import Subjects, subjects
+from parity.structure.path_matching import check_rename
 
 
 class StepJudge:
@@ -67,6 +68,10 @@ class StepJudge:
                 f"step {step.number}: {len(step.passes)} backward passes, and "
                 f"{len(recorded.passes)} in the reference"
             )
+
+    def add_note(self, note: str) -> None:
+        """Have a note in the report."""
+        self._notes.append(note)
 
     def compared(self, parts: Subjects) -> None:
         """Note what is compared: versions and settings of both sides."""
@@ -148,6 +153,7 @@ def replaying_steps(
     """
     recorded = StepFile(path)
     judge = StepJudge(recorded, own_data=own_data, accept=_known(accept))
+    _check_rename(recorded, rename or {})
     parts = subjects(model, optimizer, average, recorded=recorded.manifest, rename=rename)
     judge.compared(parts)
     wanted = set(recorded.numbers)
@@ -185,6 +191,8 @@ def check_script(
     """
     recorded = StepFile(path)
     judge = StepJudge(recorded, own_data=own_data, accept=_known(accept))
+    _check_rename(recorded, rename or {})
+    judge.add_note("averages of weights are judged by parity.replaying_steps alone")
 
     def finished(step: TrainingStep, observer: StepObserver) -> None:
         judge.judged(step, observer)
@@ -212,6 +220,12 @@ def _known(accept: Mapping[str, str] | None) -> Mapping[str, str]:
         if name not in DIVERGENCES:
             raise CannotCompare(f"accept: {name!r} is none of {', '.join(DIVERGENCES)}")
     return accept or {}
+
+
+def _check_rename(recorded: StepFile, rename: Mapping[str, str]) -> None:
+    facts = recorded.manifest["models"].items()
+    kinds = ("parameters", "buffers")
+    check_rename([joined(n, path) for n, of in facts for k in kinds for path in of[k]], rename)
 
 
 def _listed(numbers: list[int]) -> str:

@@ -100,7 +100,8 @@ class ScriptLoop:
         trained = [o for o in self._optimizers[framework] if own & _parameters(o)]
         if not trained:
             return
-        self._known.add(id(module))
+        # A part of it that is called alone is no model of its own.
+        self._known |= {id(m) for m in adapt(module).modules().values()}
         observer = self._observers[framework]
         if self.parts is None:
             self.parts = Subjects(framework, loop, observer.models, observer.optimizers, {})
@@ -109,7 +110,9 @@ class ScriptLoop:
         model = matched_model(name, adapter, self._recorded, self._rename)
         loop.add_model(name, adapter)
         observer.add(model)
-        names = {i: p for m in observer.models.values() for i, p in m.names_of_parameters().items()}
+        names: dict[int, str] = {}
+        for known in observer.models.values():  # the first that has a parameter names it
+            names = {**known.names_of_parameters(), **names}
         for optimizer in trained:
             number = self._optimizers[framework].index(optimizer)
             watched = loop.optimizer(str(number), optimizer, names, is_partial=True)
@@ -163,6 +166,10 @@ def run_script(command: Sequence[str]) -> None:
     words = list(command)
     if words and Path(words[0]).name.startswith("python"):
         words = words[1:]
+    while words and words[0].startswith("-") and words[0] != "-m":  # options of the interpreter
+        if words[0] == "-c":
+            raise CannotCompare("python -c has no script: write it to a file, and give that")
+        words = words[2:] if words[0] in ("-W", "-X") else words[1:]
     as_module = words[:1] == ["-m"]
     words = words[1:] if as_module else words
     if not words:

@@ -79,6 +79,11 @@ def weight(path: str, step: int) -> TensorSite:
     return _of_path("optimizer", path, "parameter", step)
 
 
+def left_weight(path: str, call: int) -> TensorSite:
+    """Return the site of a parameter as the script leaves it, before a call or at the end."""
+    return _of_path("optimizer", path, "parameter", call, "as the script leaves it")
+
+
 def state(path: str, name: str, step: int) -> TensorSite:
     """Return the site of an optimizer's state of a parameter after its step."""
     return _of_path("optimizer", path, "state", step, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from parity.trace.sites import TensorSite
 
 # Arrays by label, name or path.
 Arrays = dict[str, Array]
-# Kinds of random numbers that are drawn by a training script.
-DrawFamily = Literal["uniform", "normal", "integers", "permutation", "dropout"]
+# Kinds of random numbers: `uniform` in [0, 1), `normal` of mean 0 and standard deviation 1,
+# `integers`, `permutation`, `dropout`, and the names of other functions that draw.
+DrawFamily = str
 
 
 @dataclass
@@ -24,7 +25,10 @@ class Call:
 
     Attributes:
         model: its name.
-        version: how many optimizer steps of this training step had changed its weights.
+        version: of its weights; they are others after each step of an optimizer, and where the
+            script itself has changed them.
+        arrived_weights: parameters as the script left them, where they were not those of the
+            version before, or where the recorded ones were put in their place.
         training: whether it was in training mode; None where it has no mode.
         arrived: tensors that the script gave it, by label.
         inputs: those that it computed with; another side's may have been put in their place.
@@ -44,6 +48,7 @@ class Call:
     cotangents: dict[int, Arrays] = field(default_factory=dict)
     passed_on: dict[int, Arrays] = field(default_factory=dict)
     epsilon: float = FLOAT32_EPSILON
+    arrived_weights: Arrays = field(default_factory=dict)
 
 
 @dataclass
@@ -110,6 +115,7 @@ class Measure(NamedTuple):
         spread32, spread64: largest change in each precision that one-ulp changes cause.
         epsilon: of the coarsest precision in which it is computed.
         terms: largest number of terms summed into an element.
+        is_random: whether two equal runs of the harness leave other values.
     """
 
     float32: Array
@@ -118,6 +124,7 @@ class Measure(NamedTuple):
     spread64: float = 0.0
     epsilon: float = FLOAT32_EPSILON
     terms: float = 1.0
+    is_random: bool = False
 
 
 @dataclass
@@ -134,6 +141,7 @@ class TrainingStep:
         passes: backward passes.
         optimizer_steps: of optimizers.
         weights: of each model, by version; parameters only after the first.
+        weights_end: of each model, at the end: parameters as the script left them.
         buffers_after: of each model.
         averages_before, averages_after: of each average of the weights.
         rates_after: learning rates at the end, of each optimizer by path.
@@ -148,6 +156,7 @@ class TrainingStep:
     passes: list[BackwardPass] = field(default_factory=list)
     optimizer_steps: list[OptimizerStep] = field(default_factory=list)
     weights: dict[str, list[Arrays]] = field(default_factory=dict)
+    weights_end: dict[str, Arrays] = field(default_factory=dict)
     buffers_after: dict[str, Arrays] = field(default_factory=dict)
     averages_before: dict[str, Arrays] = field(default_factory=dict)
     averages_after: dict[str, Arrays] = field(default_factory=dict)

@@ -146,6 +146,7 @@ class StepFile:
             passes=[_pass(backward) for backward in plain["passes"]],
             optimizer_steps=[_optimizer_step(step) for step in plain["optimizer_steps"]],
             weights={name: [dict(w) for w in versions] for name, versions in plain["weights"]},
+            weights_end=_nested(plain["weights_end"]),
             buffers_after=_nested(plain["buffers_after"]),
             averages_before=_nested(plain["averages_before"]),
             averages_after=_nested(plain["averages_after"]),
@@ -168,7 +169,9 @@ def _nested(items: list[Any]) -> dict[str, Any]:
 
 
 def _call(values: dict[str, Any]) -> Call:
-    arrays = {name: dict(values[name]) for name in ("arrived", "inputs", "outputs")}
+    arrays = {
+        name: dict(values[name]) for name in ("arrived", "inputs", "outputs", "arrived_weights")
+    }
     gradients = {
         name: {number: dict(inside) for number, inside in values[name]}
         for name in ("cotangents", "passed_on")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import jittor as jt
@@ -93,6 +93,12 @@ class JittorLoop:
         elif not on:
             self._draws.close()
         self._watches_draws = on
+
+    @contextmanager
+    def drawing_again(self) -> Iterator[None]:
+        """See `Loop`."""
+        with nullcontext() if self._watches_draws else _watched_draws(self._listener):
+            yield
 
     def hold(self, tensor: Any, receive: Receive, *, alone: bool) -> Any:
         """See `Loop`: the gradients are computed before those of the parameters."""
@@ -267,6 +273,13 @@ def _watched_draws(listener: Listener) -> Iterator[None]:
 
         return watched_execute
 
+    def random(shape: Any, dtype: Any = "float32", type: str = "uniform") -> Any:
+        result = native(shape, dtype, type)
+        return (
+            result if inside else listener.draw("normal" if type == "normal" else "uniform", result)
+        )
+
+    native = jt.random
     replacements = [
         (owner, name, watched(getattr(owner, name), family))
         for name, family in _FAMILIES.items()
@@ -276,5 +289,6 @@ def _watched_draws(listener: Listener) -> Iterator[None]:
     replacements += [
         (layer, "execute", dropping(layer.execute)) for layer in (jt.nn.Dropout, jt.nn.Dropout2d)
     ]
+    replacements.append((jt, "random", random))
     with replaced(replacements):
         yield

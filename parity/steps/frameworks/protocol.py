@@ -124,6 +124,9 @@ class Loop(Protocol):
     def watch_draws(self, on: bool) -> None:
         """Begin or stop telling of random numbers, which costs time."""
 
+    def drawing_again(self) -> AbstractContextManager[None]:
+        """Return a context in which the listener is asked for random numbers, whatever else is."""
+
     def hold(self, tensor: Tensor, receive: Receive, *, alone: bool) -> Tensor:
         """Return a tensor of the same values, whose gradient is received.
 

@@ -10,16 +10,30 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
+from parity.adapters.torch_dropout import with_globals
+from parity.adapters.torch_random import DRAWS
 from parity.base.numerics import Array
 from parity.steps.frameworks.protocol import Listener, Receive
 from parity.steps.frameworks.torch_optimizer import TorchOptimizer
 from parity.steps.step_data import DrawFamily
 
 _FAMILIES: dict[Any, DrawFamily] = {
+    **{
+        function: getattr(function, "__name__", "other")
+        for function in DRAWS
+        if function not in (F.gumbel_softmax, F.rrelu)
+    },
     **dict.fromkeys((torch.rand, torch.rand_like), "uniform"),
     **dict.fromkeys((torch.randn, torch.randn_like), "normal"),
     **dict.fromkeys((torch.randint, torch.randint_like), "integers"),
     torch.randperm: "permutation",
+}
+# Its result has a gradient, so that only what it draws inside can be replaced.
+_GUMBEL_SOFTMAX = with_globals(F.gumbel_softmax, has_torch_function_unary=lambda *_: False)
+# Functions that draw numbers of a range or scale: what they are without one.
+_STANDARD = {
+    torch.Tensor.uniform_: ("uniform", ("from", "to")),
+    torch.Tensor.normal_: ("normal", ("mean", "std")),
 }
 # The number of a kept element in what is recorded of dropout; a dropped one has 0.
 _KEPT = 1 - 2.0**-24
@@ -92,6 +106,20 @@ class TorchLoop:
         if not on and innermost == [self._draws]:
             self._draws.__exit__(None, None, None)
             self._draws = None
+
+    @contextmanager
+    def drawing_again(self) -> Iterator[None]:
+        """See `Loop`: a mode of its own, since the other one may be handling a call."""
+        outer = self._draws
+        was_wanted = outer is not None and outer.is_wanted
+        if outer is not None:
+            outer.is_wanted = False
+        try:
+            with _Draws(self._listener):
+                yield
+        finally:
+            if outer is not None:
+                outer.is_wanted = was_wanted
 
     @contextmanager
     def _watched_backward(self) -> Iterator[None]:
@@ -288,9 +316,20 @@ class _Draws(TorchFunctionMode):
             return func(*args, **kwargs)
         if func is F.dropout:
             return self._dropout(*args, **kwargs)
+        if func is F.gumbel_softmax:
+            with self:  # a mode is off while it handles a call
+                return _GUMBEL_SOFTMAX(*args, **kwargs)
         result = func(*args, **kwargs)
         family = _FAMILIES.get(func)
-        return result if family is None else self._listener.draw(family, result)
+        if family is None:
+            return result
+        if func in _STANDARD:
+            family = _family_of(func, args[1:], kwargs)
+        drawn = self._listener.draw(family, result)
+        if drawn is not result and family.endswith("_"):
+            with torch.no_grad():
+                return result.copy_(drawn)
+        return drawn
 
     def _dropout(
         self, input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
@@ -313,6 +352,14 @@ def _array(tensor: torch.Tensor) -> Array:
         tensor = tensor.float()
     array: Array = tensor.cpu().numpy().copy()
     return array
+
+
+def _family_of(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> DrawFamily:
+    """Return the kind of numbers that fill a tensor; the name ends in `_`, as the function's."""
+    family, names = _STANDARD[func]
+    given = (0.0, 1.0) if not args else (*args, 1.0)[:2]
+    low, high = (kwargs.get(name, value) for name, value in zip(names, given, strict=True))
+    return f"{family}_" if (low, high) == (0.0, 1.0) else f"{family}({low}, {high})_"
 
 
 def _generator_state(device: torch.device) -> torch.Tensor:

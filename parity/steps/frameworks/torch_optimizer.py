@@ -52,6 +52,11 @@ class TorchOptimizer:
             raise CannotCompare(
                 f"{type(optimizer).__name__} is no optimizer of PyTorch: give a torch.optim one"
             )
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise CannotCompare(
+                "LBFGS calls the model several times in one step, which cannot be followed: "
+                "compare the models with parity check"
+            )
         self._optimizer = optimizer
         self._parameters: dict[str, torch.Tensor] = {}
         for parameter in (p for group in optimizer.param_groups for p in group["params"]):

@@ -21,7 +21,7 @@ def hint(site: TensorSite, reference: TrainingStep, candidate: TrainingStep) -> 
         reference: the one side's step.
         candidate: the other's.
     """
-    if site not in candidate.measures:
+    if any(site not in step.measures for step in (reference, candidate)):
         return ""
     own, other = (step.measures[site].float32 for step in (reference, candidate))
     if site.quantity == "mode":

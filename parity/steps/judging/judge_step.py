@@ -27,6 +27,7 @@ from parity.trace.sites import TensorSite
 from parity.verdict import (
     Cause,
     Judgement,
+    Role,
     Verdict,
     cannot_judge,
     error,
@@ -61,6 +62,7 @@ def judge_step(
             if site.phase in ("backward", "optimizer") and is_float(measure.float32)
         }
     )
+    found += _left_weights(reference, candidate)
     wrong: set[str] = set()
     for site, of_reference in reference.measures.items():
         path = joined(site.owner, site.label)
@@ -91,6 +93,28 @@ def judge_step(
     return findings
 
 
+def _left_weights(
+    reference: TrainingStep, candidate: TrainingStep
+) -> list[tuple[TensorSite, Judgement]]:
+    """Judge what a script does to weights beside its optimizers: clipping them, for example."""
+    found = []
+    for model, weights in reference.weights.items():
+        calls = zip(reference.calls_of(model), candidate.calls_of(model), strict=False)
+        for number, (own, other) in enumerate(calls):
+            for path, array in other.arrived_weights.items():
+                site = sites.left_weight(joined(model, path), number)
+                expected = weights[own.version].get(path)
+                if expected is not None:
+                    found.append((site, judge_once(Measure(expected), Measure(array))))
+        end = len(reference.calls_of(model))
+        for path, array in reference.weights_end.get(model, {}).items():
+            other_end = candidate.weights_end.get(model, {}).get(path)
+            if other_end is not None:
+                site = sites.left_weight(joined(model, path), end)
+                found.append((site, judge_once(Measure(array), Measure(other_end))))
+    return found
+
+
 def _is_forced(step: TrainingStep, path: str) -> bool:
     """Tell whether a parameter's gradients were the recorded ones before they were clipped."""
     return all(s.is_forced for s in step.optimizer_steps if path in s.given)
@@ -98,19 +122,23 @@ def _is_forced(step: TrainingStep, path: str) -> bool:
 
 def _events(reference: TrainingStep, candidate: TrainingStep) -> list[tuple[TensorSite, Judgement]]:
     """Judge the numbers of calls, backward passes and steps of optimizers."""
-    found = []
+    found: list[tuple[TensorSite, tuple[str, str]]] = []
     for model in reference.weights:
         numbers = len(reference.calls_of(model)), len(candidate.calls_of(model))
-        found.append((sites.structure("forward", f"calls of {model or 'the model'}"), numbers))
+        site = sites.structure("forward", f"calls of {model or 'the model'}")
+        found.append((site, (str(numbers[0]), str(numbers[1]))))
     for optimizer in {s.optimizer: None for s in reference.optimizer_steps}:
-        numbers = len(reference.steps_of(optimizer)), len(candidate.steps_of(optimizer))
-        what = f"steps of {optimizer or 'the optimizer'}"
-        found.append((sites.structure("optimizer", what), numbers))
-    return [
-        (site, other_structure((str(own), str(other))))
-        for site, (own, other) in found
-        if own != other
-    ]
+        name = optimizer or "the optimizer"
+        own, other = (step.steps_of(optimizer) for step in (reference, candidate))
+        site = sites.structure("optimizer", f"steps of {name}")
+        found.append((site, (str(len(own)), str(len(other)))))
+        if own and other:
+            paths = own[0].given.keys(), other[0].given.keys()
+            for path in sorted(paths[0] ^ paths[1])[:1]:
+                trains = ["trained" if path in of_side else "not trained" for of_side in paths]
+                site = sites.structure("optimizer", f"{path} by {name}")
+                found.append((site, (trains[0], trains[1])))
+    return [(site, other_structure(both)) for site, both in found if both[0] != both[1]]
 
 
 def _judge(site: TensorSite, reference: Measure, candidate: Measure, scale: float) -> Judgement:
@@ -163,9 +191,13 @@ def _judge_floats(
     own: Array, other: Array, reference: Measure, candidate: Measure, scale: float
 ) -> Judgement:
     differs = distance(other, own)
+    if differs and (reference.is_random or candidate.is_random):
+        is_both = reference.is_random and candidate.is_random
+        side: Role = "reference" if reference.is_random else "candidate"
+        return cannot_judge(Cause.RANDOM) if is_both else cannot_judge(Cause.RERUNS_DIFFER, side)
     if not np.isfinite(differs):
         side = "reference" if not np.isfinite(own).all() else "candidate"
-        return error(Cause.NOT_FINITE, side=side, precision="float32")  # type: ignore[arg-type]
+        return error(Cause.NOT_FINITE, side=side, precision="float32")
     unit = magnitude(own) if np.isfinite(magnitude(own)) else 1.0
     epsilon = max(reference.epsilon, candidate.epsilon)
     floor = max(unit, scale) * reference.epsilon / 2
@@ -183,12 +215,12 @@ def _judge_floats(
     if differs <= K * noise:
         return judged
     if epsilon > FLOAT32_EPSILON and reference.epsilon != candidate.epsilon:
-        coarser = "candidate" if candidate.epsilon > reference.epsilon else "reference"
+        coarser: Role = "candidate" if candidate.epsilon > reference.epsilon else "reference"
         return replace(
             judged,
             verdict=Verdict.SEMANTIC_DIFFERENCE,
             cause=Cause.COARSER,
-            side=coarser,  # type: ignore[arg-type]
+            side=coarser,
         )
     if not spreads and differs <= NEVER_ROUNDING * max(unit, scale):
         return replace(judged, verdict=Verdict.ABSTAIN, cause=Cause.UNKNOWN_ROUNDING)

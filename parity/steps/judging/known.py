@@ -32,6 +32,8 @@ def known_divergence(
         candidate: the other's.
         momentum: of each module that has one, by path.
     """
+    if any(site not in step.measures for step in (reference, candidate)):
+        return None
     if _adam_epsilon_explains(site, reference, candidate):
         return ADAM_EPSILON
     if _running_var_explains(site, reference, candidate, momentum):

@@ -52,12 +52,18 @@ def measured(
         epsilons: of the coarsest precision in which each was computed.
         seed: of the perturbations.
     """
-    profile = NoiseProfile(FunctionRunner(run), check_determinism=False, seed=seed)
+    runner = FunctionRunner(run)
+    profile = NoiseProfile(runner, check_determinism=False, seed=seed)
+    again_differs = runner.distances("float32", None)
     found = {}
     for site, array in as_run.items():
         again = profile.at(site)
         epsilon = epsilons[site]
         measure = Measure(array, epsilon=epsilon, terms=float(array.size))
+        size = magnitude(array)
+        if not again_differs.get(site, 0.0) <= K * size * epsilon / 2:
+            found[site] = measure._replace(is_random=True)
+            continue
         if again.float64 is not None and again.float32 is not None:
             noise = max(again.spread32, magnitude(array) * epsilon / 2)
             noise *= max(1.0, float(array.size) ** 0.5 / K)
@@ -140,7 +146,7 @@ def _run_model(
                 before = _buffers(adapter) if repeat else None
                 arrays = [prepared(array, name) for name, array in given]
                 args, kwargs = live.filled([adapter.constant(array) for array in arrays])
-                with observer.dropout_of(adapter, position):
+                with observer.again.of(adapter, live):
                     returned = output_tensors(adapter, adapter.call(kwargs, args))
                 outputs = {live.output_names[own]: tensor for own, tensor in returned.items()}
                 for label, tensor in outputs.items():

@@ -110,6 +110,26 @@ class ForcedObserver(StepObserver):
         recorded = self._teacher.calls_of(call.model)
         return recorded[number] if number < len(recorded) else None
 
+    def note_weights(self, call: Call) -> None:
+        """Set weights to those of the recorded call, and note what the script had left."""
+        assert self.step is not None
+        super().note_weights(call)
+        # The call is kept after this.
+        number = len(self.step.calls_of(call.model))
+        recorded = self._teacher.calls_of(call.model)
+        if number >= len(recorded):
+            return
+        versions = self.step.weights[call.model]
+        wanted = self._teacher.weights[call.model][recorded[number].version]
+        model = self.models[call.model]
+        wanted = {path: wanted[path] for path in model.parameters if path in wanted}
+        if all(np.array_equal(array, versions[-1][path]) for path, array in wanted.items()):
+            return
+        call.arrived_weights = {path: versions[-1][path] for path in model.parameters}
+        model.write(wanted)
+        versions.append(model.read(buffers=False))
+        call.version = len(versions) - 1
+
     def changed_inputs(self, call: Call, given: Mapping[str, Any]) -> list[Any]:
         """Return the recorded inputs, in the form of the loop's own."""
         recorded = self._recorded_call(call)
@@ -198,7 +218,7 @@ class ForcedObserver(StepObserver):
         if recorded is None:
             return
         self._write(recorded.weights_before)
-        step.used = {p: a for p, a in recorded.used.items() if p in step.given}
+        step.used = {p: recorded.used.get(p, a) for p, a in step.given.items()}
         optimizer.set_gradients(step.used)
         step.weights_before = {
             p: recorded.weights_before.get(p, a) for p, a in step.weights_before.items()

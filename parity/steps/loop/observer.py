@@ -13,16 +13,17 @@ from parity.nested.containers import tensors
 from parity.steps.frameworks.protocol import Loop, WatchedOptimizer
 from parity.steps.loop.accumulated_gradients import AccumulatedGradients
 from parity.steps.loop.averages import Average
+from parity.steps.loop.calls_again import CallsAgain
 from parity.steps.loop.cotangent_spread import spread_of_cotangents
 from parity.steps.loop.watched_model import (
     LiveCall,
     WatchedModel,
     is_training,
     output_tensors,
+    parameters_of,
     with_tensors,
 )
 from parity.steps.step_data import (
-    Arrays,
     BackwardPass,
     Call,
     DrawFamily,
@@ -68,6 +69,8 @@ class StepObserver:
         self._outputs: list[tuple[tuple[int, str], Any]] = []
         self._gradients = AccumulatedGradients()
         self._before: OptimizerStep | None = None
+        self._is_backward = False
+        self.again = CallsAgain(loop)
 
     @property
     def _has_stepped(self) -> bool:
@@ -130,6 +133,7 @@ class StepObserver:
             for name, model in self.models.items():
                 after = model.read()
                 step.buffers_after[name] = {path: after[path] for path in model.buffers}
+                step.weights_end[name] = {path: after[path] for path in model.parameters}
             step.averages_after = {name: a.read() for name, a in self.averages.items()}
             step.rates_after = {n: rates_of(o.settings()) for n, o in self.optimizers.items()}
             self._finished(step, self)
@@ -162,7 +166,9 @@ class StepObserver:
 
     def draw(self, family: DrawFamily, result: Any) -> Any:
         """See `Listener`."""
-        if self._paused or not self.loop.enables_gradients():
+        if self.again.is_active:
+            return self.again.draw(family, result)
+        if self._paused or not (self._depth or self.loop.enables_gradients()):
             return result
         self._open()
         if self.step is None:
@@ -174,7 +180,10 @@ class StepObserver:
                 if self._depth:
                     self.live_calls[-1].dropout.append(array)
                 return result
-            return self.changed_draw(family, result)
+            drawn = self.changed_draw(family, result)
+            if self._depth:
+                self.live_calls[-1].draws.append((family, self._to_numpy(drawn).copy()))
+            return drawn
 
     def changed_draw(self, family: DrawFamily, result: Any) -> Any:
         """Return the random numbers that the script gets."""
@@ -217,6 +226,7 @@ class StepObserver:
         live = LiveCall(adapter, args, kwargs, modes)
         call = Call(name, len(self.step.weights[name]) - 1, is_training(modes))
         with self.paused():
+            self.note_weights(call)
             given = live.inputs()
             call.arrived = {label: adapter.to_numpy(t).copy() for label, t in given.items()}
             call.inputs = dict(call.arrived)
@@ -250,6 +260,16 @@ class StepObserver:
             return outputs
         return with_tensors(adapter, outputs, list(new.values()))
 
+    def note_weights(self, call: Call) -> None:
+        """Note weights that the script has changed since the last version of them."""
+        assert self.step is not None
+        versions = self.step.weights[call.model]
+        weights = self.models[call.model].read(buffers=False)
+        if not all(np.array_equal(array, versions[-1][path]) for path, array in weights.items()):
+            versions.append(weights)
+            call.arrived_weights = weights
+        call.version = len(versions) - 1
+
     def changed_inputs(self, call: Call, given: Mapping[str, Any]) -> list[Any]:
         """Return the tensors that a call is given, in their order."""
         return list(given.values())
@@ -266,21 +286,9 @@ class StepObserver:
         """Return a context in which dropout draws what it is to draw."""
         return nullcontext()
 
-    def dropout_of(self, adapter: Any, position: int) -> Any:
-        """Return a context in which dropout draws what it drew in a call."""
-        drawn = iter(self.live_calls[position].dropout)
-
-        def source(shape: tuple[int, ...]) -> Array:
-            array = next(drawn, None)
-            if array is None or array.size != np.prod(shape, dtype=int):
-                return np.full(shape, 0.5, np.float32)
-            return array.reshape(shape)
-
-        return adapter.dropout_from(source)
-
     def arrived(self, number: int, label: str, gradient: Array) -> Array | None:
         """Keep the gradient of the loss with respect to an output; return the one to pass on."""
-        if self.step is None or not self.step.passes or self._paused:
+        if self.step is None or not self._is_backward or self._paused:
             return None
         call, backward = self.step.calls[number], len(self.step.passes) - 1
         passed_on = self.changed_cotangent(number, label, gradient)
@@ -305,6 +313,7 @@ class StepObserver:
             spread = spread_of_cotangents(self.loop, self.step, loss, outputs)
             self.step.passes.append(BackwardPass(value.sum(), spread))
             self._gradients.begin(self.optimizers)
+        self._is_backward = True
 
     def contribution(self, path: str, gradient: Any) -> Any:
         """See `Listener`."""
@@ -318,6 +327,7 @@ class StepObserver:
         """See `Listener`."""
         if self.step is None or self._paused:
             return
+        self._is_backward = False
         self._gradients.end(len(self.step.passes) - 1, self.optimizers)
 
     # Steps of optimizers.
@@ -344,7 +354,7 @@ class StepObserver:
                 versions={name: len(w) - 1 for name, w in self.step.weights.items()},
                 before=watched.state(),
                 after={},
-                weights_before=self._parameters_of(watched),
+                weights_before=parameters_of(self.models, watched.paths()),
                 weights_after={},
             )
             self.changed_step(self._before)
@@ -370,7 +380,7 @@ class StepObserver:
         watched = self.optimizers[step.optimizer]
         self._gradients.used(step.optimizer)
         step.after = watched.state()
-        step.weights_after = self._parameters_of(watched)
+        step.weights_after = parameters_of(self.models, watched.paths())
         self.step.optimizer_steps.append(step)
         self.step_taken(step)
         for name, model in self.models.items():
@@ -380,14 +390,6 @@ class StepObserver:
 
     def step_taken(self, step: OptimizerStep) -> None:
         """Change what an optimizer has left."""
-
-    def _parameters_of(self, optimizer: WatchedOptimizer) -> Arrays:
-        every = {
-            joined(name, path): array
-            for name, model in self.models.items()
-            for path, array in model.read(buffers=False).items()
-        }
-        return {path: every[path] for path in optimizer.paths() if path in every}
 
     def _is_tensor_or_array(self, value: object) -> bool:
         return self.loop.is_tensor(value) or isinstance(value, np.ndarray)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from parity.adapters.protocol import Adapter
 from parity.base.numerics import Array, Precision, in_precision
+from parity.base.random_streams import GlobalGenerator, global_generators
 from parity.nested.arguments import forward_function
 from parity.nested.containers import copied, tensors
 from parity.nested.outputs import output_leaves
-from parity.steps.step_data import Arrays, joined
+from parity.steps.step_data import Arrays, DrawFamily, joined
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,16 @@ class WatchedModel:
         }
 
 
+def parameters_of(models: Mapping[str, WatchedModel], paths: Sequence[str]) -> Arrays:
+    """Return copies of parameters, given by the reference's path with the name of their model."""
+    every = {
+        joined(name, path): array
+        for name, model in models.items()
+        for path, array in model.read(buffers=False).items()
+    }
+    return {path: every[path] for path in paths if path in every}
+
+
 class LiveCall:
     """The arguments of a call and what it returned, with the framework's tensors.
 
@@ -63,6 +74,8 @@ class LiveCall:
     Attributes:
         modes: likewise.
         dropout: numbers that dropout drew in it, in order.
+        draws: other random numbers of the framework, likewise.
+        generators: put NumPy's and Python's generators back to where they were before it.
         output_names: own label -> the reference's, of what it returned.
     """
 
@@ -75,6 +88,8 @@ class LiveCall:
     ) -> None:
         self.modes = modes
         self.dropout: list[Array] = []
+        self.draws: list[tuple[DrawFamily, Array]] = []
+        self.generators = [_put_back(generator) for generator in global_generators().values()]
         self.output_names: dict[str, str] = {}
         self._adapter, self._number = adapter, len(args)
         self._names = list(kwargs)
@@ -92,6 +107,11 @@ class LiveCall:
         values = copied(self._values, self._adapter.is_tensor, iter(new))
         items = list(values.values())
         return items[: self._number], dict(zip(self._names, items[self._number :], strict=True))
+
+
+def _put_back(generator: GlobalGenerator) -> Callable[[], None]:
+    state = generator.state()
+    return lambda: generator.put_back(state)
 
 
 def output_tensors(adapter: Adapter, outputs: Any) -> dict[str, Any]:

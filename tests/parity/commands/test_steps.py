@@ -40,7 +40,7 @@ def test_a_recording_says_where_it_is_and_how_large(
 ) -> None:
     assert main(["record-steps", "again.parity", "--steps", "0,2", "--", "train.py"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("again.parity: steps 0,2 of the training loop, 0.")
+    assert last.startswith("again.parity: steps 0, 2 of the training loop, 0.")
     assert last.endswith(" MiB")
 
 

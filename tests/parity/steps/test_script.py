@@ -144,10 +144,49 @@ def test_what_trains_nothing_is_refused_in_one_line(
     assert not (tmp_path / "run.parity").exists()
 
 
-@pytest.mark.parametrize(("command", "message"), [([], "after --"), (["no.py"], "no script no.py")])
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ([], "after --"),
+        (["no.py"], "no script no.py"),
+        (["python", "-c", "1"], "python -c has no script"),
+    ],
+)
 def test_a_script_must_be_there(tmp_path: Path, command: list[str], message: str) -> None:
     with pytest.raises(parity.CannotCompare, match=message):
         record_script(tmp_path / "run.parity", command, steps=[0])
+
+
+def test_a_part_of_a_model_that_is_called_alone_is_no_model(tmp_path: Path) -> None:
+    text = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(3, 2), nn.Linear(2, 3)
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+    def sample(self, z):
+        return self.decoder(z)
+"""
+    text += LOOP.replace("nn.Linear(3, 2)", "Net()").replace(
+        "    loss.backward()", "    net.sample(torch.ones(1, 2)); loss.backward()"
+    )
+    record_script(tmp_path / "run.parity", [script(tmp_path, text)], steps=[0, 1])
+    assert list(StepFile(tmp_path / "run.parity").manifest["models"]) == ["Net"]
+    assert check_script(tmp_path / "run.parity", [script(tmp_path, text)]).passed
+
+
+@pytest.mark.parametrize("options", [["-u"], ["-W", "ignore", "-u"], ["-B"]])
+def test_options_of_the_interpreter_are_left_out(tmp_path: Path, options: list[str]) -> None:
+    command = ["python3", *options, script(tmp_path, LOOP)]
+    assert record_script(tmp_path / "run.parity", command, steps=[0]) == [0]
+
+
+def test_a_renaming_of_nothing_is_refused(tmp_path: Path) -> None:
+    path = script(tmp_path, LOOP)
+    record_script(tmp_path / "run.parity", [path], steps=[0])
+    with pytest.raises(parity.CannotCompare, match="nothing at or below 'foo'"):
+        check_script(tmp_path / "run.parity", [path], rename={"foo": "bar"})
 
 
 def test_sys_exit_with_success_is_an_end(tmp_path: Path) -> None:

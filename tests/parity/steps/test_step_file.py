@@ -65,6 +65,7 @@ def full_step(number: int = 4) -> TrainingStep:
         buffers_after={"net": {"norm.running_var": np.ones(2)}},
         averages_before={"ema": one},
         averages_after={"ema": two},
+        weights_end={"net": {"a.weight": np.ones(2, np.float32)}},
         not_run_again=["the model: ValueError: no"],
         rates_after={"adam": {"a.weight": 0.05}},
         measures={
