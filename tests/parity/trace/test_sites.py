@@ -51,6 +51,7 @@ def test_every_field_tells_tensors_apart() -> None:
 def test_the_words_are_those_of_the_interface() -> None:
     assert set(typing.get_args(Phase)) == {
         "init", "forward", "backward", "optimizer", "schedule", "loss", "sampling",
+        "data", "clipping", "scheduler", "average",
     }  # fmt: skip
     assert {"isolated", "end_to_end", "free_run"} < set(typing.get_args(Scope))
     assert {"output", "parameter_gradient", "state", "table"} < set(typing.get_args(Quantity))
