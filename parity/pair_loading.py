@@ -128,8 +128,8 @@ def _from_file(path: Path) -> Any:
     if name in sys.modules:
         return sys.modules[name]
     specification = importlib.util.spec_from_file_location(name, path)
-    assert specification is not None
-    assert specification.loader is not None
+    if specification is None or specification.loader is None:
+        raise CannotCompare(f"{path.name} is no file of Python: name one with pairs, as pairs.py")
     module = importlib.util.module_from_spec(specification)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))

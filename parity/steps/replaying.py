@@ -40,6 +40,7 @@ class StepJudge:
         self._started = time.perf_counter()
         self._environment: dict[str, Mapping[str, str]] = {}
         self._notes: list[str] = []
+        self._rates: dict[int, dict[str, float]] = {}
         self.observer: StepObserver
         self.steps: list[int] = []
 
@@ -54,9 +55,12 @@ class StepJudge:
                 own_data=self._own_data,
                 accept=self._accept,
                 momentum=self._recorded.manifest["momentum"],
+                rates_before=self._rates.get(step.number - 1),
             )
         )
         self.steps.append(step.number)
+        for taken in recorded.optimizer_steps:
+            self._rates.setdefault(step.number, {}).update(taken.rates)
         for side, of_side in (("reference", recorded), ("candidate", step)):
             self._notes += [
                 f"step {step.number}: judged in float32 alone, since the {side} could not be run "

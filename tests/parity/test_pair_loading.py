@@ -96,3 +96,10 @@ def test_a_missing_framework_names_its_extra(
 def test_a_module_must_be_named() -> None:
     with pytest.raises(CannotCompare, match="':x' names no module: write module:attribute"):
         load_pairs(":x")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.parity"
+    path.write_bytes(b"PK")
+    with pytest.raises(CannotCompare, match="is no file of Python"):
+        load_pairs(str(path))

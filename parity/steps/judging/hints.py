@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 
 from parity.base.numerics import Array, is_float, magnitude
+from parity.steps import sites
 from parity.steps.judging.reruns import indexed_steps
 from parity.steps.step_data import TrainingStep, joined
 from parity.trace.sites import TensorSite
@@ -13,13 +17,19 @@ from parity.trace.sites import TensorSite
 _SMALL, _EQUAL = 1e-3, 1e-4
 
 
-def hint(site: TensorSite, reference: TrainingStep, candidate: TrainingStep) -> str:
+def hint(
+    site: TensorSite,
+    reference: TrainingStep,
+    candidate: TrainingStep,
+    rates_before: Mapping[str, float] | None = None,
+) -> str:
     """Return what a difference looks like, `""` where nothing is recognised.
 
     Args:
         site: where it is.
         reference: the one side's step.
         candidate: the other's.
+        rates_before: the reference's learning rates in the step before, where it was recorded.
     """
     if any(site not in step.measures for step in (reference, candidate)):
         return ""
@@ -35,6 +45,10 @@ def hint(site: TensorSite, reference: TrainingStep, candidate: TrainingStep) -> 
         return ""
     if not other.any():
         return _of_zeros(site)
+    if site.phase == "scheduler":
+        late = _of_rates(site, float(other), reference, rates_before or {})
+        if late:
+            return late
     if site.quantity == "given_gradient":
         changed = _of_gradients(site, own, other, reference, candidate)
         if changed:
@@ -66,6 +80,25 @@ def _of_gradients(
         is_same = [np.allclose(a, before, rtol=_EQUAL, atol=0) for a in (own, other)]
         if is_same == [False, True]:
             return "it is what the backward pass left: clipping, or scaling, is missing"
+    return ""
+
+
+def _of_rates(
+    site: TensorSite, rate: float, reference: TrainingStep, rates_before: Mapping[str, float]
+) -> str:
+    """Compare a learning rate with those of the steps beside."""
+    path = joined(site.owner, site.label)
+    is_after = site == sites.rate_after(path)
+    of_step = [t.rates[path] for t in reference.optimizer_steps if path in t.rates]
+    after = [rates[path] for rates in reference.rates_after.values() if path in rates]
+    before = of_step if is_after else [rates_before[path]] if path in rates_before else []
+    if any(math.isclose(rate, other, rel_tol=_EQUAL) for other in before):
+        return (
+            "it is the rate of the step before: the scheduler is one step late, as Jittor's "
+            "CosineAnnealingLR is, and its StepLR with a step size of 1"
+        )
+    if not is_after and any(math.isclose(rate, other, rel_tol=_EQUAL) for other in after):
+        return "it is the rate of the step after: the scheduler is one step early"
     return ""
 
 

@@ -43,6 +43,7 @@ def judge_step(
     own_data: bool = False,
     accept: Mapping[str, str] | None = None,
     momentum: Mapping[str, float] | None = None,
+    rates_before: Mapping[str, float] | None = None,
 ) -> list[Finding]:
     """Judge one step of the candidate, which was given the reference's values.
 
@@ -53,6 +54,7 @@ def judge_step(
             themselves.
         accept: name of a known divergence -> reason.
         momentum: of each of the reference's modules that has one, by path.
+        rates_before: the reference's learning rates in the step before, where it was recorded.
     """
     found = [(s, j) for s, j in _events(reference, candidate)]
     scale = cancellation_scale.of_groups(
@@ -88,7 +90,7 @@ def judge_step(
         if name is not None:
             finding = replace(finding, known=name, allowance=(accept or {}).get(name))
         elif finding.is_fault:
-            finding = replace(finding, hint=hint(site, reference, candidate))
+            finding = replace(finding, hint=hint(site, reference, candidate, rates_before))
         findings.append(finding)
     return findings
 
