@@ -19,7 +19,8 @@ examples:
   parity record-steps run.parity --steps 0,10,100 -- python train.py
 
 A step ends when every optimizer has taken one, so a GAN's has at least two optimizer steps.
-Averages of weights (EMA) are kept by parity.recording_steps(…, average=…) in the script itself.
+Averages of weights (EMA) are found if they start as a copy; parity.recording_steps(…) in the script
+itself takes any.
 """
 CHECK = """\
 Run the training script of the other side as it is, and judge it against recorded steps. At each of

@@ -196,7 +196,6 @@ def check_script(
     recorded = StepFile(path)
     judge = StepJudge(recorded, own_data=own_data, accept=_known(accept))
     _check_rename(recorded, rename or {})
-    judge.add_note("averages of weights are judged by parity.replaying_steps alone")
 
     def finished(step: TrainingStep, observer: StepObserver) -> None:
         judge.judged(step, observer)
@@ -215,6 +214,8 @@ def check_script(
         run_script(command)
     require_steps(judge.steps, recorded.numbers)
     assert script.parts is not None
+    if not script.parts.averages:
+        judge.add_note("no average of the weights (EMA) was found in the script")
     judge.compared(script.parts)
     return judge.report
 

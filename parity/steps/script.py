@@ -18,7 +18,9 @@ from typing import Any
 from parity.adapters.protocol import adapt
 from parity.errors import CannotCompare, one_line, users_line
 from parity.steps.frameworks.loops import loop_of
-from parity.steps.frameworks.protocol import Loop
+from parity.steps.frameworks.protocol import Loop, WatchedOptimizer
+from parity.steps.loop.averages import Average
+from parity.steps.loop.found_averages import found_averages
 from parity.steps.loop.observer import StepObserver
 from parity.steps.subjects import Subjects, matched_model
 
@@ -53,7 +55,8 @@ class ScriptLoop:
     ) -> None:
         self._make_observer, self._recorded = make_observer, recorded
         self._rename = rename or {}
-        self._optimizers: dict[str, list[Any]] = {}
+        # Of each framework, the optimizers in the order in which they were made.
+        self._optimizers: dict[str, list[tuple[Any, WatchedOptimizer]]] = {}
         self._observers: dict[str, StepObserver] = {}
         self._known: set[int] = set()
         self._depth = 0
@@ -78,10 +81,17 @@ class ScriptLoop:
         models: dict[str, Any] = {}
         optimizers: dict[str, Any] = {}
         observer = self._make_observer(loop, models, optimizers)
-        self._observers[framework], self._optimizers[framework] = observer, []
+        self._observers[framework] = observer
+        made = self._optimizers[framework] = []
+
+        def optimizer_made(optimizer: Any) -> None:
+            # At once: a step may be looked up before the model is called.
+            watched = loop.optimizer(str(len(made)), optimizer, {}, is_partial=True)
+            made.append((optimizer, watched))
+
         module, name = _OPTIMIZERS[framework]
         kind = getattr(importlib.import_module(module), name)
-        self._stack.enter_context(_after_init(kind, self._optimizers[framework].append))
+        self._stack.enter_context(_after_init(kind, optimizer_made))
         module, name = _MODULES[framework]
         kind = getattr(importlib.import_module(module), name)
 
@@ -97,27 +107,37 @@ class ScriptLoop:
         if id(module) in self._known:
             return
         own = {id(p) for p in module.parameters()}
-        trained = [o for o in self._optimizers[framework] if own & _parameters(o)]
+        trained = {
+            str(number): watched
+            for number, (optimizer, watched) in enumerate(self._optimizers[framework])
+            if own & _parameters(optimizer)
+        }
         if not trained:
             return
         # A part of it that is called alone is no model of its own.
         self._known |= {id(m) for m in adapt(module).modules().values()}
         observer = self._observers[framework]
         if self.parts is None:
-            self.parts = Subjects(framework, loop, observer.models, observer.optimizers, {})
+            self.parts = Subjects(
+                framework, loop, observer.models, observer.optimizers, observer.averages
+            )
         name = self._name_of(module, len(observer.models))
         adapter = adapt(module)
         model = matched_model(name, adapter, self._recorded, self._rename)
+        averages = found_averages(adapter)  # before the weights are set to recorded ones
         loop.add_model(name, adapter)
         observer.add(model)
+        own_names = {o: path for path, o in {**model.parameters, **model.buffers}.items()}
+        for number, average in enumerate(averages):
+            label = name if not number else f"{name} {number + 1}"
+            observer.add_average(label, Average(label, average, adapter, loop, own_names))
         names: dict[int, str] = {}
         for known in observer.models.values():  # the first that has a parameter names it
             names = {**known.names_of_parameters(), **names}
-        for optimizer in trained:
-            number = self._optimizers[framework].index(optimizer)
-            watched = loop.optimizer(str(number), optimizer, names, is_partial=True)
-            observer.optimizers[str(number)] = watched
-            observer.start_optimizer(str(number))
+        for label, watched in trained.items():
+            watched.name_parameters(names, is_partial=True)
+            observer.optimizers[label] = watched
+            observer.start_optimizer(label)
 
     def _name_of(self, module: Any, number: int) -> str:
         """Return the name of a model: of the recorded one that was used as early."""

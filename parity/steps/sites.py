@@ -96,7 +96,7 @@ def rate_after(path: str) -> TensorSite:
 
 def average(name: str, path: str) -> TensorSite:
     """Return the site of an average of a weight at the end of a training step."""
-    return _of_path("average", path, "state", 0, name or "average")
+    return _of_path("average", path, "state", 0, f"average {name}".strip())
 
 
 def structure(phase: Phase, what: str) -> TensorSite:

@@ -52,18 +52,25 @@ class JittorOptimizer:
         self._optimizer = optimizer
         # Parameters that training changes, each with its group and its place in it.
         self._places: dict[str, tuple[dict[str, Any], int]] = {}
-        for group in optimizer.param_groups:
+        self._states: dict[str, str] = {}
+        self.name_parameters(names, is_partial=is_partial)
+        self._is_own = False
+        self._last_count = int(optimizer.n_step)
+
+    def name_parameters(self, names: Mapping[int, str], *, is_partial: bool) -> None:
+        """See `WatchedOptimizer`."""
+        self._places = {}
+        for group in self._optimizer.param_groups:
             for number, parameter in enumerate(group["params"]):
                 if id(parameter) in names:
                     self._places[names[id(parameter)]] = group, number
                 elif not parameter.is_stop_grad() and not is_partial:
                     raise CannotCompare(
-                        f"{type(optimizer).__name__} has a parameter of shape "
+                        f"{type(self._optimizer).__name__} has a parameter of shape "
                         f"{tuple(parameter.shape)} that no model has: give every model"
                     )
-        self._states = _names_of_states(optimizer)
-        self._is_own = False
-        self._last_count = int(optimizer.n_step)
+        # Only when it is complete: the constructor of its base class is not the last thing.
+        self._states = _names_of_states(self._optimizer) if names else {}
 
     def paths(self) -> list[str]:
         """See `WatchedOptimizer`."""

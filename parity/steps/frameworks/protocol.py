@@ -54,6 +54,9 @@ class Listener(Protocol):
 class WatchedOptimizer(Protocol):
     """An optimizer of a framework; parameters are named by their own path with their model's."""
 
+    def name_parameters(self, names: Mapping[int, str], *, is_partial: bool) -> None:
+        """Name the parameters anew; see `Loop.optimizer`."""
+
     def paths(self) -> list[str]:
         """Return the names of its parameters."""
 

@@ -52,28 +52,32 @@ class TorchOptimizer:
             raise CannotCompare(
                 f"{type(optimizer).__name__} is no optimizer of PyTorch: give a torch.optim one"
             )
-        if isinstance(optimizer, torch.optim.LBFGS):
-            raise CannotCompare(
-                "LBFGS calls the model several times in one step, which cannot be followed: "
-                "compare the models with parity check"
-            )
         self._optimizer = optimizer
         self._parameters: dict[str, torch.Tensor] = {}
-        for parameter in (p for group in optimizer.param_groups for p in group["params"]):
-            if id(parameter) not in names and is_partial:
-                continue
-            if id(parameter) not in names:
-                raise CannotCompare(
-                    f"{type(optimizer).__name__} has a parameter of shape "
-                    f"{tuple(parameter.shape)} that no model has: give every model"
-                )
-            self._parameters[names[id(parameter)]] = parameter
+        self.name_parameters(names, is_partial=is_partial)
         self._is_own = False
         # Whether a step makes the state where there is none, as most optimizers of PyTorch do.
         steps = next(k for k in type(optimizer).__mro__ if "step" in vars(k))
         self._makes_its_state = steps.__module__.startswith("torch.optim") and not isinstance(
             optimizer, torch.optim.Adagrad
         )
+
+    def name_parameters(self, names: Mapping[int, str], *, is_partial: bool) -> None:
+        """See `WatchedOptimizer`."""
+        if names and isinstance(self._optimizer, torch.optim.LBFGS):
+            raise CannotCompare(
+                "LBFGS calls the model several times in one step, which cannot be followed: "
+                "compare the models with parity check"
+            )
+        self._parameters = {}
+        for parameter in (p for group in self._optimizer.param_groups for p in group["params"]):
+            if id(parameter) in names:
+                self._parameters[names[id(parameter)]] = parameter
+            elif not is_partial:
+                raise CannotCompare(
+                    f"{type(self._optimizer).__name__} has a parameter of shape "
+                    f"{tuple(parameter.shape)} that no model has: give every model"
+                )
 
     def paths(self) -> list[str]:
         """See `WatchedOptimizer`."""

@@ -34,12 +34,7 @@ class Average:
         self, name: str, average: Any, adapter: Adapter, loop: Loop, own_names: Mapping[str, str]
     ) -> None:
         self._adapter, self._loop = adapter, loop
-        found = _tensors(average, adapter)
-        self._tensors: dict[str, Any] = {}
-        for own, tensor in found.items():
-            path = _known(own, own_names)
-            if path is not None:
-                self._tensors[path] = tensor
+        self._tensors = known_tensors(average, adapter, own_names)
         if not self._tensors:
             raise CannotCompare(
                 f"the average {name or type(average).__name__!r} has no tensor with the name of a "
@@ -67,21 +62,37 @@ class Average:
                     tensor.stop_grad()
 
 
+def known_tensors(average: Any, adapter: Adapter, own_names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the tensors of an average that have the name of a weight, by the reference's path.
+
+    Args:
+        average: a module, a dictionary of tensors by name, or an object that has one of them.
+        adapter: of the model that is averaged.
+        own_names: own path of a parameter or buffer -> the reference's.
+    """
+    known: dict[str, Any] = {}
+    for own, tensor in _tensors(average, adapter).items():
+        path = _known(own, own_names)
+        if path is not None:
+            known[path] = tensor
+    return known
+
+
 def _tensors(average: Any, adapter: Adapter) -> dict[str, Any]:
     """Return the tensors of a dictionary or module, or of the attribute that has most of them."""
     if isinstance(average, Mapping):
         return {str(n): t for n, t in average.items() if adapter.is_tensor(t)}
-    if isinstance(average, _module_class(adapter)):
+    if isinstance(average, module_class(adapter)):
         return _tensors(average.state_dict(), adapter)
     best: dict[str, Any] = {}
     for value in getattr(average, "__dict__", {}).values():
-        if isinstance(value, (Mapping, _module_class(adapter))):
+        if isinstance(value, (Mapping, module_class(adapter))):
             found = _tensors(value, adapter)
             best = found if len(found) > len(best) else best
     return best
 
 
-def _module_class(adapter: Adapter) -> Any:
+def module_class(adapter: Adapter) -> Any:
     """Return the framework's own class of modules."""
     return type(adapter.module).__mro__[-2]
 

@@ -11,6 +11,7 @@ from parity.base.numerics import Array
 from parity.base.rng import keyed
 from parity.nested.containers import copied, tensors
 from parity.nested.outputs import paired
+from parity.steps.loop.averages import Average
 from parity.steps.loop.observer import StepObserver
 from parity.steps.loop.watched_model import WatchedModel
 from parity.steps.step_data import Call, DrawFamily, OptimizerStep, TrainingStep, joined
@@ -66,6 +67,12 @@ class ForcedObserver(StepObserver):
             model.write(self._teacher.weights[model.name][0])
         super().add(model)
 
+    def add_average(self, name: str, average: Average) -> None:
+        """Look into an average, which is set to the recorded one."""
+        if self.step is not None:
+            average.write(self._teacher.averages_before.get(name, {}))
+        super().add_average(name, average)
+
     def changed_batch(self, batch: Any, number: int) -> Any:
         """Return the recorded batch, in the form of the loop's own."""
         if number >= len(self._teacher.batches):
@@ -91,7 +98,7 @@ class ForcedObserver(StepObserver):
                 return array.reshape(shape)
         return None
 
-    def dropout(self, adapter: Any) -> Any:
+    def drawing(self, adapter: Any) -> Any:
         """Return a context in which dropout draws the recorded numbers."""
         drawn = self.live_calls[-1].dropout
 

@@ -53,7 +53,7 @@ class StepObserver:
         loop: Loop,
         models: dict[str, WatchedModel],
         optimizers: dict[str, WatchedOptimizer],
-        averages: Mapping[str, Average],
+        averages: dict[str, Average],
         *,
         kept: Callable[[int], bool],
         finished: Callable[[TrainingStep, StepObserver], None],
@@ -116,6 +116,12 @@ class StepObserver:
             with self.paused():
                 self.step.weights[model.name] = [model.read()]
 
+    def add_average(self, name: str, average: Average) -> None:
+        """Look into an average that was found while a step is open."""
+        self.averages[name] = average
+        if self.step is not None:
+            self.step.averages_before[name] = average.read()
+
     def start_optimizer(self, name: str) -> None:
         """Look into an optimizer that was found while a step is open."""
 
@@ -140,8 +146,6 @@ class StepObserver:
         self.live_calls, self._outputs = [], []
         self._gradients.clear()
         getattr(self.loop, "release", lambda: None)()
-
-    # Data and random numbers.
 
     def batch(self, batch: Any) -> Any:
         """See `Listener`."""
@@ -188,8 +192,6 @@ class StepObserver:
     def changed_draw(self, family: DrawFamily, result: Any) -> Any:
         """Return the random numbers that the script gets."""
         return result
-
-    # Calls of models.
 
     def call(
         self,
@@ -238,7 +240,7 @@ class StepObserver:
             call.epsilon = max(call.epsilon, epsilon)
 
         observing = getattr(adapter, "observing_precision", None)
-        with nullcontext() if observing is None else observing(on_low), self.dropout(adapter):
+        with nullcontext() if observing is None else observing(on_low), self.drawing(adapter):
             outputs = function(*args, **kwargs)
         with self.paused():
             found = output_tensors(adapter, outputs)
@@ -256,8 +258,6 @@ class StepObserver:
                 for own, tensor in new.items()
                 if self.loop.has_gradient(tensor)
             ]
-        if all(new[own] is found[own] for own in found):
-            return outputs
         return with_tensors(adapter, outputs, list(new.values()))
 
     def note_weights(self, call: Call) -> None:
@@ -282,10 +282,6 @@ class StepObserver:
         """Return what the caller gets."""
         return self.loop.hold(tensor, lambda g: self.arrived(number, label, g), alone=alone)
 
-    def dropout(self, adapter: Any) -> Any:
-        """Return a context in which dropout draws what it is to draw."""
-        return nullcontext()
-
     def arrived(self, number: int, label: str, gradient: Array) -> Array | None:
         """Keep the gradient of the loss with respect to an output; return the one to pass on."""
         if self.step is None or not self._is_backward or self._paused:
@@ -300,8 +296,6 @@ class StepObserver:
     def changed_cotangent(self, number: int, label: str, gradient: Array) -> Array:
         """Return the gradient that is passed on into the model."""
         return gradient
-
-    # Backward passes.
 
     def backward_begins(self, loss: Any) -> None:
         """See `Listener`."""
@@ -330,11 +324,9 @@ class StepObserver:
         self._is_backward = False
         self._gradients.end(len(self.step.passes) - 1, self.optimizers)
 
-    # Steps of optimizers.
-
     def step_begins(self, optimizer: str) -> None:
         """See `Listener`."""
-        if self.step is None or self._paused:
+        if self.step is None or self._paused or optimizer not in self.optimizers:
             return
         with self.paused():
             watched = self.optimizers[optimizer]
@@ -359,12 +351,16 @@ class StepObserver:
             )
             self.changed_step(self._before)
 
+    def drawing(self, adapter: Any) -> Any:
+        """Return a context in which dropout draws what it is to draw."""
+        return nullcontext()
+
     def changed_step(self, step: OptimizerStep) -> None:
         """Change what the optimizer is about to use."""
 
     def step_ends(self, optimizer: str) -> None:
         """See `Listener`."""
-        if self._paused:
+        if self._paused or optimizer not in self.optimizers:
             return
         self._stepped.add(optimizer)
         if self.step is not None and self._before is not None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import jittor_env
+from parity.steps.recording import record_script
+from parity.steps.step_file import StepFile
 
 jittor_env.load()
 
@@ -27,6 +29,25 @@ def test_a_port_differs_by_known_divergences_alone(
     assert not report.passed
     assert {f.known for f in report.findings if f.is_fault} == known
     assert scripts.check(file, f"{script}_jittor.py", {}, accept=ACCEPTED).passed
+
+
+ONE_LINE = """
+import jittor as jt
+import numpy as np
+net = jt.nn.Linear(3, 2)
+optimizer = jt.optim.SGD(net.parameters(), lr=0.1)
+for step in range(3):
+    x = jt.array(np.full((4, 3), 1.0 + step, np.float32))
+    optimizer.step((net(x) ** 2).mean())
+"""
+
+
+def test_a_step_that_is_looked_up_before_the_model_is_called_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(ONE_LINE)
+    record_script(tmp_path / "run.parity", [str(tmp_path / "train.py")], steps=range(3))
+    recorded = StepFile(tmp_path / "run.parity")
+    assert recorded.numbers == [0, 1, 2]
+    assert [len(recorded.step(n).calls) for n in recorded.numbers] == [1, 1, 1]
 
 
 # Name -> (script, texts to replace, the phase that must be named, and no other).

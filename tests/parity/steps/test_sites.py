@@ -91,7 +91,7 @@ def test_the_number_tells_events_apart(make: object) -> None:
 def test_states_settings_and_averages_are_grouped_by_name() -> None:
     assert sites.state("w", "exp_avg", 0).group == "exp_avg"
     assert sites.setting("w", "betas.0", 0).group == "betas.0"
-    assert sites.average("ema", "w").group == "ema"
+    assert sites.average("ema", "w").group == "average ema"
     assert sites.average("", "w").group == "average"
 
 
