@@ -196,5 +196,6 @@ def total(arrays: Mapping[int, Arrays], passes: list[int], label: str) -> Array 
     found = [arrays[p][label] for p in passes if p in arrays and label in arrays[p]]
     if not found:
         return None
-    result: Array = np.sum([array.astype(np.float64) for array in found], axis=0)
+    # Sums of arrays without a dimension are no arrays.
+    result: Array = np.asarray(np.sum([array.astype(np.float64) for array in found], axis=0))
     return result.astype(found[0].dtype)

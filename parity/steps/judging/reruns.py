@@ -199,7 +199,7 @@ def _add_gradients(
 
     def on_gradient(number: int, gradient: Array) -> None:
         site = sites.gradient(joined(model.name, wanted[number]), use.number)
-        values[site] = values[site] + gradient.reshape(values[site].shape)
+        values[site] = np.asarray(values[site] + gradient.reshape(values[site].shape))
 
     adapter.vjp(
         [(outputs[label], cotangent) for label, cotangent in use.cotangents.items()],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from parity.base.numerics import Array
 from parity.steps.frameworks.protocol import WatchedOptimizer
 from parity.steps.step_data import Arrays
@@ -53,7 +55,7 @@ class AccumulatedGradients:
             sums = self.sums.setdefault(name, {})
             for path in paths:
                 added = self._added[path]
-                sums[path] = sums[path] + added if path in sums else added
+                sums[path] = np.asarray(sums[path] + added) if path in sums else added
 
     def used(self, optimizer: str) -> None:
         """Forget what an optimizer has used."""

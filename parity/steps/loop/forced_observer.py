@@ -207,7 +207,7 @@ class ForcedObserver(StepObserver):
                         continue
                     beside = array - sums[path].reshape(array.shape) if path in sums else array
                     wanted = wanted.reshape(array.shape)
-                    new[path] = wanted + beside if beside.any() else wanted
+                    new[path] = np.asarray(wanted + beside) if beside.any() else wanted
                 optimizer.set_gradients(new)
                 self._forced.add(name)
 

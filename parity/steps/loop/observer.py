@@ -290,7 +290,7 @@ class StepObserver:
         passed_on = self.changed_cotangent(number, label, gradient)
         for kept, array in ((call.cotangents, gradient), (call.passed_on, passed_on)):
             arrays = kept.setdefault(backward, {})
-            arrays[label] = arrays[label] + array if label in arrays else array
+            arrays[label] = np.asarray(arrays[label] + array) if label in arrays else array
         return passed_on
 
     def changed_cotangent(self, number: int, label: str, gradient: Array) -> Array:

@@ -171,3 +171,38 @@ def test_an_optimizer_that_cannot_be_followed_is_refused(tmp_path: Path) -> None
         parity.recording_steps(tmp_path / "x", model, torch.optim.LBFGS(model.parameters())),
     ):
         pass
+
+
+class WithItsLoss(nn.Module):
+    """Returns its own loss, and has a parameter without a dimension."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        super().__init__()
+        self.layer, self.scale = nn.Linear(4, 2), nn.Parameter(torch.tensor(0.5))
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return (self.factor * weight * self.scale * self.layer(x)).square().mean()
+
+
+def test_numbers_without_a_dimension_are_judged_in_both_precisions(tmp_path: Path) -> None:
+    path = tmp_path / "run.parity"
+
+    def run_twice(factor: float) -> Any:
+        torch.manual_seed(0)
+        model = WithItsLoss(factor)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        block: Any = parity.replaying_steps if path.exists() else parity.recording_steps
+        with block(path, model, optimizer) as judge:
+            for x in torch.from_numpy(X):
+                optimizer.zero_grad()
+                for _ in range(2):
+                    model(x, torch.tensor(1.5)).backward()
+                optimizer.step()
+        return judge
+
+    run_twice(1.0)
+    report = run_twice(1.0).report
+    assert report.passed, str(report)
+    assert not [note for note in report.notes if "could not be run again" in note]
+    assert not run_twice(1.0001).report.passed
