@@ -79,7 +79,7 @@ def recording_steps(
 def record_script(path: Path | str, command: Sequence[str], *, steps: Collection[int]) -> list[int]:
     """Run a training script as it is and keep some of its steps in a file; it ends with the last.
 
-    Its models and optimizers are found while it runs; averages of weights are not.
+    Its models, optimizers and averages of the weights are found while it runs.
 
     Args:
         path: of the file.

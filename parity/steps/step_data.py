@@ -82,7 +82,6 @@ class OptimizerStep:
         is_stale: whether its gradients were not zero before the first of its backward passes.
         count: number of the step, from 1, by its own counting; None where it does not matter.
         counted: by how much that number has grown since the last step.
-        versions: version of each model's weights before the step.
         before, after: its state, such as `exp_avg`, by name and path.
         weights_before, weights_after: the parameters.
     """
@@ -96,7 +95,6 @@ class OptimizerStep:
     rates: dict[str, float]
     count: int | None
     counted: int
-    versions: dict[str, int]
     before: dict[str, Arrays]
     after: dict[str, Arrays]
     weights_before: Arrays

@@ -187,7 +187,7 @@ def _pass(values: dict[str, Any]) -> BackwardPass:
 
 
 def _optimizer_step(values: dict[str, Any]) -> OptimizerStep:
-    flat = ("gradients", "given", "used", "rates", "versions", "weights_before", "weights_after")
+    flat = ("gradients", "given", "used", "rates", "weights_before", "weights_after")
     return OptimizerStep(
         **{
             **values,

@@ -12,7 +12,8 @@ import numpy as np
 from parity.adapters.jittor_casts import replaced
 from parity.adapters.jittor_float64 import exact_var
 from parity.base.numerics import Array
-from parity.steps.frameworks.jittor_optimizer import JittorOptimizer
+from parity.steps.frameworks.batches import watched_batches
+from parity.steps.frameworks.jittor_optimizer import JittorOptimizer, constant_like
 from parity.steps.frameworks.protocol import Listener, Receive
 from parity.steps.step_data import DrawFamily
 
@@ -117,7 +118,7 @@ class JittorLoop:
                 receive(array.copy())
 
     def release(self) -> None:
-        """Forget the outputs that are held."""
+        """See `Loop`."""
         self._held.clear()
 
     def force(self, tensor: Any, array: Array, receive: Receive) -> Any:
@@ -129,8 +130,7 @@ class JittorLoop:
 
     def constant(self, array: Array, like: Any) -> Any:
         """See `Loop`."""
-        value = exact_var(np.ascontiguousarray(array).reshape(tuple(like.shape)))
-        return (value if value.dtype == like.dtype else value.cast(like.dtype)).stop_grad()
+        return constant_like(array, like)
 
     def is_tensor(self, value: object) -> bool:
         """See `Loop`."""
@@ -217,20 +217,7 @@ def _wrapped_execute(module: Any, name: str, listener: Listener) -> Iterator[Non
 @contextmanager
 def _watched_batches(listener: Listener) -> Iterator[None]:
     dataset = jt.dataset.Dataset
-    iterate = dataset.__iter__
-
-    def watched(self: Any) -> Iterator[Any]:
-        with listener.paused():
-            batches = iter(iterate(self))
-        while True:
-            with listener.paused():
-                try:
-                    batch = next(batches)
-                except StopIteration:
-                    return
-            yield listener.batch(batch)
-
-    with replaced([(dataset, "__iter__", watched)]):
+    with replaced([(dataset, "__iter__", watched_batches(dataset.__iter__, listener))]):
         yield
 
 

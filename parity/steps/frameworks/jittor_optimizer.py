@@ -157,7 +157,7 @@ class JittorOptimizer:
         for path, array in gradients.items():
             group, number = self._places[path]
             parameter = group["params"][number]
-            group["grads"][number].assign(_var(array, parameter))
+            group["grads"][number].assign(constant_like(array, parameter))
             group["grads"][number].stop_grad()
         setattr(self._optimizer, _FRESH, False)
 
@@ -216,7 +216,7 @@ class JittorOptimizer:
             for own, name in self._states.items():
                 if path in state.get(name, {}):
                     var = group[own][number]
-                    var.assign(_var(state[name][path], group["params"][number]))
+                    var.assign(constant_like(state[name][path], group["params"][number]))
                     var.stop_grad()
 
     def start_from(self, state: Mapping[str, Mapping[str, Array]], count: int | None) -> None:
@@ -295,7 +295,7 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: number for name, number in found.items() if math.isfinite(number)}
 
 
-def _var(array: Array, parameter: Any) -> Any:
+def constant_like(array: Array, parameter: Any) -> Any:
     """Return a tensor of a parameter's shape and dtype."""
     shape = tuple(parameter.shape)
     value = exact_var(np.ascontiguousarray(array).reshape(shape))

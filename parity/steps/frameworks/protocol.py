@@ -127,6 +127,9 @@ class Loop(Protocol):
     def watch_draws(self, on: bool) -> None:
         """Begin or stop telling of random numbers, which costs time."""
 
+    def release(self) -> None:
+        """Forget the outputs that are held."""
+
     def drawing_again(self) -> AbstractContextManager[None]:
         """Return a context in which the listener is asked for random numbers, whatever else is."""
 

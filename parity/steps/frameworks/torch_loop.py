@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 from parity.adapters.torch_dropout import with_globals
 from parity.adapters.torch_random import DRAWS
 from parity.base.numerics import Array
+from parity.steps.frameworks.batches import watched_batches
 from parity.steps.frameworks.protocol import Listener, Receive
-from parity.steps.frameworks.torch_optimizer import TorchOptimizer
+from parity.steps.frameworks.torch_optimizer import TorchOptimizer, array_of
 from parity.steps.step_data import DrawFamily
 
 _FAMILIES: dict[Any, DrawFamily] = {
@@ -144,19 +145,22 @@ class TorchLoop:
         """See `Loop`."""
 
         def look(gradient: torch.Tensor) -> None:
-            receive(_array(gradient))
+            receive(array_of(gradient))
 
         if tensor.requires_grad:
             tensor = tensor if alone else tensor.view_as(tensor)
             tensor.register_hook(look)
         return tensor
 
+    def release(self) -> None:
+        """See `Loop`: the hooks of outputs end with them."""
+
     def force(self, tensor: torch.Tensor, array: Array, receive: Receive) -> torch.Tensor:
         """See `Loop`."""
         value = self.constant(array, tensor)
         if not tensor.requires_grad:
             return value
-        forced: torch.Tensor = _Forced.apply(tensor, value, lambda g: receive(_array(g)))
+        forced: torch.Tensor = _Forced.apply(tensor, value, lambda g: receive(array_of(g)))
         return forced
 
     def constant(self, array: Array, like: torch.Tensor) -> torch.Tensor:
@@ -170,7 +174,7 @@ class TorchLoop:
 
     def to_numpy(self, tensor: Any) -> Array:
         """See `Loop`."""
-        return _array(tensor)
+        return array_of(tensor)
 
     def has_gradient(self, tensor: torch.Tensor) -> bool:
         """See `Loop`."""
@@ -284,18 +288,7 @@ def _watched_batches(listener: Listener) -> Iterator[None]:
     loader = torch.utils.data.DataLoader
     iterate = loader.__iter__
 
-    def watched(self: Any) -> Iterator[Any]:
-        with listener.paused():
-            batches = iter(iterate(self))
-        while True:
-            with listener.paused():
-                try:
-                    batch = next(batches)
-                except StopIteration:
-                    return
-            yield listener.batch(batch)
-
-    loader.__iter__ = watched  # type: ignore[method-assign, assignment]
+    loader.__iter__ = watched_batches(iterate, listener)  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -344,14 +337,6 @@ class _Draws(TorchFunctionMode):
         result = F.dropout(input, p, training, inplace)
         self._listener.draw("dropout", kept * _KEPT)
         return result
-
-
-def _array(tensor: torch.Tensor) -> Array:
-    tensor = tensor.detach()
-    if tensor.dtype in (torch.bfloat16, torch.float16):
-        tensor = tensor.float()
-    array: Array = tensor.cpu().numpy().copy()
-    return array
 
 
 def _family_of(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> DrawFamily:

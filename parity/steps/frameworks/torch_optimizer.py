@@ -122,7 +122,7 @@ class TorchOptimizer:
     def gradients(self) -> Arrays:
         """See `WatchedOptimizer`."""
         return {
-            path: np.zeros(tuple(p.shape), np.float32) if p.grad is None else _array(p.grad)
+            path: np.zeros(tuple(p.shape), np.float32) if p.grad is None else array_of(p.grad)
             for path, p in self._parameters.items()
         }
 
@@ -193,9 +193,9 @@ class TorchOptimizer:
         for path, parameter in self._parameters.items():
             value = self._optimizer.state.get(parameter, {}).get(name)
             if value is None:
-                found[path] = _array(torch.zeros_like(parameter))
+                found[path] = array_of(torch.zeros_like(parameter))
             elif value.shape == parameter.shape:
-                found[path] = _array(value)
+                found[path] = array_of(value)
         return found
 
     def set_state(self, state: Mapping[str, Mapping[str, Array]], count: int | None) -> None:
@@ -269,7 +269,8 @@ def _like(before: Any, rate: float) -> Any:
     return torch.full_like(before, rate) if isinstance(before, torch.Tensor) else rate
 
 
-def _array(tensor: torch.Tensor) -> Array:
+def array_of(tensor: torch.Tensor) -> Array:
+    """Return a copy of a tensor, in a dtype that NumPy has."""
     tensor = tensor.detach()
     if tensor.dtype in (torch.bfloat16, torch.float16):
         tensor = tensor.float()

@@ -56,7 +56,7 @@ def judge_step(
         momentum: of each of the reference's modules that has one, by path.
         rates_before: the reference's learning rates in the step before, where it was recorded.
     """
-    found = [(s, j) for s, j in _events(reference, candidate)]
+    found = _events(reference, candidate)
     scale = cancellation_scale.of_groups(
         {
             site: measure.float64 if measure.float64 is not None else measure.float32

@@ -65,7 +65,7 @@ def measured(
             found[site] = measure._replace(is_random=True)
             continue
         if again.float64 is not None and again.float32 is not None:
-            noise = max(again.spread32, magnitude(array) * epsilon / 2)
+            noise = max(again.spread32, size * epsilon / 2)
             noise *= max(1.0, float(array.size) ** 0.5 / K)
             if again.float32.size == array.size and (
                 not is_float(array)
@@ -117,12 +117,7 @@ def _run_model(
     values: Values = {}
     adapter = model.adapter
 
-    def prepared(array: Array, name: str) -> Array:
-        if perturbation is None or not is_float(array):
-            return in_precision(array, precision)
-        moved: Array = perturbation(array, name)
-        return moved
-
+    prepared = _preparing(precision, perturbation)
     numbers = {id(call): number for number, call in step.numbered_calls()}
     with adapter.in_precision(precision, training=True):
         weights = step.weights[model.name]
@@ -161,6 +156,20 @@ def _run_model(
             site = sites.buffer(joined(model.name, path))
             values[site] = adapter.to_numpy(tensors_of[own]).copy()
     return values
+
+
+def _preparing(
+    precision: Precision, perturbation: Perturbation | None
+) -> Callable[[Array, str], Array]:
+    """Return (array, its name) -> a copy of it for a run."""
+
+    def prepared(array: Array, name: str) -> Array:
+        if perturbation is None or not is_float(array):
+            return in_precision(array, precision)
+        moved: Array = perturbation(array, name)
+        return moved
+
+    return prepared
 
 
 class _Use(NamedTuple):
@@ -266,19 +275,12 @@ def _run_optimizer(
     """Take the step again, from the same weights, gradients and state."""
     optimizer = observer.optimizers[taken.optimizer]
 
-    def prepared(array: Array, name: str) -> Array:
-        if perturbation is None:
-            return in_precision(array, precision)
-        moved: Array = perturbation(array, name)
-        return moved
-
+    prepared = _preparing(precision, perturbation)
     weights = {p: prepared(a, f"weight {p}") for p, a in taken.weights_before.items()}
     with ExitStack() as stack:
         used = []
         for name, model in observer.models.items():
-            own = {
-                p: weights[joined(name, p)] for p in model.parameters if joined(name, p) in weights
-            }
+            own = model.among(weights)
             if own:
                 stack.enter_context(model.adapter.in_precision(precision, training=True))
                 model.write(own, precision)

@@ -14,7 +14,7 @@ from parity.nested.outputs import paired
 from parity.steps.loop.averages import Average
 from parity.steps.loop.observer import StepObserver
 from parity.steps.loop.watched_model import WatchedModel
-from parity.steps.step_data import Call, DrawFamily, OptimizerStep, TrainingStep, joined
+from parity.steps.step_data import Call, DrawFamily, OptimizerStep, TrainingStep
 
 
 class ForcedObserver(StepObserver):
@@ -258,11 +258,8 @@ class ForcedObserver(StepObserver):
 
     def _write(self, weights: Mapping[str, Array]) -> None:
         """Set parameters, given by the reference's path with the name of their model."""
-        for name, model in self.models.items():
-            own = {
-                p: weights[joined(name, p)] for p in model.parameters if joined(name, p) in weights
-            }
-            model.write(own)
+        for model in self.models.values():
+            model.write(model.among(weights))
 
     def _like(self, array: Array, value: Any) -> Any:
         """Return an array in the form of a tensor or array; it as it is where the sizes differ."""

@@ -29,7 +29,6 @@ from parity.steps.step_data import (
     DrawFamily,
     OptimizerStep,
     TrainingStep,
-    joined,
     rates_of,
 )
 
@@ -145,7 +144,7 @@ class StepObserver:
             self._finished(step, self)
         self.live_calls, self._outputs = [], []
         self._gradients.clear()
-        getattr(self.loop, "release", lambda: None)()
+        self.loop.release()
 
     def batch(self, batch: Any) -> Any:
         """See `Listener`."""
@@ -330,7 +329,7 @@ class StepObserver:
             return
         with self.paused():
             watched = self.optimizers[optimizer]
-            given = watched.gradients()
+            given, settings = watched.gradients(), watched.settings()
             sums = self._gradients.sums.get(optimizer, {})
             self._before = OptimizerStep(
                 optimizer=optimizer,
@@ -339,11 +338,10 @@ class StepObserver:
                 gradients={p: sums.get(p, np.zeros_like(g)) for p, g in given.items()},
                 given=given,
                 used=given,
-                settings=watched.settings(),
-                rates=rates_of(watched.settings()),
+                settings=settings,
+                rates=rates_of(settings),
                 count=watched.count(),
                 counted=watched.counted(),
-                versions={name: len(w) - 1 for name, w in self.step.weights.items()},
                 before=watched.state(),
                 after={},
                 weights_before=parameters_of(self.models, watched.paths()),
@@ -380,8 +378,7 @@ class StepObserver:
         self.step.optimizer_steps.append(step)
         self.step_taken(step)
         for name, model in self.models.items():
-            heads = {joined(name, path) for path in model.parameters}
-            if heads & set(step.weights_after):
+            if model.among(step.weights_after):
                 self.step.weights[name].append(model.read(buffers=False))
 
     def step_taken(self, step: OptimizerStep) -> None:

@@ -45,6 +45,11 @@ class WatchedModel:
             {names[p]: in_precision(a, precision) for p, a in arrays.items() if p in names}
         )
 
+    def among(self, arrays: Mapping[str, Array]) -> Arrays:
+        """Return its parameters among arrays by path with the name of their model, by path."""
+        named = {path: joined(self.name, path) for path in self.parameters}
+        return {path: arrays[name] for path, name in named.items() if name in arrays}
+
     def names_of_parameters(self) -> dict[int, str]:
         """Return the identity of each parameter -> the reference's path, with the model's name."""
         tensors_of = {**self.adapter.parameters(), **self.adapter.buffers()}
@@ -55,9 +60,11 @@ class WatchedModel:
 
 def parameters_of(models: Mapping[str, WatchedModel], paths: Sequence[str]) -> Arrays:
     """Return copies of parameters, given by the reference's path with the name of their model."""
+    wanted = set(paths)
     every = {
         joined(name, path): array
         for name, model in models.items()
+        if not wanted.isdisjoint(joined(name, path) for path in model.parameters)
         for path, array in model.read(buffers=False).items()
     }
     return {path: every[path] for path in paths if path in every}

@@ -48,7 +48,7 @@ def full_step(number: int = 4) -> TrainingStep:
     taken = OptimizerStep(
         optimizer="adam", passes=[0, 3], gradients=one, given=two, used=one,
         settings={"a.weight": {"lr": 0.1, "eps": 1e-8}}, rates={"a.weight": 0.1}, count=7,
-        counted=1, versions={"net": 1}, before={"exp_avg": one}, after={"exp_avg": two},
+        counted=1, before={"exp_avg": one}, after={"exp_avg": two},
         weights_before=two, weights_after=one,
     )  # fmt: skip
     return TrainingStep(

@@ -204,7 +204,7 @@ def test_own_data_leaves_the_data_out_and_nothing_else() -> None:
 
 
 def taken(optimizer: str) -> OptimizerStep:
-    return OptimizerStep(optimizer, [], {}, {}, {}, {}, {}, 1, 1, {}, {}, {}, {}, {})
+    return OptimizerStep(optimizer, [], {}, {}, {}, {}, {}, 1, 1, {}, {}, {}, {})
 
 
 def test_numbers_of_calls_and_steps_are_compared() -> None:

@@ -50,7 +50,7 @@ def by_torch(kind: Any, steps: int, **settings: Any) -> tuple[np.ndarray, Optimi
     result = wide.detach().numpy()
     taken = OptimizerStep(
         "", [0], {PATH: gradient}, {PATH: gradient}, {PATH: gradient}, {PATH: numbers},
-        {PATH: rate}, steps, 1, {"": 0}, {n: {PATH: a} for n, a in state.items()}, {},
+        {PATH: rate}, steps, 1, {n: {PATH: a} for n, a in state.items()}, {},
         {PATH: before}, {PATH: result.astype(np.float32)},
     )  # fmt: skip
     return result, taken

@@ -55,7 +55,7 @@ def taken_step(
     values: dict[str, Any] = {
         "optimizer": "sgd", "passes": passes, "gradients": gradients or {},
         "given": given or gradients or {}, "used": {}, "settings": {}, "rates": {}, "count": None,
-        "counted": 1, "versions": {}, "before": {}, "after": {}, "weights_before": {},
+        "counted": 1, "before": {}, "after": {}, "weights_before": {},
         "weights_after": {},
     }  # fmt: skip
     return OptimizerStep(**{**values, **fields})

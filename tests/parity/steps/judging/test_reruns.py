@@ -86,8 +86,7 @@ def test_what_the_harness_does_not_reach_is_not_known() -> None:
 
 def test_each_optimizer_numbers_its_own_steps() -> None:
     taken = [
-        OptimizerStep(n, [], {}, {}, {}, {}, {}, None, 1, {}, {}, {}, {}, {})
-        for n in ("a", "b", "a")
+        OptimizerStep(n, [], {}, {}, {}, {}, {}, None, 1, {}, {}, {}, {}) for n in ("a", "b", "a")
     ]
     found = list(indexed_steps(TrainingStep(0, optimizer_steps=taken)))
     assert [index for index, _ in found] == [0, 0, 1]
