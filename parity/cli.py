@@ -16,8 +16,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from parity.commands.losses import add_losses
-from parity.commands.options import add_builders, add_named_pair, add_pairs, add_seed_and_verbose
-from parity.commands.recording_parsers import add_diff, add_record
+from parity.commands.options import (
+    add_builders,
+    add_named_pair,
+    add_pairs,
+    add_seed_and_verbose,
+    require_installed,
+)
+from parity.commands.recording_parsers import add_bundle, add_diff, add_record
 from parity.commands.steps_parsers import add_steps, without_script
 from parity.errors import LONGEST, CannotCompare, RestartNeeded, one_line
 from parity.pair_loading import EXTRAS
@@ -25,6 +31,8 @@ from safe_files import CannotWrite, make_folder
 
 AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
 SKIP = 125  # for `git bisect run`
+# A bundle runs where NumPy alone may be.
+OPTIONAL = ("mpmath", "pandas", "matplotlib")
 _PROCESS = os.getpid()
 # Set in the environment of a program that was started again.
 RESTARTED = "PARITY_RESTARTED"
@@ -54,11 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANNOT_COMPARE
     except Exception as error:
         # Whatever goes wrong, it is no disagreement, whose status is 1.
-        print(f"parity: {one_line(error)} (inside parity; please report it)", file=sys.stderr)
+        print(f"parity: {_unexpected(error)}", file=sys.stderr)
         if getattr(options, "verbose", False):
             traceback.print_exc()
         return SKIP if getattr(options, "bisect", False) else CANNOT_COMPARE
     return status
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name in OPTIONAL:
+        return f"this needs {error.name}, which is not there: pip install {error.name}"
+    return f"{one_line(error)} (inside parity; please report it)"
 
 
 def _stop(number: int, frame: object) -> NoReturn:
@@ -80,7 +94,7 @@ def _restart(error: RestartNeeded) -> int:
         print(f"parity: {error}; it did so before: remove its cache", file=sys.stderr)
         return CANNOT_COMPARE
     sys.stdout.flush()
-    os.execve(sys.executable, [*sys.orig_argv], {**os.environ, RESTARTED: "1"})
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, RESTARTED: "1"})
 
 
 class _Parser(argparse.ArgumentParser):
@@ -114,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     add_record(commands)
     add_diff(commands)
+    add_bundle(commands)
     add_steps(commands)
     add_losses(commands)
     _add_tree(commands)
@@ -132,6 +147,7 @@ examples:
   parity check my_pairs:unet --against unet.parity   judge the candidate where it alone is
   parity record-steps run.parity -- python train.py  keep steps of a training script
   parity check-steps run.parity -- python port.py    judge another script against them
+  parity bundle parity.pyz                       one file, for older environments
   parity tree my_pairs:unet                      show modules and parameters of both sides
   parity explain parity.json --html parity.html
   parity atlas --only norms
@@ -291,6 +307,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _atlas(options: argparse.Namespace) -> int:
     """Survey operators; always exit with status 0, since divergences are the expected result."""
+    require_installed("atlas")
     from parity.atlas.output import document
     from parity.atlas.output.text import summary
     from parity.atlas.survey import update

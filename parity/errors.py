@@ -73,7 +73,9 @@ class SideRaised(CannotCompare):
         super().__init__(f"{where}: {one_line(cause)}{at}")
         self.role, self.framework = role, framework
         self.precision, self.module = precision, module
-        self.details = "".join(traceback.format_exception(cause)).rstrip()
+        self.details = "".join(
+            traceback.format_exception(type(cause), cause, cause.__traceback__)
+        ).rstrip()
 
 
 class RaisedWhenRecorded(SideRaised):
@@ -163,7 +165,9 @@ def users_code(what: str) -> Iterator[None]:
         raised = CannotCompare(
             f"{what} raised {one_line(error)}" + (f" ({place})" if place else "")
         )
-        raised.details = "".join(traceback.format_exception(error)).rstrip()
+        raised.details = "".join(
+            traceback.format_exception(type(error), error, error.__traceback__)
+        ).rstrip()
         raise raised from error
 
 

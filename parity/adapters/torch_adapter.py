@@ -8,13 +8,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from parity.adapters.protocol import DropoutSource, OnGradient, PostHook, PreHook, RandomSource
 from parity.adapters.torch_checkpoint import without_checkpointing
 from parity.adapters.torch_dropout import DropoutFrom
-from parity.adapters.torch_hooks import hooked_forward
+from parity.adapters.torch_hooks import PerturbOperations, hooked_forward
 from parity.adapters.torch_precision import (
     CastsToFloat64,
     ObservedPrecision,
@@ -29,6 +27,9 @@ from parity.base.random_streams import GlobalGenerator
 
 # The name under which a compiled module has the one that it was made of.
 COMPILED = "_orig_mod"
+_COMPLEX = {torch.float64: torch.complex128, torch.float32: torch.complex64}
+# Before PyTorch 2.0, `torch.autograd.grad` returns a leaf's gradient without its hooks.
+_LEAF_HOOKS_LEFT_OUT = int(torch.__version__.partition(".")[0]) < 2
 
 
 class TorchAdapter:
@@ -79,8 +80,13 @@ class TorchAdapter:
     def aliases(self) -> dict[str, str]:
         """Return further paths of parameters -> the path under which `parameters` has them."""
         first = {id(parameter): path for path, parameter in self._parameters.items()}
-        every = self._uncompiled.named_parameters(remove_duplicate=False)
-        return {path: first[id(p)] for path, p in every if first[id(p)] != path}
+        every = {
+            f"{path}.{name}".lstrip("."): first[id(p)]
+            for path, module in self._uncompiled.named_modules(remove_duplicate=False)
+            for name, p in module._parameters.items()
+            if p is not None
+        }
+        return {path: kept for path, kept in every.items() if path != kept}
 
     def frozen(self) -> set[str]:
         """Return the paths of parameters that need no gradient."""
@@ -147,7 +153,7 @@ class TorchAdapter:
         for name, tensor in self._tensors().items():
             wanted = dtype if precision == "float64" else self._low.get(name, dtype)
             if tensor.is_complex():
-                wanted = wanted.to_complex()
+                wanted = _COMPLEX.get(wanted, wanted)
             if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype != wanted:
                 tensor.data = tensor.data.to(wanted)
         self._uncompiled.train(training)
@@ -204,7 +210,7 @@ class TorchAdapter:
     @contextmanager
     def perturbing_operations(self, perturb: PerturbResult) -> Iterator[None]:
         """Perturb the results of operations below autograd, so those of backward passes too."""
-        with _PerturbOperations(perturb):
+        with PerturbOperations(perturb):
             yield
 
     def call(self, keywords: Mapping[str, Any], positional: Sequence[Any] = ()) -> Any:
@@ -263,8 +269,9 @@ class TorchAdapter:
                 continue
             if tensor.layout is not torch.strided:
                 tensor = tensor.to_dense()
-            elif tensor._backward_hooks:
-                # A result of its own, so that the user's hooks come after the cotangent.
+            elif tensor._backward_hooks or tensor.is_leaf:
+                # A result of its own, so that the user's hooks come after the cotangent; before
+                # PyTorch 2.0, the gradient of a leaf is taken before any hook.
                 tensor = tensor.clone()
             differentiated.append(tensor)
             hooks.append(tensor.register_hook(partial(_add_cotangent, self._tensor(array))))
@@ -341,6 +348,10 @@ def _dense(tensor: torch.Tensor) -> torch.Tensor:
 
 def _after_accumulation(leaf: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
     """Return the gradient that the user's hooks leave, which run where `.grad` is accumulated."""
+    if _LEAF_HOOKS_LEFT_OUT:
+        for hook in list((leaf._backward_hooks or {}).values()):
+            changed = hook(gradient)
+            gradient = gradient if changed is None else changed
     found: Any = getattr(leaf, "_post_accumulate_grad_hooks", None)
     if not found:
         return gradient
@@ -359,25 +370,6 @@ class _Source(NamedTuple):
     """Stands for a value with respect to which a gradient is wanted."""
 
     shape: tuple[int, ...]
-
-
-class _PerturbOperations(TorchDispatchMode):
-    """Perturbs the float64 results of operations on float64 tensors; views and constants stay."""
-
-    def __init__(self, perturb: PerturbResult) -> None:
-        super().__init__()
-        self._perturb = perturb
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not func.is_view and any(map(_is_double, tree_leaves((args, kwargs)))):
-            for tensor in filter(_is_double, tree_leaves(result)):
-                tensor.copy_(torch.from_numpy(self._perturb(tensor.detach().cpu().numpy())))
-        return result
-
-
-def _is_double(value: object) -> bool:
-    return isinstance(value, torch.Tensor) and value.dtype == torch.float64
 
 
 class _GraphInput(torch.autograd.Function):

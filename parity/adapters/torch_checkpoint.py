@@ -13,8 +13,9 @@ from typing import Any
 
 import torch.utils.checkpoint as checkpointing
 
-# The implementation of the form that is not reentrant.
-_OTHER = "_checkpoint_without_reentrant_generator"
+# The implementation of the form that is not reentrant: before PyTorch 2.1 a function, later a
+# generator, which has another name since 2.13.
+_OTHER = "_checkpoint_without_reentrant"
 
 
 @contextmanager
@@ -26,16 +27,15 @@ def without_checkpointing() -> Iterator[None]:
     """
     function, module = checkpointing.CheckpointFunction, checkpointing
     reentrant = vars(function).get("apply")
-    # One name up to PyTorch 2.13, another since then.
-    generators = {name: value for name, value in vars(module).items() if name.startswith(_OTHER)}
+    others = {name: value for name, value in vars(module).items() if name.startswith(_OTHER)}
     setattr(function, "apply", staticmethod(_called))  # noqa: B010 - no method for mypy
-    for name in generators:
-        setattr(module, name, _once)
+    for name in others:
+        setattr(module, name, _once if "generator" in name else _called_alone)
     try:
         yield
     finally:
-        for name, generator in generators.items():
-            setattr(module, name, generator)
+        for name, other in others.items():
+            setattr(module, name, other)
         if reentrant is None:
             delattr(function, "apply")
         else:
@@ -44,6 +44,16 @@ def without_checkpointing() -> Iterator[None]:
 
 def _called(function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
     return function(*args)
+
+
+def _called_alone(
+    function: Callable[..., Any],
+    preserve_rng_state: bool = True,
+    *args: Any,
+    context_fn: Any = None,
+    **kwargs: Any,
+) -> Any:
+    return function(*args, **kwargs)
 
 
 def _once(*args: Any, **kwargs: Any) -> Iterator[None]:

@@ -37,22 +37,24 @@ class DropoutFrom(TorchFunctionMode):
         super().__init__()
         dropout = partial(_dropout, source)
         attention = partial(_attention, source)
-        self._replacements: Mapping[Any, Callable[..., Any]] = {
+        self._replacements: dict[Any, Callable[..., Any]] = {
             F.dropout: dropout,
             F.dropout1d: partial(_channel_dropout, source, 2),
             F.dropout2d: partial(_channel_dropout, source, None),
             F.dropout3d: partial(_channel_dropout, source, 4),
             F.alpha_dropout: partial(_alpha_dropout, source, _elements),
             F.feature_alpha_dropout: partial(_alpha_dropout, source, _channels),
-            F.scaled_dot_product_attention: attention,
             F.multi_head_attention_forward: with_globals(
                 F.multi_head_attention_forward,
                 dropout=dropout,
                 scaled_dot_product_attention=attention,
+                _scaled_dot_product_attention=partial(_attention_of_1_13, source),
                 # Another mode would be asked and call the function as it was.
                 has_torch_function=lambda tensors: False,
             ),
         }
+        if hasattr(F, "scaled_dot_product_attention"):  # since PyTorch 2.0
+            self._replacements[F.scaled_dot_product_attention] = attention
 
     def __torch_function__(
         self,
@@ -141,17 +143,45 @@ def _attention(
     attn_mask: torch.Tensor | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
+    **newer: Any,
 ) -> torch.Tensor:
-    """Compute attention as PyTorch documents it; without dropout, by PyTorch's own kernel."""
+    """Compute attention as PyTorch documents it; without dropout, by PyTorch's own kernel.
+
+    `newer` are arguments that older releases lack: `scale` (2.1) and `enable_gqa` (2.5).
+    """
     if dropout_p == 0:
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask, 0.0, is_causal, scale=scale, enable_gqa=enable_gqa
-        )
-    if enable_gqa:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask, 0.0, is_causal, **newer)
+    if newer.get("enable_gqa"):
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+    weights = _attention_weights(query, key, attn_mask, is_causal, newer.get("scale"))
+    return _dropout(source, weights, dropout_p) @ value
+
+
+def _attention_of_1_13(
+    source: DropoutSource,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    need_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Compute attention as `multi_head_attention_forward` of PyTorch 1.13 has it done."""
+    weights = _attention_weights(query, key, attn_mask, is_causal, None)
+    if dropout_p > 0:
+        weights = _dropout(source, weights, dropout_p)
+    return weights @ value, weights if need_attn_weights else None
+
+
+def _attention_weights(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    attn_mask: torch.Tensor | None,
+    is_causal: bool,
+    scale: float | None,
+) -> torch.Tensor:
     scores = query @ key.transpose(-2, -1) * (scale or query.shape[-1] ** -0.5)
     if is_causal:
         attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
@@ -159,7 +189,7 @@ def _attention(
         scores = scores.masked_fill(~attn_mask, -torch.inf)
     elif attn_mask is not None:
         scores = scores + attn_mask
-    return _dropout(source, torch.softmax(scores, -1), dropout_p) @ value
+    return torch.softmax(scores, -1)
 
 
 def _scaled(

@@ -1,4 +1,4 @@
-"""Lets each call of a submodule of PyTorch pass through two functions."""
+"""Lets calls of submodules, and results of operations, of PyTorch pass through functions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
 
 from parity.adapters.protocol import PostHook, PreHook
 from parity.base.call_form import CallForm
+from parity.base.perturbation import PerturbResult
 
 
 @contextmanager
@@ -51,8 +54,12 @@ def _signature(forward: Callable[..., Any]) -> inspect.Signature:
 
 
 def _is_transformed() -> bool:
-    """Tell whether a function transform runs, `torch.vmap` for example: tensors have no values."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    """Tell whether a function transform runs, `torch.vmap` for example: tensors have no values.
+
+    Before PyTorch 2.0 they are a package of their own, and are not seen.
+    """
+    innermost = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", None)
+    return innermost is not None and innermost() is not None
 
 
 class _Inside:
@@ -68,7 +75,8 @@ class _Inside:
     @contextmanager
     def counting(self) -> Iterator[None]:
         """Count calls of autograd functions inside the block."""
-        apply: Any = vars(torch.autograd.Function)["apply"]
+        own = vars(torch.autograd.Function).get("apply")
+        apply: Any = own or inspect.getattr_static(torch.autograd.Function, "apply")
 
         def counted(function: Any, *args: Any, **kwargs: Any) -> Any:
             self.function += 1
@@ -82,7 +90,10 @@ class _Inside:
         try:
             yield
         finally:
-            torch.autograd.Function.apply = apply  # type: ignore[method-assign]
+            if own is None:  # before PyTorch 2.0 it is inherited
+                del torch.autograd.Function.apply
+            else:
+                torch.autograd.Function.apply = own  # type: ignore[method-assign]
 
 
 def _hooked(
@@ -106,3 +117,31 @@ def _hooked(
             return post_hook(path, result)
 
     return hooked
+
+
+class PerturbOperations(TorchDispatchMode):
+    """Perturbs the float64 results of operations on float64 tensors; views and constants stay."""
+
+    def __init__(self, perturb: PerturbResult) -> None:
+        super().__init__()
+        self._perturb = perturb
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if not _is_view(func) and any(map(_is_double, tree_flatten((args, kwargs))[0])):
+            for tensor in filter(_is_double, tree_flatten(result)[0]):
+                tensor.copy_(torch.from_numpy(self._perturb(tensor.detach().cpu().numpy())))
+        return result
+
+
+def _is_view(func: Any) -> bool:
+    known: bool | None = getattr(func, "is_view", None)
+    if known is not None:
+        return known
+    # Before PyTorch 2.1 an operator has no such attribute: a view shares an argument's memory.
+    aliases = [argument.alias_info for argument in func._schema.arguments]
+    return any(alias is not None and not alias.is_write for alias in aliases)
+
+
+def _is_double(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and value.dtype == torch.float64

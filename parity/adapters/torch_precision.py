@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_any, tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_map
 
 from parity.adapters.torch_dropout import with_globals
 from parity.base.numerics import LOW_EPSILON
@@ -243,7 +243,7 @@ def attributes_in_float64(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
         for name, value in list(vars(module).items()):
             if name in _REGISTERED or not _holds_tensors(value):
                 continue
-            if any(map(_is_low, tree_leaves(value))):
+            if any(map(_is_low, tree_flatten(value)[0])):
                 before.append((module, name, value))
                 object.__setattr__(module, name, tree_map(_as_float64, value))
     try:
@@ -255,4 +255,4 @@ def attributes_in_float64(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
 
 def _holds_tensors(value: Any) -> bool:
     is_plain = type(value) in (dict, list, tuple) or isinstance(value, torch.Tensor)
-    return is_plain and bool(tree_any(lambda leaf: isinstance(leaf, torch.Tensor), value))
+    return is_plain and any(isinstance(leaf, torch.Tensor) for leaf in tree_flatten(value)[0])

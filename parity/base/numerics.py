@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-Array = np.ndarray[Any, np.dtype[Any]]
+Array = npt.NDArray[Any]
 Precision = Literal["float32", "float64"]
 # What a model's own tensors may have instead of float32 in the run that is named "float32".
 LowPrecision = Literal["bfloat16", "float16"]

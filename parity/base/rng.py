@@ -9,8 +9,9 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-Array = np.ndarray[Any, np.dtype[Any]]
+Array = npt.NDArray[Any]
 
 
 def keyed(*key: object) -> np.random.Generator:

@@ -5,7 +5,7 @@ with the arguments and returns a handler; each request is passed to the handler,
 is the answer.
 
 Requests and answers are pickled: a process unpickles nothing but what it exchanges with its own
-child. The child runs this file as a program, so its imports are the standard library's alone.
+child. The child finds modules where this process does, in a zip file too.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import IO, Any, NoReturn
 
 Handler = Callable[[Any], Any]
+_CHILD = "import sys; sys.path[:] = {path!r}; from parity.base.worker import serve; serve()"
 
 # Seconds between two looks at whether the process at the other end still exists: a pipe does not
 # tell while forked children of that process hold it open.
@@ -93,7 +94,7 @@ class Worker:
         self._connection, far_end = Pipe()
         with far_end:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(far_end.fileno())],
+                [sys.executable, "-c", _CHILD.format(path=sys.path), str(far_end.fileno())],
                 stdin=subprocess.PIPE,  # its end tells the child that this process has ended
                 stdout=self._printed or 2,
                 stderr=self._printed,
@@ -104,7 +105,6 @@ class Worker:
         self._end = weakref.finalize(self, _end, self._process, self._connection, self._printed)
         try:
             with suppress(OSError):  # it has died already; the first request tells
-                self._connection.send(sys.path)
                 self._connection.send((start, arguments))
         except BaseException:  # an argument cannot be pickled
             self.close()
@@ -259,7 +259,6 @@ class _Server:
         """Answer requests until the other end closes."""
         threading.Thread(target=self.end_with_parent, daemon=True).start()
         with suppress(_Closed):
-            sys.path[:], _ = self.receive()
             failure = self.start()
             while True:
                 self.busy = False
@@ -331,7 +330,8 @@ def _failure(error: Exception) -> Failure:
     return type(error).__name__, " ".join(str(error).split())
 
 
-if __name__ == "__main__":
+def serve() -> None:
+    """Answer requests in the process that a `Worker` has started, until it closes."""
     with Connection(int(sys.argv[1])) as inherited:
         os.set_inheritable(inherited.fileno(), False)
         _Server(inherited).serve()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
+
+from parity.errors import CannotCompare
 
 
 def add_pairs(command: argparse.ArgumentParser) -> None:
@@ -55,3 +58,13 @@ def add_seed_and_verbose(command: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, help="of inputs and perturbations (default: 0)"
     )
     command.add_argument("--verbose", action="store_true", help="show tracebacks of what raises")
+
+
+def require_installed(command: str) -> None:
+    """Require the package as files, since a bundle leaves some of it out.
+
+    Raises:
+        CannotCompare: this runs in a bundle.
+    """
+    if not Path(__file__).is_file():
+        raise CannotCompare(f"a bundle has no command {command}: use the installed program")

@@ -1,4 +1,4 @@
-"""The parsers of `parity record` and `parity diff`."""
+"""The parsers of `parity record`, `parity diff` and `parity bundle`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from parity.commands.options import add_named_pair, add_pairs, add_seed_and_verbose
+from parity.commands.options import (
+    add_named_pair,
+    add_pairs,
+    add_seed_and_verbose,
+    require_installed,
+)
 
 RECORD = """\
 Run one side of a pair, in float64 and in float32, and write what it leaves to a file: values and
@@ -119,3 +124,42 @@ def _diff(options: argparse.Namespace) -> int:
     from parity.commands.diff import diff_records
 
     return diff_records(options)
+
+
+BUNDLE = """\
+Write this program to one file that Python 3.8 or later runs with NumPy alone, for an environment in
+which it cannot be installed: an old one with the framework of a paper, or one without a network.
+"""
+BUNDLE_NOTES = """\
+examples:
+  parity bundle parity.pyz
+  python3.8 parity.pyz record --reference nets.py:build --input x=2,3,32,32 --out nets.parity
+  python3.8 parity.pyz record-steps run.parity -- python train.py
+
+In a script of that environment:
+  import sys
+  sys.path.insert(0, "parity.pyz")
+  import parity
+"""
+
+
+def add_bundle(commands: Any) -> None:
+    """Add the parser of `parity bundle`."""
+    bundle = commands.add_parser(
+        "bundle",
+        help="write this program to one file, for Python 3.8 or later with NumPy alone",
+        description=BUNDLE,
+        epilog=BUNDLE_NOTES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bundle.add_argument("out", type=Path, metavar="FILE", help="named .pyz by convention")
+    bundle.set_defaults(command=_bundle)
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    require_installed("bundle")
+    from parity.bundle.write import write_bundle
+
+    write_bundle(options.out)
+    print(f"{options.out}: {options.out.stat().st_size / 2**20:.1f} MiB; run it with python")
+    return 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import mpmath
 import numpy as np
-from mpmath import mpf
 
 from parity.base.numerics import Array
 from parity.errors import CannotCompare, one_line
@@ -16,6 +15,9 @@ from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
 from parity.trace.sites import TensorSite
 from parity.verdict import Cause, Role, error, judge_ulps
+
+if TYPE_CHECKING:
+    from mpmath import mpf
 
 # Decimal digits of the exact values; float64 has 16.
 DIGITS = 60
@@ -44,6 +46,8 @@ def check_tables(tables: Tables) -> Report:
     Raises:
         CannotCompare: a side raises, or lacks a table.
     """
+    import mpmath
+
     started = time.perf_counter()
     reference, candidate = (_values(tables, side) for side in ("reference", "candidate"))
     with mpmath.workdps(DIGITS):
@@ -84,6 +88,8 @@ def ulps(values: Array, exact: Sequence[mpf]) -> float:
     Raises:
         ValueError: the lengths differ.
     """
+    from mpmath import mpf
+
     if values.ndim != 1 or len(values) != len(exact):
         raise ValueError(f"{values.shape} values for {len(exact)} exact numbers")
     if not np.isfinite(values).all():

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,10 @@ class TorchOptimizer:
             if not self._is_own:
                 listener.step_ends(name)
 
+        if not hasattr(self._optimizer, "register_step_pre_hook"):  # before PyTorch 2.0
+            with _wrapped_step(self._optimizer, begins, ends):
+                yield
+            return
         handles = [
             self._optimizer.register_step_pre_hook(begins),
             self._optimizer.register_step_post_hook(ends),
@@ -282,3 +287,31 @@ def _tensor(array: Array, parameter: torch.Tensor) -> torch.Tensor:
     """Return a tensor of the layout of a parameter too: fused optimizers rely on it."""
     value = torch.from_numpy(array.copy()).reshape(parameter.shape)
     return torch.empty_like(parameter, requires_grad=False).copy_(value)
+
+
+@contextmanager
+def _wrapped_step(
+    optimizer: Any, begins: Callable[[], object], ends: Callable[[], object]
+) -> Iterator[None]:
+    """Call functions before and after each step in the block, by a method of the instance.
+
+    A scheduler wraps the method that it finds, once, and counts its calls.
+    """
+    step, before = optimizer.step, vars(optimizer).get("step")
+
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        begins()
+        result = step(*args, **kwargs)
+        ends()
+        return result
+
+    if hasattr(step, "_with_counter"):
+        vars(wrapped)["_with_counter"] = step._with_counter
+    optimizer.step = MethodType(wrapped, optimizer)
+    try:
+        yield
+    finally:
+        if before is None:
+            del optimizer.step
+        else:
+            optimizer.step = before
