@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from ddpm.errors import PeersLost
 
@@ -29,6 +30,19 @@ class Group(Protocol):
 
     def any(self, flag: bool) -> bool:
         """Tell whether the flag is set in any process; every process must call it."""
+
+
+# Signals that a block has taken over -> what they did before.
+_before: dict[signal.Signals, Any] = {}
+
+
+def _restore() -> None:
+    """Let signals do in a forked child what they did before: it is to end, and takes no steps."""
+    for number, handler in _before.items():
+        signal.signal(number, handler)
+
+
+os.register_at_fork(after_in_child=_restore)
 
 
 @contextmanager
@@ -58,9 +72,11 @@ def interruptible(group: Group) -> Iterator[Callable[[], bool]]:
     except ValueError:  # signals arrive in the main thread only
         yield lambda: group.any(False)
         return
+    _before.update(before)
     try:
         yield lambda: group.any(asked)
     finally:
+        _before.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
 

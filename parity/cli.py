@@ -33,7 +33,6 @@ AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
 SKIP = 125  # for `git bisect run`
 # A bundle runs where NumPy alone may be.
 OPTIONAL = ("mpmath", "pandas", "matplotlib")
-_PROCESS = os.getpid()
 # Set in the environment of a program that was started again.
 RESTARTED = "PARITY_RESTARTED"
 
@@ -44,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     options.script = script
     if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):  # so that temporary files go, as after Ctrl-C
-            if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
-                signal.signal(getattr(signal, name), _stop)
+        for number in _signals():  # so that temporary files go, as after Ctrl-C
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _stop)
     try:
         status: int = options.command(options)
     except RestartNeeded as error:
@@ -76,9 +75,26 @@ def _unexpected(error: Exception) -> str:
 
 
 def _stop(number: int, frame: object) -> NoReturn:
-    if os.getpid() != _PROCESS:  # a worker of the user's program, forked from this process
-        os._exit(128 + number)
     raise KeyboardInterrupt
+
+
+def _signals() -> list[signal.Signals]:
+    return [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def _let_children_end() -> None:
+    """Let signals end a forked child as they end any process.
+
+    A handler in Python may be missed by a child that is about to wait for a lock, as workers of
+    pools do: `Pool.terminate`, which Jittor calls when it ends, would wait for it for ever.
+    """
+    for number in _signals():
+        if signal.getsignal(number) is _stop:
+            signal.signal(number, signal.SIG_DFL)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_children_end)
 
 
 def _version() -> str:

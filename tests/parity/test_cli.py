@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parity import cli
 from parity.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -344,3 +346,15 @@ def test_whatever_goes_wrong_is_one_line_and_no_disagreement(
     )
     assert main(["check", "some:pair", "--verbose"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_signals_end_a_forked_child_without_python() -> None:
+    before = signal.signal(signal.SIGTERM, cli._stop)
+    try:
+        child = os.fork()
+        if not child:
+            os._exit(0 if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert signal.getsignal(signal.SIGTERM) is cli._stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
