@@ -73,18 +73,19 @@ def check(pair: Pair, *, seed: int = 0, reference: Record | None = None) -> Repo
     return dataclasses.replace(report, seconds=time.perf_counter() - started)
 
 
-def diff(reference: Record, candidate: Record) -> Report:
+def diff(reference: Record, candidate: Record, teacher: Record | None = None) -> Report:
     """Compare two records, without any framework.
 
     Args:
         reference: of one side.
         candidate: of the other, recorded like the first.
+        teacher: a third record, if both were recorded like it.
 
     Raises:
-        CannotCompare: the second was not recorded like the first.
+        CannotCompare: they were not.
     """
     started = time.perf_counter()
-    runner, notes, settings = record_pair(reference, candidate)
+    runner, notes, settings = record_pair(reference, candidate, teacher)
     report = _report(Prepared(runner, [], notes, settings, []))
     return dataclasses.replace(report, seconds=time.perf_counter() - started)
 

@@ -1,10 +1,11 @@
-"""`parity diff`: compares records of one model with the first of them, without any framework."""
+"""`parity diff`: compares records of one model with each other, without any framework."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from parity.base.progress import listening
@@ -16,7 +17,7 @@ from safe_files import require_writable
 
 
 def diff_records(options: argparse.Namespace) -> int:
-    """Judge every record against the first; return the worst exit status.
+    """Judge every record against every one before it; return the worst exit status.
 
     Raises:
         CannotCompare: the first is no record, or there is none to compare it with.
@@ -32,35 +33,62 @@ def diff_records(options: argparse.Namespace) -> int:
         raise CannotCompare("--json writes the report of two records: name two")
     if options.json is not None:
         require_writable(options.json)
-    first, worst, rows = Record.open(paths[0]), AGREE, []
-    for number, path in enumerate(paths[1:], 1):
-        line = ProgressLine(f"{path.name} ({number} of {len(paths) - 1})")
+    first, worst = Record.open(paths[0]), AGREE
+    records, reports = {paths[0]: first}, {}
+    for path in paths[1:]:
+        try:
+            records[path] = Record.open(path)
+        except CannotCompare as error:
+            print(f"parity: {error}", file=sys.stderr)
+            worst = CANNOT_COMPARE
+    pairs = list(itertools.combinations(records, 2))
+    for number, (column, row) in enumerate(pairs, 1):
+        line = ProgressLine(f"{row.name} against {column.name} ({number} of {len(pairs)})")
+        teacher = None if records[column] is first else first
         try:
             with listening(line.show), line:
-                report = diff(first, Record.open(path))
+                report = diff(records[column], records[row], teacher)
         except CannotCompare as error:
             print(f"parity: {error}", file=sys.stderr)
             worst = CANNOT_COMPARE
             continue
-        rows.append((path.name, report))
+        reports[row, column] = report
         worst = max(worst, AGREE if report.passes(strict=options.strict) else DISAGREE)
-    if len(paths) == 2 and rows:
-        print_report(rows[0][1], options)
-        if options.json is not None:
-            rows[0][1].save(options.json)
-    elif rows:
-        print("\n".join(table(paths[0].name, rows)))
+    if len(paths) == 2:
+        for report in reports.values():
+            print_report(report, options)
+            if options.json is not None:
+                report.save(options.json)
+    elif reports:
+        print("\n".join(matrix(list(records), reports)))
     return worst
 
 
-def table(first: str, rows: Sequence[tuple[str, Report]]) -> list[str]:
-    """Return a line for each record: its verdict against the first, and where they part."""
+def matrix(paths: Sequence[Path], reports: Mapping[tuple[Path, Path], Report]) -> list[str]:
+    """Return the verdicts of records against each other as lines, then where they part.
+
+    Args:
+        paths: of the records.
+        reports: (candidate, reference) -> what came out.
+    """
     from parity.report.text import amount, where
 
-    width = max(len(name) for name, _ in rows)
-    lines = [f"against {first}:"]
-    for name, report in rows:
+    width = max(len(path.name) for path in paths)
+    cells = [len(report.verdict.name) for report in reports.values()]
+    widths = [max(len(path.name), *cells) for path in paths[:-1]]
+
+    def line(words: Sequence[str]) -> str:
+        return "  ".join(f"{n:<{w}}" for n, w in zip(words, [width, *widths], strict=False))
+
+    lines = [line(["", *(path.name for path in paths[:-1])])]
+    for number, row in enumerate(paths[1:], 1):
+        found = [reports.get((row, column)) for column in paths[:number]]
+        verdicts = ["" if report is None else report.verdict.name for report in found]
+        lines.append(line([row.name, *verdicts]))
+    for (row, column), report in reports.items():
         divergence = report.first_divergence
-        place = "" if divergence is None else f"{where(divergence)}, {amount(divergence)}"
-        lines.append(f"  {name:<{width}}  {report.verdict.name:<19}  {place}".rstrip())
-    return lines
+        if divergence is not None:
+            lines.append(
+                f"{row.name} against {column.name}: {where(divergence)}, {amount(divergence)}"
+            )
+    return [line.rstrip() for line in lines]

@@ -88,18 +88,19 @@ def _record(options: argparse.Namespace) -> int:
 
 
 DIFF = """\
-Compare records of one model with the first of them: two sides, devices, versions or settings, each
-recorded where it runs. Nothing runs and no framework is needed. The others must have been recorded
-on the first one's weights, inputs and values, with `parity record --like`. Two records give the
-whole report, more a table.
+Compare records of one model with each other: two sides, devices, versions or settings, each
+recorded where it runs. Nothing runs and no framework is needed. All but the first must have been
+recorded on the first one's weights, inputs and values, with `parity record --like`. Two records
+give the complete report, more a matrix of verdicts.
 """
 DIFF_NOTES = """\
 examples:
   parity record --reference nets.py:build --input x=2,3,32,32 --out torch.parity
   parity record --candidate port.py:build --like torch.parity --out jittor.parity
   parity diff torch.parity jittor.parity
+  parity diff torch-cpu.parity torch-cuda.parity jittor-cpu.parity
 
-exit status: 0 all agree with the first, 1 one does not, 2 one could not be compared
+exit status: 0 all agree, 1 two do not, 2 one could not be compared
 """
 
 

@@ -43,6 +43,8 @@ class PairRunner:
         domains: where stress inputs and perturbations leave the model's domain; filled by runs.
         runs: where a side's runs come from, if not from its module.
         not_recorded: stress input -> what of it a recorded side lacks; filled by runs.
+        is_taught: whether the reference too is given another model's values, as two records are
+            that were made like a third.
     """
 
     pair: Pair
@@ -56,6 +58,7 @@ class PairRunner:
     domains: Domains = field(default_factory=Domains)
     runs: Mapping[Role, Runs] = field(default_factory=dict)
     not_recorded: dict[str, str] = field(default_factory=dict)
+    is_taught: bool = False
 
     def runs_of(self, model: BoundModel) -> Runs:
         """Return where a side's runs come from."""
@@ -120,7 +123,8 @@ class PairRunner:
     def _judge_isolated(self, stress_input: str, *, first: bool) -> dict[TensorSite, Judgement]:
         teacher = self.teacher(stress_input, first=first)
         # The teacher's trace is what the reference, fed by itself in float64, would leave.
-        reference = self.isolated_side(self.reference, teacher, {"float64": teacher}, first=first)
+        kept: dict[Precision, Trace] = {} if self.is_taught else {"float64": teacher}
+        reference = self.isolated_side(self.reference, teacher, kept, first=first)
         candidate = self.isolated_side(self.candidate, teacher, first=first)
         comparison = Comparison(
             reference=reference,
@@ -290,7 +294,11 @@ class PairRunner:
         spec = self.run_spec(self.reference, "float64", stress_input=stress_input, seed=seed)
         teacher = self.runs_of(self.reference).isolated(self.reference, spec)
         spec = self.run_spec(self.candidate, precision, seed=seed)
-        return teacher, self.runs_of(self.candidate).isolated(self.candidate, spec, teacher)
+        candidate = self.runs_of(self.candidate).isolated(self.candidate, spec, teacher)
+        if not self.is_taught:
+            return teacher, candidate
+        spec = self.run_spec(self.reference, "float64", seed=seed)
+        return self.runs_of(self.reference).isolated(self.reference, spec, teacher), candidate
 
     def rerun_isolated(self, model: BoundModel, teacher: Trace) -> Trace:
         """Run a side isolated, in float64, on the teacher's values."""

@@ -12,6 +12,7 @@ from parity.nested.arguments import Arguments
 from parity.nested.outputs import OutputNames
 from parity.pair import Pair
 from parity.recording.record import Record
+from parity.recording.recorded_runs import TaughtRuns
 from parity.trace.bound_model import BoundModel, Role
 from safe_files.reading import show
 
@@ -30,22 +31,25 @@ class RecordPair(NamedTuple):
     environment: Mapping[str, Mapping[str, str]]
 
 
-def record_pair(reference: Record, candidate: Record) -> RecordPair:
+def record_pair(reference: Record, candidate: Record, teacher: Record | None = None) -> RecordPair:
     """Return two records as a pair; nothing of it can run.
 
     Args:
         reference: of one side.
         candidate: of the other, recorded like the first.
+        teacher: a third record, if both were recorded like it.
 
     Raises:
-        CannotCompare: it was not.
+        CannotCompare: they were not.
     """
-    if candidate.manifest["like"] != reference.digest:
-        raise CannotCompare(
-            f"{show(candidate.path)} was not recorded on the weights and inputs of "
-            f"{show(reference.path)}: make it with parity record … --like {show(reference.path)}"
-        )
-    facts = reference.manifest
+    first = teacher or reference
+    for record in (candidate,) if teacher is None else (reference, candidate):
+        if record.manifest["like"] != first.digest:
+            raise CannotCompare(
+                f"{show(record.path)} was not recorded on the weights and inputs of "
+                f"{show(first.path)}: make it with parity record … --like {show(first.path)}"
+            )
+    facts = first.manifest
     optimizers = {record.side.framework: _cannot_run for record in (reference, candidate)}
     pair = Pair(
         name=f"{reference.path.name} against {candidate.path.name}",
@@ -55,7 +59,9 @@ def record_pair(reference: Record, candidate: Record) -> RecordPair:
         training=facts["training"],
         random=facts["random"],
         stress_inputs=[
-            name for name in facts["stress_inputs"] if name in candidate.manifest["stress_inputs"]
+            name
+            for name in facts["stress_inputs"]
+            if all(name in r.manifest["stress_inputs"] for r in (reference, candidate))
         ],
         allow=facts["allow"],
         accept=facts["accept"],
@@ -64,17 +70,21 @@ def record_pair(reference: Record, candidate: Record) -> RecordPair:
     )
     sides = _bound(reference, "reference"), _bound(candidate, "candidate")
     settings = environment(sides[0].adapter, sides[1].adapter)
-    built = {**reference.side.parameters(), **reference.side.buffers()}
+    built = {**first.side.parameters(), **first.side.buffers()}
+    runs = reference.runs if teacher is None else TaughtRuns(teacher.runs, reference.runs)
     runner = PairRunner(
         pair=pair,
         reference=sides[0],
         candidate=sides[1],
-        inputs=Arguments((), reference.input_arrays()),
-        weights=built | reference.randomized(),
-        seed=reference.seed,
-        runs={"reference": reference.runs, "candidate": candidate.runs},
+        inputs=Arguments((), first.input_arrays()),
+        weights=built | first.randomized(),
+        seed=first.seed,
+        runs={"reference": runs, "candidate": candidate.runs},
+        is_taught=teacher is not None,
     )
     notes = [*reference.notes(pair), *candidate.notes(pair)[:1], *settings.notes]
+    if teacher is not None:
+        notes.append(f"both were recorded on the values of {teacher.path.name}")
     return RecordPair(runner, notes, settings.sides)
 
 

@@ -131,6 +131,52 @@ class RecordedRuns:
         return TrainingOfRecord(self._archive, self._manifest, variant)
 
 
+class TaughtRuns:
+    """The runs of a side that was recorded like another one, where it is the reference.
+
+    Args:
+        teacher: of the record that it was made like; answers what concerns no values of its own.
+        own: of the side.
+    """
+
+    def __init__(self, teacher: RecordedRuns, own: RecordedRuns) -> None:
+        self._teacher, self._own = teacher, own
+
+    def isolated(
+        self,
+        model: BoundModel,
+        run: Run,
+        teacher: Trace | None = None,
+        baseline: Trace | None = None,
+    ) -> Trace:
+        """See `Runs`."""
+        if teacher is None:
+            return self._teacher.isolated(model, run)
+        return self._own.isolated(model, run, teacher, baseline)
+
+    def end_to_end(self, model: BoundModel, run: Run, baseline: Trace | None = None) -> Trace:
+        """See `Runs`."""
+        return self._own.end_to_end(model, run, baseline)
+
+    def calls(self, model: BoundModel, run: Run, teacher: Trace | None = None) -> Trace:
+        """See `Runs`."""
+        return self._teacher.calls(model, run, teacher)
+
+    def with_injection(
+        self, model: BoundModel, run: Run, teacher: Trace, inject: Mapping[Tap, Array]
+    ) -> Trace:
+        """See `Runs`."""
+        return self._teacher.with_injection(model, run, teacher, inject)
+
+    def changed_buffers(self, model: BoundModel, run: Run) -> set[str]:
+        """See `Runs`."""
+        return self._teacher.changed_buffers(model, run)
+
+    def training(self, variant: str) -> TaughtTraining:
+        """See `Runs`."""
+        return TaughtTraining(self._teacher.training(variant), self._own.training(variant))
+
+
 class TrainingOfRecord:
     """The steps of an optimizer that was recorded.
 
@@ -164,6 +210,18 @@ class TrainingOfRecord:
             path: self._archive.tensor(member, path, self._dtypes.get(path, ""))
             for path in self._archive.keys(member)
         }
+
+
+class TaughtTraining:
+    """Steps of an optimizer from another record's weights and gradients.
+
+    Args:
+        teacher: has these.
+        own: has the steps.
+    """
+
+    def __init__(self, teacher: TrainingOfRecord, own: TrainingOfRecord) -> None:
+        self.weights, self.gradients, self.steps = teacher.weights, teacher.gradients, own.steps
 
 
 class StepsOfRecord:

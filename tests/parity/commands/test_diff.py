@@ -1,4 +1,4 @@
-"""`parity diff` from the command line: a report of two records, a table of more."""
+"""`parity diff` from the command line: a report of two records, a matrix of more."""
 
 from __future__ import annotations
 
@@ -43,12 +43,39 @@ def test_two_records_give_a_report(nets: str, capsys: pytest.CaptureFixture[str]
     assert Report.load("report.json").passed
 
 
-def test_more_records_give_a_table(nets: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_more_records_give_a_matrix(nets: str, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["diff", "first", "good", "bad"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["against first:", "  good  IDENTICAL"]
-    assert lines[2].startswith("  bad   SEMANTIC_DIFFERENCE  1, forward: output, error ")
+    assert [line.split() for line in lines[:3]] == [
+        ["first", "good"],
+        ["good", "IDENTICAL"],
+        ["bad", "SEMANTIC_DIFFERENCE", "SEMANTIC_DIFFERENCE"],
+    ]
+    assert [line.partition(",")[0] for line in lines[3:]] == [
+        "bad against first: 1",
+        "bad against good: 1",
+    ]
+
+
+def test_records_that_part_from_the_first_alike_agree_with_each_other(
+    nets: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("same").write_bytes(Path("bad").read_bytes())
+    capsys.readouterr()
+    assert main(["diff", "first", "bad", "same"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split() == ["same", "SEMANTIC_DIFFERENCE", "IDENTICAL"]
+
+
+def test_a_record_that_cannot_be_compared_keeps_no_other_from_it(
+    nets: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["diff", "first", "gone", "good", "bad"]) == 2
+    shown = capsys.readouterr()
+    assert "gone does not exist" in shown.err
+    assert shown.out.splitlines()[2].startswith("bad")
 
 
 @pytest.mark.parametrize(

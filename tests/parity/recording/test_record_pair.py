@@ -46,6 +46,27 @@ def test_they_give_the_findings_of_a_comparison(
     assert len(set(report.parameters.values())) == 1
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault_of_reference", ["", "glue", "gradient"])
+def test_two_records_like_a_third_are_judged_on_its_values(
+    fault: str, fault_of_reference: str, models: ModuleType, tmp_path: Path
+) -> None:
+    def pair(fault: str) -> Pair:
+        return models.block_pair(
+            lambda: models.Block(fault=fault), stress_inputs=("plain", "low variance")
+        )
+
+    record(pair(""), tmp_path / "first")
+    first = Record.open(tmp_path / "first")
+    for name, fault_of in (("reference", fault_of_reference), ("candidate", fault)):
+        record(pair(fault_of), tmp_path / name, like=first)
+    sides = [Record.open(tmp_path / name) for name in ("reference", "candidate")]
+    report = diff(*sides, first)
+    assert report.passed == (fault == fault_of_reference)
+    if not fault_of_reference:  # as the third one is
+        assert findings(report) == findings(diff(first, sides[1]))
+
+
 class Net(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +95,11 @@ def test_training_is_compared_too(epsilon: float, tmp_path: Path) -> None:
     built.clear()
     reference = Record.open(tmp_path / "reference")
     record(pair, tmp_path / "candidate", like=reference)
-    report = diff(reference, Record.open(tmp_path / "candidate"))
+    candidate = Record.open(tmp_path / "candidate")
+    taught = diff(candidate, candidate, reference)
+    assert taught.passed
+    assert {"step", "free_run"} <= {finding.scope for finding in taught.findings}
+    report = diff(reference, candidate)
     assert {"step", "free_run"} <= {finding.scope for finding in report.findings}
     assert report.passed == (epsilon == 1e-8)
 
