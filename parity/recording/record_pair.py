@@ -68,7 +68,7 @@ def record_pair(reference: Record, candidate: Record, teacher: Record | None = N
         loss=_cannot_run if facts["has_loss"] else None,
         optimizer=optimizers if facts["has_optimizer"] else None,
     )
-    sides = _bound(reference, "reference"), _bound(candidate, "candidate")
+    sides = _bound(reference, "reference", candidate), _bound(candidate, "candidate", reference)
     settings = environment(sides[0].adapter, sides[1].adapter)
     built = {**first.side.parameters(), **first.side.buffers()}
     runs = reference.runs if teacher is None else TaughtRuns(teacher.runs, reference.runs)
@@ -88,15 +88,20 @@ def record_pair(reference: Record, candidate: Record, teacher: Record | None = N
     return RecordPair(runner, notes, settings.sides)
 
 
-def _bound(record: Record, role: Role) -> BoundModel:
+def _bound(record: Record, role: Role, other: Record) -> BoundModel:
+    """Return a recorded side, with the parameters and buffers that the other side has too."""
     names, tensors = record.manifest["names"], frozenset(record.manifest["output_tensors"])
     taps = record.manifest["taps"]
+
+    def common(kind: str) -> dict[str, str]:
+        return {p: own for p, own in names[kind].items() if p in other.manifest["names"][kind]}
+
     return BoundModel(
         role,
         record.side,
         {own: path for own, path in names["modules"].items() if path in taps},
-        names["parameters"],
-        names["buffers"],
+        common("parameters"),
+        common("buffers"),
         outputs=OutputNames({label: label for label in tensors}, tensors),
     )
 

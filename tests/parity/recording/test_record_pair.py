@@ -112,3 +112,20 @@ def test_records_of_other_weights_are_refused(models: ModuleType, tmp_path: Path
         check(models.block_pair(), reference=candidate)
     with pytest.raises(CannotCompare, match="recorded like another record"):
         record(models.block_pair(), tmp_path / "third", like=candidate)
+
+
+def without_count() -> nn.Module:
+    norm = nn.BatchNorm1d(5)
+    norm.num_batches_tracked = None
+    return nn.Sequential(nn.Linear(5, 5), norm)
+
+
+def test_a_buffer_of_one_side_is_left_alone_as_it_is_in_a_comparison(tmp_path: Path) -> None:
+    pair = Pair(
+        name="net", candidate=without_count, stress_inputs=("plain",),
+        reference=lambda: nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5)),
+        inputs=lambda rng: {"input": rng.standard_normal((4, 5)).astype("float32")},
+    )  # fmt: skip
+    report = diff(*two_records(pair, tmp_path))
+    assert report.passed
+    assert findings(report) == findings(check(pair))
