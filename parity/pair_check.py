@@ -9,6 +9,7 @@ from parity.base.memory import older_objects_left_alone
 from parity.base.progress import begin
 from parity.compare.allowlist import require_used_entries
 from parity.compare.modules import PairRunner
+from parity.compare.project import accepted_here
 from parity.compare.tables import Tables, check_tables
 from parity.diagnose.hints import hint
 from parity.diagnose.known import accept, name_known_divergences
@@ -92,7 +93,9 @@ def diff(reference: Record, candidate: Record, teacher: Record | None = None) ->
 
 def _report(prepared: Prepared) -> Report:
     """Judge a pair that is ready to run."""
-    runner, notes, pair = prepared.runner, list(prepared.notes), prepared.runner.pair
+    notes, pair, project = list(prepared.notes), prepared.runner.pair, accepted_here()
+    everything = dataclasses.replace(pair, accept={**project.reasons, **pair.accept})
+    runner = dataclasses.replace(prepared.runner, pair=everything)
     judged, merged = _merge_moved_boundaries(runner, _worst(runner))
     if merged:
         notes.append(f"other boundaries in the candidate, judged within their callers: {merged}")
@@ -100,8 +103,9 @@ def _report(prepared: Prepared) -> Report:
     notes += [
         f"under {name!r} inputs: {text}; not judged" for name, text in runner.not_recorded.items()
     ]
+    notes += project.notes()
     judged += _nothing_compared(judged)
-    judged = accept(name_known_divergences(judged, runner), pair.accept)
+    judged = accept(name_known_divergences(judged, runner), everything.accept)
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
     if any(finding.cause is Cause.SHAPE for _, finding in judged):
         # Where shapes differ in the end as well, the first tensor of another shape is to be fixed.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from parity.base.progress import listening
 from parity.commands.subjects import Subject, subjects_of
 from parity.commands.terminal import ProgressLine, quiet
+from parity.compare.project import accepted_here
 from parity.errors import CannotCompare, NoPartner, RestartNeeded, one_line, users_line
 from parity.pair import Pair
 from parity.report.pages.markdown import Entry, summary
@@ -59,6 +60,14 @@ def check_pairs(options: argparse.Namespace) -> int:
         checked.append(Entry(name, report, page=page))
         worst = max(worst, AGREE if report.passes(strict=options.strict) else DISAGREE)
     outputs.finish(checked)
+    if checked and all(entry.report is not None for entry in checked):
+        reports = [entry.report for entry in checked if isinstance(entry.report, Report)]
+        used = {finding.known for report in reports for finding in report.findings}
+        unused = accepted_here().unused(used)
+        for text in unused:
+            print(f"parity: {text}", file=sys.stderr if options.strict else sys.stdout)
+        if unused and options.strict and worst == AGREE:
+            worst = CANNOT_COMPARE
     return SKIP if options.bisect and worst == CANNOT_COMPARE else worst
 
 

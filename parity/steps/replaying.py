@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.base.progress import begin
+from parity.compare.project import accepted_here
 from parity.errors import CannotCompare
 from parity.report.finding import Finding
 from parity.report.known_divergences import DIVERGENCES
@@ -224,7 +225,7 @@ def _known(accept: Mapping[str, str] | None) -> Mapping[str, str]:
     for name in accept or {}:
         if name not in DIVERGENCES:
             raise CannotCompare(f"accept: {name!r} is none of {', '.join(DIVERGENCES)}")
-    return accept or {}
+    return {**accepted_here().reasons, **(accept or {})}
 
 
 def _check_rename(recorded: StepFile, rename: Mapping[str, str]) -> None:
