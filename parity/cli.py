@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from parity.commands.losses import add_losses
-from parity.commands.options import (
+from parity.commands.parsers.options import (
     add_builders,
     add_named_pair,
     add_pairs,
     add_seed_and_verbose,
     require_installed,
 )
-from parity.commands.recording_parsers import add_bundle, add_diff, add_record
-from parity.commands.steps_parsers import add_steps, without_script
+from parity.commands.parsers.recording import add_bundle, add_diff, add_record
+from parity.commands.parsers.start import add_demo, add_init
+from parity.commands.parsers.steps import add_steps, without_script
 from parity.errors import LONGEST, CannotCompare, RestartNeeded, one_line
 from parity.pair_loading import EXTRAS
 from safe_files import CannotWrite, make_folder
@@ -141,6 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"parity {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_demo(commands)
+    add_init(commands)
     _add_check(commands)
     add_record(commands)
     add_diff(commands)
@@ -155,6 +158,8 @@ def _parser() -> argparse.ArgumentParser:
 
 EXAMPLES = """\
 examples:
+  parity demo                                    show on a small network how a fault is found
+  parity init                                    find models, write a file of pairs to edit
   parity check my_pairs:unet                     compare the pair `unet` of my_pairs.py
   parity check path/to/my_pairs.py --strict      compare every pair of that file
   parity check --reference nets:build --candidate port.py:build --input x=2,3,32,32

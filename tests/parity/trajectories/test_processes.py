@@ -26,7 +26,7 @@ def workers() -> list[int]:
     return [
         int(child)
         for child in children
-        if b"parity/base/worker.py" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"parity.base.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
 
 

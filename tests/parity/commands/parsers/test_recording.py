@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from parity.commands import recording_parsers as parsers
+from parity.commands.parsers import recording as parsers
 
 
 @pytest.mark.parametrize("notes", [parsers.RECORD_NOTES, parsers.DIFF_NOTES])

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from parity.commands.options import (
+from parity.commands.parsers.options import (
     add_named_pair,
     add_pairs,
     add_seed_and_verbose,

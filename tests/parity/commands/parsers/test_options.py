@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from parity.commands.options import add_named_pair, add_pairs, add_seed_and_verbose
+from parity.commands.parsers.options import add_named_pair, add_pairs, add_seed_and_verbose
 
 WORDS = "a b --reference r:f --candidate c:f --input 3 --input x=4 --rename a=b --seed 3"
 

@@ -1,0 +1,1 @@
+"""The parsers of the commands, and the options that several of them have."""
