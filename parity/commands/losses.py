@@ -9,9 +9,9 @@ from typing import Any
 
 LOSSES = """\
 Compare the loss curves of two trainings. A log is a text with a step or epoch and a loss in a line,
-JSON lines, a table (CSV, TSV), or TensorBoard's event file or a folder with some. With two or more
-further runs of the same setting, B is judged against their spread; without them only its distance
-is shown, since curves alone cannot tell a fault from rounding.
+JSON or JSON lines, a table (CSV, TSV), or TensorBoard's event file or a folder with some. With two
+or more further runs of the same setting, B is judged against their spread; without them only its
+distance is shown, since curves alone cannot tell a fault from rounding.
 """
 LOSSES_NOTES = """\
 examples:
@@ -49,7 +49,7 @@ def add_losses(commands: Any) -> None:
         "--column",
         default="loss",
         metavar="NAME",
-        help="name of the loss in a text, a table or JSON lines (default: loss)",
+        help="name of the loss in a text, a table or JSON (default: loss)",
     )
     losses.add_argument("--tag", metavar="NAME", help="name of the scalar in event files")
     losses.add_argument("--json", type=Path, metavar="FILE", help="the numbers as data")

@@ -1,4 +1,4 @@
-"""Reads loss curves from logs: text, JSON lines, tables, and TensorBoard's event files."""
+"""Reads loss curves from logs: text, JSON, JSON lines, tables, and TensorBoard's event files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,11 +44,12 @@ class _Row(NamedTuple):
 
 @dataclass
 class _Found:
-    """Rows of a text, notes of the reading, and names that a number follows."""
+    """Rows of a text, notes of the reading, names that a number follows, and what a row is."""
 
     rows: list[_Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     names: dict[str, None] = field(default_factory=dict)
+    unit: str = "line"
 
 
 def read_curve(path: Path, name: str, *, column: str = "loss", tag: str | None = None) -> Curve:
@@ -76,7 +77,13 @@ def read_curve(path: Path, name: str, *, column: str = "loss", tag: str | None =
     except CannotRead as error:
         raise CannotCompare(f"{error}: name a log, a table, or an event file") from None
     separator = _separator(path, text, column)
-    found = _read_table(path, text, separator, column) if separator else _read_lines(text, column)
+    entries = _entries(text)
+    if separator:
+        found = _read_table(path, text, separator, column)
+    elif entries is not None:
+        found = _read_entries(entries, column)
+    else:
+        found = _read_lines(text, column)
     if not found.rows:
         names = ", ".join(list(found.names)[:_SHOWN_NAMES])
         raise CannotCompare(
@@ -91,7 +98,7 @@ def read_curve(path: Path, name: str, *, column: str = "loss", tag: str | None =
         found.rows = kept
     resolution = printed_resolution([row.loss for row in found.rows])
     rows = [
-        Row(step, float(row.loss), f"line {row.line}")
+        Row(step, float(row.loss), f"{found.unit} {row.line}")
         for step, row in zip(_numbered(found.rows), found.rows, strict=True)
     ]
     return curve_of(name, rows, resolution, [f"{name}: {note}" for note in found.notes])
@@ -194,12 +201,44 @@ def _read_lines(text: str, column: str) -> _Found:
     return found
 
 
-def _of_json(line: str, column: str, found: _Found, number: int) -> _Row | None:
+def _entries(text: str) -> list[dict[str, Any]] | None:
+    """Return the objects of a JSON document that is a list of some, or has one; else None.
+
+    `log_history` of a trainer_state.json, as the Transformers library writes it, is such a list.
+    """
+    if text.lstrip()[:1] not in ("[", "{"):
+        return None
+    document = _parsed(text)
+    lists = document.values() if isinstance(document, dict) else [document]
+    found = [
+        [entry for entry in one if isinstance(entry, dict)]
+        for one in lists
+        if isinstance(one, list)
+    ]
+    return max(found, key=len, default=None) or None
+
+
+def _read_entries(entries: Sequence[dict[str, Any]], column: str) -> _Found:
+    found = _Found(unit="entry")
+    rows = [_of_entry(entry, column, found, number) for number, entry in enumerate(entries, 1)]
+    found.rows = [row for row in rows if row is not None]
+    return found
+
+
+def _parsed(text: str) -> Any:
+    """Return what a JSON text holds, None if it is none; numbers stay texts, whose digits count."""
     try:
-        # Numbers stay texts, whose digits count.
-        entry = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
+        return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return None
+
+
+def _of_json(line: str, column: str, found: _Found, number: int) -> _Row | None:
+    entry = _parsed(line)
+    return _of_entry(entry, column, found, number) if isinstance(entry, dict) else None
+
+
+def _of_entry(entry: dict[str, Any], column: str, found: _Found, number: int) -> _Row | None:
     values = {str(key).lower(): value for key, value in entry.items() if isinstance(value, str)}
     found.names.update(dict.fromkeys(map(str, entry)))
     loss = values.get(column.lower(), "")

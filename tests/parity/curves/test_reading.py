@@ -19,6 +19,11 @@ TEXTS = {
     "colons": "Iter 0: train Loss: 0.5, val_loss: 7\nIter 1: train Loss: 0.25, val_loss: 7\n",
     "json": '{"step": 0, "loss": 0.5, "x": [1]}\n{"step": 1, "loss": 0.25}\n{"event": "end"}\n',
     "json of epochs": '{"epoch": 0.0, "loss": "0.5"}\n{"epoch": 1.0, "loss": 0.25}\n',
+    "json list": '[{"step": 0, "loss": 0.5},\n {"step": 1, "loss": 0.25}, {"end": 1}]',
+    "trainer_state.json": (
+        '{"best": null, "log_history": [\n{"epoch": 0.1, "loss": 0.5, "step": 0},\n'
+        '{"epoch": 0.1, "eval_loss": 7, "step": 0},\n{"loss": 0.25, "step": 1}], "other": [{}]}'
+    ),
     "dict": "{'loss': 0.5, 'step': 0}\n{'loss': 0.25, 'step': 1}\n",
     "csv": "step,lr,loss\n0,7,0.5\n1,7,0.25\n",
     "csv with gaps": 'Epoch,Step,"Loss",val\n0,0,0.5,\n0,0,,0.9\n0,1,0.25,\n',
@@ -101,6 +106,9 @@ def test_half_a_line_of_a_killed_run_is_left_out(tmp_path: Path) -> None:
         ("a.log", "step 1 loss 0.5\nstep 2 loss nan\n", "is nan from step 2 on"),
         ("a.log", '{"step": 1, "loss": NaN}\n', "is nan from step 1 on"),
         ("a.log", '{"step": 1, "loss": -Infinity}\n', "is inf from step 1 on"),
+        ("a.json", '[{"step": 1, "loss": 1}, {"step": 1, "loss": 2}]', "at entry 1 and entry 2"),
+        ("a.json", '[{"step": 1, "g_loss": 1}]', "there are step, g_loss: name one"),
+        ("a.json", "[1, 2]", "has no line with a number of a step"),
         ("a.log", f"step {'9' * 30} loss 0.5\n", "has no line with a number of a step"),
         ("a.log", '{"a":' * 100_000 + "\n", "has no line with a number of a step"),
         ("a.csv", "step,g_loss\n1,2\n", "no column 'loss': name one with --column; there are step"),
