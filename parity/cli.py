@@ -220,6 +220,18 @@ def _add_check(commands: Any) -> None:
         action="store_true",
         help="exit with status 125 where pairs could not be compared, as `git bisect run` needs it",
     )
+    check.add_argument(
+        "--ratchet",
+        type=Path,
+        metavar="FILE",
+        help="for ports on their way: a first run notes the places that differ in FILE; later only "
+        "others fail, and places that agree must leave FILE",
+    )
+    check.add_argument(
+        "--update-ratchet",
+        action="store_true",
+        help="take the places that agree now out of the file of --ratchet; adds none",
+    )
     _add_outputs(check)
     check.set_defaults(command=_check)
 

@@ -34,3 +34,6 @@ CURVE_SIGNIFICANCE = 1e-3
 
 # How close, relative to the largest value, a guess must come in float64 to be offered as a hint.
 RESEMBLANCE = 2.0**-33
+# A noted difference counts as another one where its error has grown by more than this factor:
+# twice, as the largest of several values moves between machines, and far below any new fault's.
+RATCHET_GROWTH = 2.0

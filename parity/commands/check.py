@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,11 @@ from parity.commands.terminal import ProgressLine, quiet
 from parity.compare.project import accepted_here
 from parity.errors import CannotCompare, NoPartner, RestartNeeded, one_line, users_line
 from parity.pair import Pair
+from parity.report.outcome import Outcome
 from parity.report.pages.markdown import Entry, summary
+from parity.report.ratchet import Ratchet
 from parity.report.report import Report
+from parity.report.text import amount, where
 from parity.report.tree_text import tree_lines
 from parity.report.wording import file_stem
 from safe_files import CannotWrite, make_folder, require_writable, write_text
@@ -39,6 +42,11 @@ def check_pairs(options: argparse.Namespace) -> int:
     with quiet(verbose=options.verbose):
         subjects, problems = subjects_of(options)
     outputs = _Outputs(options, many=len(subjects) > 1)
+    if options.ratchet is not None:
+        Ratchet(options.ratchet)  # refuses another file before minutes of work
+        require_writable(options.ratchet)
+    elif options.update_ratchet:
+        raise CannotCompare("--update-ratchet needs --ratchet FILE")
     for problem in problems:
         _print_problem(problem, options)
         worst = CANNOT_COMPARE
@@ -61,14 +69,51 @@ def check_pairs(options: argparse.Namespace) -> int:
         worst = max(worst, AGREE if report.passes(strict=options.strict) else DISAGREE)
     outputs.finish(checked)
     if checked and all(entry.report is not None for entry in checked):
-        reports = [entry.report for entry in checked if isinstance(entry.report, Report)]
-        used = {finding.known for report in reports for finding in report.findings}
-        unused = accepted_here().unused(used)
-        for text in unused:
-            print(f"parity: {text}", file=sys.stderr if options.strict else sys.stdout)
-        if unused and options.strict and worst == AGREE:
-            worst = CANNOT_COMPARE
+        reports = [entry.report for entry in checked if entry.report is not None]
+        worst = _ratcheted(reports, worst, options)
+        worst = _accepted(reports, worst, options)
     return SKIP if options.bisect and worst == CANNOT_COMPARE else worst
+
+
+def _ratcheted(reports: Sequence[Outcome], worst: int, options: argparse.Namespace) -> int:
+    """Return the exit status that `--ratchet` makes of another one, and say why."""
+    is_empty = any(not report.findings for report in reports)  # nothing compared never passes
+    if options.ratchet is None or worst == CANNOT_COMPARE or is_empty:
+        return worst
+    ratchet = Ratchet(options.ratchet)
+    if not ratchet.exists:
+        for report in reports:
+            ratchet.note(report, strict=options.strict)
+        ratchet.save()
+        count = sum(map(len, ratchet.pairs.values()))
+        print(f"{ratchet.path}: {count} places noted; from now on others fail")
+        return AGREE
+    changes = [(report, ratchet.change(report, strict=options.strict)) for report in reports]
+    for report, change in changes:
+        for finding in change.new:
+            print(f"{report.pair}: not in {ratchet.path}: {where(finding)}, {amount(finding)}")
+        if options.update_ratchet:
+            ratchet.drop(report, change.gone)
+        elif change.gone:
+            print(
+                f"{report.pair}: {len(change.gone)} places of {ratchet.path} agree now and must "
+                "leave it: run this once with --update-ratchet"
+            )
+    if options.update_ratchet:
+        ratchet.save()
+    counts = [sum(c.noted for _, c in changes), sum(len(c.new) for _, c in changes)]
+    print(f"{ratchet.path}: {counts[0]} places differ as noted, {counts[1]} others")
+    is_left = any(change.gone for _, change in changes) and not options.update_ratchet
+    return DISAGREE if counts[1] or is_left else AGREE
+
+
+def _accepted(reports: Sequence[Outcome], worst: int, options: argparse.Namespace) -> int:
+    """Name entries of the project's table that explained nothing; return the exit status."""
+    used = {finding.known for report in reports for finding in report.findings}
+    unused = accepted_here().unused(used)
+    for text in unused:
+        print(f"parity: {text}", file=sys.stderr if options.strict else sys.stdout)
+    return CANNOT_COMPARE if unused and options.strict and worst == AGREE else worst
 
 
 def _compared(subject: Subject, options: argparse.Namespace) -> Report:
