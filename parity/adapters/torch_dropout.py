@@ -92,6 +92,18 @@ def _channels(x: torch.Tensor) -> tuple[int, ...]:
     return (*x.shape[:2], *[1] * (x.dim() - 2))
 
 
+def channels_of(x: torch.Tensor, unbatched: int | None) -> tuple[int, ...]:
+    """Return the shape of the numbers that decide which channels are dropped.
+
+    Args:
+        x: the input.
+        unbatched: number of dimensions of an input without a batch; None if it has always one.
+    """
+    if x.dim() == unbatched:
+        return (x.shape[0], *[1] * (x.dim() - 1))
+    return _channels(x)
+
+
 def _dropout(
     source: DropoutSource,
     input: torch.Tensor,
@@ -111,10 +123,7 @@ def _channel_dropout(
     inplace: bool = False,
 ) -> torch.Tensor:
     """Drop channels: dimension 0 of an input of `unbatched` dimensions, else 0 and 1."""
-    shape = _channels(input)
-    if input.dim() == unbatched:
-        shape = (input.shape[0], *[1] * (input.dim() - 1))
-    return _scaled(source, input, shape, p, training, inplace)
+    return _scaled(source, input, channels_of(input, unbatched), p, training, inplace)
 
 
 def _alpha_dropout(

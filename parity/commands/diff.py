@@ -29,6 +29,8 @@ def diff_records(options: argparse.Namespace) -> int:
     paths: Sequence[Path] = options.records
     if len(paths) < 2:
         raise CannotCompare("one record alone cannot be compared: name two or more")
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise CannotCompare("a record is named twice: name each once")
     if options.json is not None and len(paths) > 2:
         raise CannotCompare("--json writes the report of two records: name two")
     if options.json is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import keyword
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from parity.errors import CannotCompare
@@ -29,6 +31,8 @@ HERE = Path(__file__).parent
 def EDIT(what):
     raise NotImplementedError(f"{Path(__file__).name}: say {what}")
 '''
+# Names that the file itself has.
+_NAMES = ("annotations", "Path", "Pair", "load_object", "HERE", "EDIT", "generator")
 # Names that arguments with numbers of steps have.
 _STEPS = re.compile(r"t|ts|time|times|timesteps?|steps?|sigma|noise_level")
 _TOKENS = re.compile(r"(input_)?(ids?|tokens?)|labels?|y|idx|classes")
@@ -101,8 +105,10 @@ def file_of_pairs(
         out: where the file will be; its paths are relative to that folder.
     """
     parts = [HEAD]
+    taken = {*keyword.kwlist, *keyword.softkwlist, *_NAMES}
     for reference, candidate in pairs:
-        stem = _snake(reference.name)
+        stem = _free_name(_snake(reference.name), taken)
+        taken |= set(_names_of(stem))
         for role, model in (("reference", reference), ("candidate", candidate)):
             where = Path(os.path.relpath(model.path, out.absolute().parent)).as_posix()
             given = ", ".join(f'{name}=EDIT("{name} of {model.name}")' for name in model.needed)
@@ -144,6 +150,17 @@ def _nothing(folder: Path, found: Found) -> str:
 
 def _place(model: FoundModel) -> str:
     return f"{model.path}:{model.name} ({model.framework})"
+
+
+def _names_of(stem: str) -> list[str]:
+    """Return the names that a pair takes in the file."""
+    return [stem, *(f"{stem}_{part}" for part in ("reference", "candidate", "inputs"))]
+
+
+def _free_name(stem: str, taken: Collection[str]) -> str:
+    """Return a name for a pair of which nothing is taken, `net`, `net_2`, `net_3` and so on."""
+    numbered = (stem if number == 1 else f"{stem}_{number}" for number in itertools.count(1))
+    return next(name for name in numbered if not set(_names_of(name)) & set(taken))
 
 
 def _snake(name: str) -> str:

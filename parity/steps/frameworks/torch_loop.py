@@ -7,37 +7,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch.overrides import TorchFunctionMode
 
-from parity.adapters.torch_dropout import with_globals
-from parity.adapters.torch_random import DRAWS
+from parity.adapters.torch_checkpoint import without_checkpointing
 from parity.base.numerics import Array
 from parity.steps.frameworks.batches import watched_batches
 from parity.steps.frameworks.protocol import Listener, Receive
+from parity.steps.frameworks.torch_draws import Draws
 from parity.steps.frameworks.torch_optimizer import TorchOptimizer, array_of
-from parity.steps.step_data import DrawFamily
-
-_FAMILIES: dict[Any, DrawFamily] = {
-    **{
-        function: getattr(function, "__name__", "other")
-        for function in DRAWS
-        if function not in (F.gumbel_softmax, F.rrelu)
-    },
-    **dict.fromkeys((torch.rand, torch.rand_like), "uniform"),
-    **dict.fromkeys((torch.randn, torch.randn_like), "normal"),
-    **dict.fromkeys((torch.randint, torch.randint_like), "integers"),
-    torch.randperm: "permutation",
-}
-# Its result has a gradient, so that only what it draws inside can be replaced.
-_GUMBEL_SOFTMAX = with_globals(F.gumbel_softmax, has_torch_function_unary=lambda *_: False)
-# Functions that draw numbers of a range or scale: what they are without one.
-_STANDARD = {
-    torch.Tensor.uniform_: ("uniform", ("from", "to")),
-    torch.Tensor.normal_: ("normal", ("mean", "std")),
-}
-# The number of a kept element in what is recorded of dropout; a dropped one has 0.
-_KEPT = 1 - 2.0**-24
 
 
 class TorchLoop:
@@ -50,7 +26,7 @@ class TorchLoop:
     def __init__(self, adapters: Mapping[str, Any]) -> None:
         self._adapters = dict(adapters)
         self._optimizers: dict[str, TorchOptimizer] = {}
-        self._draws: _Draws | None = None
+        self._draws: Draws | None = None
         self._listener: Listener
         self._hooks: ExitStack | None = None
         self._followed: dict[str, ExitStack] = {}
@@ -87,6 +63,8 @@ class TorchLoop:
             stack.callback(self.watch_draws, False)
             for name, adapter in self._adapters.items():
                 stack.enter_context(_wrapped_forward(adapter.module, name, listener))
+            # What a backward pass computes again would draw again, and is not what was seen.
+            stack.enter_context(without_checkpointing())
             stack.enter_context(self._watched_backward())
             stack.enter_context(_watched_batches(listener))
             self._hooks = stack
@@ -98,7 +76,7 @@ class TorchLoop:
     def watch_draws(self, on: bool) -> None:
         """Enter or leave a function mode, as soon as it is the innermost one."""
         if self._draws is None and on:
-            self._draws = _Draws(self._listener)
+            self._draws = Draws(self._listener)
             self._draws.__enter__()
         if self._draws is None:
             return
@@ -116,7 +94,7 @@ class TorchLoop:
         if outer is not None:
             outer.is_wanted = False
         try:
-            with _Draws(self._listener):
+            with Draws(self._listener):
                 yield
         finally:
             if outer is not None:
@@ -293,68 +271,3 @@ def _watched_batches(listener: Listener) -> Iterator[None]:
         yield
     finally:
         loader.__iter__ = iterate  # type: ignore[method-assign]
-
-
-class _Draws(TorchFunctionMode):
-    """Tells of random numbers that PyTorch draws."""
-
-    def __init__(self, listener: Listener) -> None:
-        super().__init__()
-        self._listener = listener
-        self.is_wanted = True
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if not self.is_wanted:
-            return func(*args, **kwargs)
-        if func is F.dropout:
-            return self._dropout(*args, **kwargs)
-        if func is F.gumbel_softmax:
-            with self:  # a mode is off while it handles a call
-                return _GUMBEL_SOFTMAX(*args, **kwargs)
-        result = func(*args, **kwargs)
-        family = _FAMILIES.get(func)
-        if family is None:
-            return result
-        if func in _STANDARD:
-            family = _family_of(func, args[1:], kwargs)
-        drawn = self._listener.draw(family, result)
-        if drawn is not result and family.endswith("_"):
-            with torch.no_grad():
-                return result.copy_(drawn)
-        return drawn
-
-    def _dropout(
-        self, input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-    ) -> torch.Tensor:
-        """Tell which elements are dropped: those of ones, from the same state of the generator."""
-        if not training or not 0 < p < 1:
-            return F.dropout(input, p, training, inplace)
-        before = _generator_state(input.device)
-        with torch.no_grad():
-            kept = F.dropout(torch.ones_like(input), p, True) != 0
-        _put_back(input.device, before)
-        result = F.dropout(input, p, training, inplace)
-        self._listener.draw("dropout", kept * _KEPT)
-        return result
-
-
-def _family_of(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> DrawFamily:
-    """Return the kind of numbers that fill a tensor; the name ends in `_`, as the function's."""
-    family, names = _STANDARD[func]
-    given = (0.0, 1.0) if not args else (*args, 1.0)[:2]
-    low, high = (kwargs.get(name, value) for name, value in zip(names, given, strict=True))
-    return f"{family}_" if (low, high) == (0.0, 1.0) else f"{family}({low}, {high})_"
-
-
-def _generator_state(device: torch.device) -> torch.Tensor:
-    if device.type == "cuda":
-        return torch.cuda.get_rng_state(device)
-    return torch.get_rng_state()
-
-
-def _put_back(device: torch.device, state: torch.Tensor) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    else:
-        torch.set_rng_state(state)

@@ -82,6 +82,8 @@ def test_a_record_that_cannot_be_compared_keeps_no_other_from_it(
     ("words", "line"),
     [
         ("diff first", "name two or more"),
+        ("diff first good good", "a record is named twice"),
+        ("diff first ./first", "a record is named twice"),
         ("diff good first", "make it with parity record … --like good"),
         ("diff first gone", "gone does not exist"),
         ("diff first good bad --json x", "--json writes the report of two records"),

@@ -90,3 +90,17 @@ def test_one_model_alone_is_named(here: Path, capsys: pytest.CaptureFixture[str]
     assert (
         "no two models of one name to compare; it has net.py:Net (torch)" in capsys.readouterr().err
     )
+
+
+def test_every_pair_has_names_of_its_own(here: Path) -> None:
+    names = ["Lambda", "UNet", "Unet", "UNetReference", "unet_reference", "EDIT", "Path", "match"]
+    names += ["load_object", "Pair"]
+    text = "".join(TORCH.replace("class Net", f"class {name}") for name in names)
+    (here / "a.py").write_text(text)
+    (here / "b.py").write_text(text)
+    assert main(["init"]) == 0
+    pairs = load_pairs("pairs.py")
+    assert sorted(pair.name for pair in pairs) == sorted(names)
+    for pair in pairs:
+        built = pair.reference(), pair.candidate()
+        assert [type(module).__name__ for module in built] == [pair.name, pair.name]
