@@ -39,7 +39,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 INIT = """\
 Look for models of PyTorch and Jittor in a folder, match those of one name, and write a file of
-pairs to complete. The source is read and nothing of it is run.
+pairs to complete. The source is read and nothing of it is run. Classes inside others, and functions
+that build models, are not found.
 """
 
 
