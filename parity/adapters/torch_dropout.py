@@ -23,6 +23,9 @@ from parity.adapters.protocol import DropoutSource
 
 # The negative limit of SELU, which alpha dropout sets dropped elements to (Klambauer et al. 2017).
 ALPHA = -1.7580993408473766
+# Dropout of channels -> the number of dimensions of an input without a batch; None: it has always
+# one.
+OF_CHANNELS: Mapping[Any, int | None] = {F.dropout1d: 2, F.dropout2d: None, F.dropout3d: 4}
 
 
 class DropoutFrom(TorchFunctionMode):
@@ -39,9 +42,10 @@ class DropoutFrom(TorchFunctionMode):
         attention = partial(_attention, source)
         self._replacements: dict[Any, Callable[..., Any]] = {
             F.dropout: dropout,
-            F.dropout1d: partial(_channel_dropout, source, 2),
-            F.dropout2d: partial(_channel_dropout, source, None),
-            F.dropout3d: partial(_channel_dropout, source, 4),
+            **{
+                function: partial(_channel_dropout, source, unbatched)
+                for function, unbatched in OF_CHANNELS.items()
+            },
             F.alpha_dropout: partial(_alpha_dropout, source, _elements),
             F.feature_alpha_dropout: partial(_alpha_dropout, source, _channels),
             F.multi_head_attention_forward: with_globals(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 HELPERS = "older_python"  # the module that a rewritten one imports
 _FUTURE = "from __future__ import annotations"
-GENERICS = ("dict", "frozenset", "list", "set", "tuple", "type")
+_GENERICS = ("dict", "frozenset", "list", "set", "tuple", "type")
 _METHODS = {"removeprefix": "without_prefix", "removesuffix": "without_suffix"}
 _KEYWORDS = {"zip": ("strict", "zipped"), "dataclass": ("kw_only", "dataclass")}
 _ATTRIBUTES = {
@@ -89,7 +90,7 @@ class _Source:
         self.raw = text.encode()
         self.used: set[str] = set()
         lines = self.raw.splitlines(keepends=True)
-        self.starts = [sum(map(len, lines[:number])) for number in range(len(lines) + 1)]
+        self.starts = list(accumulate(map(len, lines), initial=0))
 
     def edits(self, node: ast.AST) -> Iterator[_Edit]:
         """Yield how a node is rewritten, its children aside."""
@@ -107,7 +108,7 @@ class _Source:
             yield self._import(node)
         elif isinstance(node, ast.Attribute) and self._text(node) in _ATTRIBUTES:
             yield self._replace(node, _ATTRIBUTES[self._text(node)])
-        elif isinstance(node, ast.Subscript) and self._text(node.value) in GENERICS:
+        elif isinstance(node, ast.Subscript) and self._text(node.value) in _GENERICS:
             yield self._replace(node.value, self._text(node.value) + "_of")
         elif isinstance(node, ast.Call):
             yield from self._call(node)

@@ -13,8 +13,8 @@ from parity.bundle.older_syntax import HELPERS, for_python_38
 from parity.errors import CannotCompare
 from safe_files import replacing
 
-# `jittor_env` starts Jittor; it is not needed where PyTorch alone is.
 DISTRIBUTION = "ddpm-parity"
+# `jittor_env` starts Jittor; it is not needed where PyTorch alone is.
 PACKAGES = ("parity", "safe_files", "jittor_env")
 _DATE = (1980, 1, 1, 0, 0, 0)  # equal packages are equal files
 # Of the package, what needs both frameworks or pytest, or writes this file.

@@ -42,8 +42,9 @@ def check_pairs(options: argparse.Namespace) -> int:
     with quiet(verbose=options.verbose):
         subjects, problems = subjects_of(options)
     outputs = _Outputs(options, many=len(subjects) > 1)
+    ratchet = None
     if options.ratchet is not None:
-        Ratchet(options.ratchet)  # refuses another file before minutes of work
+        ratchet = Ratchet(options.ratchet)  # refuses another file before minutes of work
         require_writable(options.ratchet)
     elif options.update_ratchet:
         raise CannotCompare("--update-ratchet needs --ratchet FILE")
@@ -70,17 +71,18 @@ def check_pairs(options: argparse.Namespace) -> int:
     outputs.finish(checked)
     if checked and all(entry.report is not None for entry in checked):
         reports = [entry.report for entry in checked if entry.report is not None]
-        worst = _ratcheted(reports, worst, options)
+        worst = _ratcheted(ratchet, reports, worst, options)
         worst = _accepted(reports, worst, options)
     return SKIP if options.bisect and worst == CANNOT_COMPARE else worst
 
 
-def _ratcheted(reports: Sequence[Outcome], worst: int, options: argparse.Namespace) -> int:
+def _ratcheted(
+    ratchet: Ratchet | None, reports: Sequence[Outcome], worst: int, options: argparse.Namespace
+) -> int:
     """Return the exit status that `--ratchet` makes of another one, and say why."""
     is_empty = any(not report.findings for report in reports)  # nothing compared never passes
-    if options.ratchet is None or worst == CANNOT_COMPARE or is_empty:
+    if ratchet is None or worst == CANNOT_COMPARE or is_empty:
         return worst
-    ratchet = Ratchet(options.ratchet)
     if not ratchet.exists:
         for report in reports:
             ratchet.note(report, strict=options.strict)

@@ -80,15 +80,13 @@ def matched(
     is_cross = any(model.framework == "jittor" for model in outer)
     for name in names:
         own = [model for model in outer if model.name == name]
-        sides = (
-            [m for m in own if m.framework == "torch"],
-            [m for m in own if m.framework != "torch"],
-        )
+        originals = [model for model in own if model.framework == "torch"]
+        ports = [model for model in own if model.framework != "torch"]
         if not is_cross:
-            sides = sides[0][:1], sides[0][1:]
-        if all(sides):
-            pairs.append((sides[0][0], sides[1][0]))
-            alone += [*sides[0][1:], *sides[1][1:]]
+            originals, ports = originals[:1], originals[1:]
+        if originals and ports:
+            pairs.append((originals[0], ports[0]))
+            alone += [*originals[1:], *ports[1:]]
         else:
             alone += own
     return pairs, alone

@@ -77,7 +77,7 @@ def read_curve(path: Path, name: str, *, column: str = "loss", tag: str | None =
     except CannotRead as error:
         raise CannotCompare(f"{error}: name a log, a table, or an event file") from None
     separator = _separator(path, text, column)
-    entries = _entries(text)
+    entries = None if separator else _entries(text)
     if separator:
         found = _read_table(path, text, separator, column)
     elif entries is not None:

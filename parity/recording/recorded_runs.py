@@ -141,6 +141,9 @@ class TaughtRuns:
 
     def __init__(self, teacher: RecordedRuns, own: RecordedRuns) -> None:
         self._teacher, self._own = teacher, own
+        self.end_to_end = own.end_to_end
+        self.calls, self.with_injection = teacher.calls, teacher.with_injection
+        self.changed_buffers = teacher.changed_buffers
 
     def isolated(
         self,
@@ -150,27 +153,8 @@ class TaughtRuns:
         baseline: Trace | None = None,
     ) -> Trace:
         """See `Runs`."""
-        if teacher is None:
-            return self._teacher.isolated(model, run)
-        return self._own.isolated(model, run, teacher, baseline)
-
-    def end_to_end(self, model: BoundModel, run: Run, baseline: Trace | None = None) -> Trace:
-        """See `Runs`."""
-        return self._own.end_to_end(model, run, baseline)
-
-    def calls(self, model: BoundModel, run: Run, teacher: Trace | None = None) -> Trace:
-        """See `Runs`."""
-        return self._teacher.calls(model, run, teacher)
-
-    def with_injection(
-        self, model: BoundModel, run: Run, teacher: Trace, inject: Mapping[Tap, Array]
-    ) -> Trace:
-        """See `Runs`."""
-        return self._teacher.with_injection(model, run, teacher, inject)
-
-    def changed_buffers(self, model: BoundModel, run: Run) -> set[str]:
-        """See `Runs`."""
-        return self._teacher.changed_buffers(model, run)
+        runs = self._teacher if teacher is None else self._own
+        return runs.isolated(model, run, teacher, baseline)
 
     def training(self, variant: str) -> TaughtTraining:
         """See `Runs`."""

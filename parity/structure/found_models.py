@@ -163,7 +163,7 @@ def _model(key: tuple[Path, str], framework: str, classes: Classes) -> FoundMode
     for base in node.bases:
         base_name = _resolved(base, names).rpartition(".")[2]
         base_key = next((k for k in classes if k[1] == base_name and k != key), None)
-        if base_key is not None and classes[base_key][0] is not node:
+        if base_key is not None:
             inherited = inherited or _model(base_key, framework, _without(classes, key))
     if call is None and inherited is None:
         return None

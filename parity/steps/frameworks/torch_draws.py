@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from parity.adapters.torch_dropout import channels_of, with_globals
+from parity.adapters.torch_dropout import OF_CHANNELS, channels_of, with_globals
 from parity.adapters.torch_random import DRAWS
 from parity.steps.frameworks.protocol import Listener
 from parity.steps.step_data import DrawFamily
@@ -36,12 +36,7 @@ _STANDARD = {
 }
 # The number of a kept element in what is recorded of dropout; a dropped one has 0.
 _KEPT = 1 - 2.0**-24
-# Dropout by its function -> the number of dimensions of an input without a batch, where channels
-# are dropped; None: it has always one.
-_CHANNELS = {
-    **{F.dropout1d: 2, F.dropout2d: None, F.dropout3d: 4},
-    F.feature_alpha_dropout: None,
-}
+_CHANNELS = {**OF_CHANNELS, F.feature_alpha_dropout: None}
 _ALPHA = (F.alpha_dropout, F.feature_alpha_dropout)
 _DROPOUT = (F.dropout, *_CHANNELS, F.alpha_dropout)
 _ATTENTION = getattr(F, "scaled_dot_product_attention", None)  # since PyTorch 2.0
