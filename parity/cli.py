@@ -11,24 +11,22 @@ import threading
 import traceback
 from collections.abc import Sequence
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 from parity.commands.losses import add_losses
+from parity.commands.parsers.atlas import add_atlas
 from parity.commands.parsers.options import (
     add_builders,
     add_named_pair,
     add_pairs,
     add_seed_and_verbose,
-    require_installed,
 )
 from parity.commands.parsers.recording import add_bundle, add_diff, add_record
 from parity.commands.parsers.start import add_demo, add_init
 from parity.commands.parsers.steps import add_steps, without_script
 from parity.errors import LONGEST, CannotCompare, RestartNeeded, one_line
-from parity.pair_loading import EXTRAS
-from safe_files import CannotWrite, make_folder
+from safe_files import CannotWrite
 
 AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
 SKIP = 125  # for `git bisect run`
@@ -152,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     add_losses(commands)
     _add_tree(commands)
     _add_explain(commands)
-    _add_atlas(commands)
+    add_atlas(commands)
     return parser
 
 
@@ -171,7 +169,7 @@ examples:
   parity bundle parity.pyz                       one file, for older environments
   parity tree my_pairs:unet                      show modules and parameters of both sides
   parity explain parity.json --html parity.html
-  parity atlas --only norms
+  parity atlas --for my_pairs:unet               what the model meets in Jittor, before porting
 
 my_pairs.py holds one or more pairs:
   from parity import Pair
@@ -295,31 +293,6 @@ def _add_explain(commands: Any) -> None:
     explain.set_defaults(command=_explain)
 
 
-def _add_atlas(commands: Any) -> None:
-    atlas = commands.add_parser(
-        "atlas",
-        help="compare all of Jittor's operators with PyTorch's",
-        description="Compare Jittor's operators with PyTorch's, one by one, and list where they "
-        "diverge, with workarounds. Takes minutes. Needs both frameworks: "
-        "pip install 'ddpm-parity[torch,jittor]'. The exit status is 0 whatever is found.",
-    )
-    atlas.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="GROUP",
-        help="one group, such as norms; may be repeated; a wrong name lists all groups",
-    )
-    atlas.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="write the results as JSON; with --only, replace these groups in FILE",
-    )
-    atlas.add_argument("--markdown", type=Path, metavar="FILE", help="write the results as a page")
-    atlas.set_defaults(command=_atlas)
-
-
 def _check(options: argparse.Namespace) -> int:
     from parity.commands.check import check_pairs
 
@@ -336,27 +309,3 @@ def _explain(options: argparse.Namespace) -> int:
     if options.html:
         write_page(report, options.html)
     return AGREE if report.passes(strict=options.strict) else DISAGREE
-
-
-def _atlas(options: argparse.Namespace) -> int:
-    """Survey operators; always exit with status 0, since divergences are the expected result."""
-    require_installed("atlas")
-    from parity.atlas.output import document
-    from parity.atlas.output.text import summary
-    from parity.atlas.survey import update
-
-    missing = [extra for package, extra in EXTRAS.items() if not find_spec(package)]
-    if missing:
-        raise CannotCompare(
-            f"the atlas needs {' and '.join(missing)}; pip install "
-            f"'ddpm-parity[{','.join(missing)}]'"
-        )
-    for path in (options.json, options.markdown):
-        # Checked before minutes of work.
-        if path:
-            make_folder(path.absolute().parent)
-    surveyed, stored = update(options.only, options.json)
-    print(summary(surveyed))
-    if options.markdown:
-        document.write(stored, options.markdown)
-    return AGREE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,20 +28,40 @@ class Outcome:
 
 
 class Backend:
-    """Runs the sources of one framework; `names` are what its sources may refer to."""
+    """Runs the sources of one framework.
+
+    Attributes:
+        framework: its name.
+        adapter: of any module of it.
+        names: what its sources may refer to.
+    """
 
     def __init__(self, framework: Framework, adapter: Adapter, names: dict[str, Any]) -> None:
         self.framework = framework
         self.names = {"np": np, **names}
-        self._adapter = adapter
+        self.adapter = adapter
 
     def run(
-        self, source: str, inputs: Mapping[str, Array], precision: Precision, *, gradient: bool
+        self,
+        source: str,
+        inputs: Mapping[str, Array],
+        precision: Precision,
+        *,
+        gradient: bool,
+        cotangents: Sequence[Array] | None = None,
     ) -> Outcome:
-        """Run a source on inputs; with `gradient`, differentiate a fixed weighted sum as well."""
+        """Run a source on inputs; with `gradient`, differentiate a weighted sum as well.
+
+        Args:
+            source: see `Entry`.
+            inputs: name -> array.
+            precision: of the floats.
+            gradient: whether gradients are computed.
+            cotangents: the weights of the sum, one array for each output; None: fixed ones.
+        """
         try:
-            with self._casting(precision), self._adapter.in_precision(precision, training=False):
-                return Outcome(arrays=self._run(source, inputs, precision, gradient))
+            with self._casting(precision), self.adapter.in_precision(precision, training=False):
+                return Outcome(arrays=self._run(source, inputs, precision, gradient, cotangents))
         except Exception as error:  # any exception of a framework is a result to compare
             return Outcome(exception=describe_exception(error))
 
@@ -61,6 +81,15 @@ class Backend:
         """
         return self.value(f"{self.seeding}\n{source}")
 
+    def run_once(self, source: str, inputs: Mapping[str, Array]) -> Array:
+        """Run a source on inputs without a gradient and return its first tensor.
+
+        Raises:
+            Exception: whatever the source raises.
+        """
+        tensors = {name: self.adapter.constant(array.copy()) for name, array in inputs.items()}
+        return self.to_array(_flatten(evaluate(source, {**self.names, **tensors}))[0])
+
     @property
     def seeding(self) -> str:
         """Return the statement that seeds the framework's random numbers."""
@@ -68,27 +97,34 @@ class Backend:
 
     def to_array(self, value: Any) -> Array:
         """Return a tensor, or numbers, as an array."""
-        return np.array(self._adapter.to_numpy(value) if self.is_tensor(value) else value)
+        return np.array(self.adapter.to_numpy(value) if self.is_tensor(value) else value)
 
     def is_tensor(self, value: object) -> bool:
         """Tell whether a value is one of the framework's tensors."""
-        return self._adapter.is_tensor(value)
+        return self.adapter.is_tensor(value)
 
     def version(self) -> str:
         """Return the framework's version."""
-        return self._adapter.manifest()["version"]
+        return self.adapter.manifest()["version"]
 
     def _run(
-        self, source: str, inputs: Mapping[str, Array], precision: Precision, gradient: bool
+        self,
+        source: str,
+        inputs: Mapping[str, Array],
+        precision: Precision,
+        gradient: bool,
+        cotangents: Sequence[Array] | None,
     ) -> dict[ComparedTensor, Array]:
         tensors: dict[str, Any] = {}
         variables: dict[str, Any] = {}
         for name, array in inputs.items():
             if array.dtype.kind != "f":
-                tensors[name] = self._adapter.constant(array.copy())
+                tensors[name] = self.adapter.constant(array.copy())
                 continue
-            variables[name], tensors[name] = self._adapter.variable(array.astype(precision))
-        outputs = _flatten(evaluate(source, {**self.names, **tensors}))
+            variables[name], tensors[name] = self.adapter.variable(array.astype(precision))
+        outputs = [
+            o for o in _flatten(evaluate(source, {**self.names, **tensors})) if o is not None
+        ]
         arrays = {
             OUTPUT if len(outputs) == 1 else ComparedTensor("output", str(number)): self.to_array(
                 output
@@ -97,30 +133,30 @@ class Backend:
         }
         if gradient and variables:
             shapes = {name: inputs[name].shape for name in variables}
-            arrays |= self._gradients(outputs, list(arrays.values()), variables, shapes, precision)
+            weights = cotangents or [cotangent(array.shape) for array in arrays.values()]
+            weighted = [
+                (output, weight.astype(array.dtype))
+                for output, array, weight in zip(outputs, arrays.values(), weights, strict=True)
+                if self.is_tensor(output) and array.dtype.kind == "f"
+            ]
+            arrays |= self._gradients(weighted, variables, shapes, precision)
         return arrays
 
     def _gradients(
         self,
-        outputs: list[Any],
-        arrays: list[Array],
+        weighted: list[tuple[Any, Array]],
         variables: Mapping[str, Any],
         shapes: Mapping[str, tuple[int, ...]],
         precision: Precision,
     ) -> dict[ComparedTensor, Array]:
         """Return the gradient with respect to each variable, zeros where none arrives."""
-        differentiable = [
-            (output, cotangent(array.shape).astype(array.dtype))
-            for output, array in zip(outputs, arrays, strict=True)
-            if self.is_tensor(output) and array.dtype.kind == "f"
-        ]
         tensors = [ComparedTensor("gradient", name) for name in variables]
         gradients = {tensor: np.zeros(shapes[tensor.label], precision) for tensor in tensors}
 
         def keep(number: int, gradient: Array) -> None:
             gradients[tensors[number]] = gradient.copy()
 
-        self._adapter.vjp(differentiable, list(variables.values()), keep)
+        self.adapter.vjp(weighted, list(variables.values()), keep)
         return gradients
 
     def _casting(self, precision: Precision) -> Any:

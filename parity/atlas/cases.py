@@ -50,7 +50,13 @@ _UNIT: dict[str, InputCase] = {
 _POSITIVE = {name: case for name, case in _REAL.items() if "below" not in name}
 _POSITIVE["negative"] = lambda x: -x
 _CASES_OF_DOMAIN = {"real": _REAL, "positive": _POSITIVE, "unit": _UNIT}
+REAL_CASES = tuple(_REAL)
 NAMES = tuple(dict.fromkeys([*_REAL, *_POSITIVE, *_UNIT]))
+
+
+def real_case(name: str) -> InputCase:
+    """Return what an input case does to an array of real numbers."""
+    return _REAL[name]
 
 
 def case_names(entry: Entry) -> tuple[str, ...]:

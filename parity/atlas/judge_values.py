@@ -8,9 +8,13 @@ import numpy as np
 
 from parity.atlas.backends import Backend, describe_exception
 from parity.atlas.entry import Entry
-from parity.atlas.finding import VALUE, AtlasCause, Finding
+from parity.atlas.finding import VALUE, AtlasCause, ComparedTensor, Finding
 from parity.base.numerics import Array
-from parity.compare.distributions import critical_value, kolmogorov_smirnov
+from parity.compare.distributions import (
+    critical_value,
+    kolmogorov_smirnov,
+    without_rounding,
+)
 from parity.verdict import Verdict, judge_distribution, judge_exact, other_constant
 
 
@@ -65,21 +69,34 @@ def judge_random(
     entries (`INIT_SIGNIFICANCE`). With 20,000 numbers it detects a distance of 0.027 between the
     distribution functions, which a normal distribution with a standard deviation 12 % off has.
     """
-    expected, expected_exception = _sample(reference, entry.torch)
-    actual, actual_exception = _sample(candidate, source)
+    return judge_samples(_sample(reference, entry.torch), _sample(candidate, source))
+
+
+def judge_samples(
+    reference: tuple[Array, str], candidate: tuple[Array, str], tensor: ComparedTensor = VALUE
+) -> list[Finding]:
+    """Judge two samples as `judge_random` does.
+
+    Args:
+        reference: independent numbers, and an empty text; or none, and the exception.
+        candidate: likewise.
+        tensor: that they are of.
+    """
+    (expected, expected_exception), (actual, actual_exception) = reference, candidate
     if expected_exception or actual_exception:
-        return [judge_exception("", VALUE, expected_exception, actual_exception)]
+        return [judge_exception("", tensor, expected_exception, actual_exception)]
     if expected.shape != actual.shape:
         return [
             Finding(
-                case="", tensor=VALUE, verdict=Verdict.ERROR, cause=AtlasCause.SHAPE,
+                case="", tensor=tensor, verdict=Verdict.ERROR, cause=AtlasCause.SHAPE,
                 reference=str(expected.shape), candidate=str(actual.shape),
             )
         ]  # fmt: skip
     a, b = expected.ravel().astype(float), actual.ravel().astype(float)
     if np.array_equal(a, b):
-        return [Finding(case="", tensor=VALUE, verdict=Verdict.IDENTICAL, error=0.0, noise=0.0)]
-    statistic, critical = kolmogorov_smirnov(a, b), critical_value(a.size)
+        return [Finding(case="", tensor=tensor, verdict=Verdict.IDENTICAL, error=0.0, noise=0.0)]
+    a, b = without_rounding(a, b)
+    statistic, critical = kolmogorov_smirnov(a, b), critical_value(min(a.size, b.size))
     constant = a.std() == 0 or b.std() == 0
     judgement = (
         other_constant()
@@ -88,7 +105,7 @@ def judge_random(
     )
     return [
         Finding(
-            case="", tensor=VALUE, error=statistic, noise=critical, cause=AtlasCause.DISTRIBUTION,
+            case="", tensor=tensor, error=statistic, noise=critical, cause=AtlasCause.DISTRIBUTION,
             verdict=judgement.verdict, reference=_moments(a), candidate=_moments(b),
         )
     ]  # fmt: skip

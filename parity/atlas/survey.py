@@ -25,13 +25,10 @@ from parity.atlas.results import (
     require_versions,
 )
 from parity.atlas.tasks import SHOW_MODES, JudgeTask, ShowTask, VersionsTask
-from parity.atlas.worker import TaskWorker
+from parity.atlas.worker import WORKERS, TaskWorker
 from parity.base.worker import RequestFailed, WorkerDied
 from parity.errors import CannotCompare
 from parity.verdict import Verdict
-
-# While one waits for the compiler, the other judges.
-WORKERS = 2
 
 
 def update(groups: Sequence[str], path: Path | None) -> tuple[Atlas, Atlas]:

@@ -16,6 +16,8 @@ from parity.base.worker import Worker
 # Seconds to wait for an answer: twenty times the slowest task that was measured, the first
 # compilation of a recurrent network.
 PATIENCE = 300.0
+# While one waits for the compiler, the other judges.
+WORKERS = 2
 
 
 def start() -> Callable[[Task], Any]:
@@ -40,7 +42,7 @@ class TaskWorker:
         self._start, self._patience = start, patience
         self._worker: Worker | None = None
 
-    def ask(self, task: Task) -> Any:
+    def ask(self, task: Any) -> Any:
         """Send a task and return its answer.
 
         Raises:

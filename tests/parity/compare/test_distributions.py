@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from parity.compare.distributions import critical_value, kolmogorov_smirnov
+from parity.compare.distributions import (
+    critical_value,
+    kolmogorov_smirnov,
+    without_rounding,
+)
 from parity.limits import INIT_SIGNIFICANCE
 
 
@@ -47,6 +51,25 @@ def test_the_same_distribution_passes_and_another_one_does_not() -> None:
     assert min(wide) > limit
     uniform = np.sqrt(3) * rng.uniform(-1, 1, 20000)
     assert kolmogorov_smirnov(rng.standard_normal(20000), uniform) > critical_value(20000)
+
+
+def test_discrete_samples_that_differ_by_rounding_alone_are_the_same() -> None:
+    generator = np.random.default_rng(0)
+    a, b = (generator.integers(0, 3, 2000) / 3 for _ in range(2))
+    rounded = b * (1 + 1e-7)
+    assert kolmogorov_smirnov(a, rounded) > 0.2
+    assert kolmogorov_smirnov(*without_rounding(a, rounded)) < 0.05
+    other = generator.integers(0, 4, 2000) / 3
+    assert kolmogorov_smirnov(*without_rounding(a, other)) > 0.2
+
+
+def test_samples_of_a_density_stay_as_they_are_but_for_rounding() -> None:
+    a, b = np.random.default_rng(1).standard_normal((2, 500))
+    assert all(
+        np.allclose(x, y, atol=1e-5) for x, y in zip(without_rounding(a, b), (a, b), strict=True)
+    )
+    assert abs(kolmogorov_smirnov(a, b) - kolmogorov_smirnov(*without_rounding(a, b))) < 0.01
+    assert [x.size for x in without_rounding(a[:0], b[:0])] == [0, 0]
 
 
 def test_a_handful_of_numbers_cannot_be_told_apart() -> None:

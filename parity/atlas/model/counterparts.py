@@ -1,0 +1,155 @@
+"""Finds in Jittor what a porter would write for a use: the same call, then other spellings of it.
+
+Nothing here says that a spelling is right: each is judged before it is shown.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from parity.atlas.model.sources import (
+    BINARY,
+    IN_PLACE,
+    METHOD,
+    PROPERTY,
+    REFLECTED,
+    UNARY,
+    call,
+    constructor,
+    jittor_layer,
+)
+from parity.atlas.model.use import Use
+
+# Where Jittor may have a function or layer, in the order in which a porter looks.
+FUNCTION_PLACES = ("jt.nn", "jt", "jt.misc", "jt.linalg")
+LAYER_PLACES = ("jt.nn", "jt", "jt.attention")
+# Names of PyTorch's arguments -> names that Jittor has for them.
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "dim": ("dims", "axis"), "dims": ("dim",), "keepdim": ("keepdims",), "input": ("x", "output"),
+    "min": ("min_v",), "max": ("max_v",), "size": ("shape",), "other": ("y", "b"),
+    "inplace": (), "descending": ("descending",), "approximate": (), "p": ("p",),
+    "bias": ("bias",), "negative_slope": ("scale",), "num_classes": ("num_classes",),
+}  # fmt: skip
+# Names of PyTorch -> names under which Jittor has the same.
+RENAMED = {
+    "cross_entropy": "cross_entropy_loss", "binary_cross_entropy": "bce_loss", "clip": "clamp",
+    "square": "sqr", "neg": "negative", "concatenate": "concat", "absolute": "abs",
+    "logsigmoid": "log_sigmoid",
+}  # fmt: skip
+OPERATORS = {*BINARY, *REFLECTED, *IN_PLACE, *UNARY, "__getitem__", "__setitem__"}
+
+
+class Sources(NamedTuple):
+    """The Jittor sources of a use.
+
+    Attributes:
+        ways: the plainest first; none where Jittor lacks it. Of a layer that cannot be built again,
+            the classes of that name.
+        short: the plainest with PyTorch's defaults left out, where Jittor's are others; else empty.
+    """
+
+    ways: Sequence[str]
+    short: str = ""
+
+
+def jittor_sources(use: Use, jt: Any, compat: Any = None) -> Sources:
+    """Return what a porter may write in Jittor for a use.
+
+    Args:
+        use: of the model.
+        jt: Jittor.
+        compat: the package of drop-in replacements, if there is one.
+    """
+    if use.unbuilt:
+        found = _found(use.name.removeprefix("torch.nn."), LAYER_PLACES, {"jt": jt})
+        return Sources([written for written, _ in found])
+    find = _layers if use.layer is not None else _functions
+    roots = {"jt": jt, "compat": compat}
+    ways = list(dict.fromkeys(find(use, roots)))
+    short = next(iter(find(replace(use, defaults={}), roots)), "")
+    return Sources(ways, short if short not in ways[:1] else "")
+
+
+def _layers(use: Use, roots: Mapping[str, Any]) -> Iterator[str]:
+    assert use.layer is not None
+    name = use.name.removeprefix("torch.nn.")
+    optional = dict(list(use.layer.constructor.items())[use.layer.required :])
+    for written, kind in _found(name, (*LAYER_PLACES, "compat"), roots):
+        for keywords in _keywords(optional, kind.__init__):
+            yield jittor_layer(use, written, constructor(use, keywords))
+
+
+def _functions(use: Use, roots: Mapping[str, Any]) -> Iterator[str]:
+    method = use.name.removeprefix(METHOD)
+    is_method = method != use.name
+    if is_method and (method in OPERATORS or method.endswith(PROPERTY)):
+        if not method.endswith(PROPERTY) or hasattr(roots["jt"].Var, method.removesuffix(PROPERTY)):
+            yield call(use, use.name, "jittor")
+        return
+    name = method if is_method else use.name.rpartition(".")[2]
+    places = ("jt.linalg", *FUNCTION_PLACES) if ".linalg." in use.name else FUNCTION_PLACES
+    found = list(_found(name, (*places, "compat"), roots))
+    of_var = getattr(roots["jt"].Var, name, None)
+    as_method = [(METHOD + name, of_var)] if of_var is not None and use.positional else []
+    for written, function in [*as_method, *found] if is_method else [*found, *as_method]:
+        for keywords in _keywords(use.keywords, function):
+            spelled = _other_defaults(use.defaults, function)
+            yield call(use, written, "jittor", {**keywords, **spelled})
+
+
+def _found(
+    name: str, places: tuple[str, ...], roots: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    """Yield (name to write, object) for each place that has a function or class of a name."""
+    seen: list[Any] = []
+    for place in places:
+        root, *path = place.split(".")
+        holder = roots.get(root)
+        for part in path:
+            holder = getattr(holder, part, None)
+        found = getattr(holder, name, None) or getattr(holder, RENAMED.get(name, name), None)
+        if callable(found) and not any(found is other for other in seen):
+            seen.append(found)
+            yield f"{place}.{name if hasattr(holder, name) else RENAMED[name]}", found
+
+
+def _keywords(keywords: Mapping[str, Any], function: Any) -> Iterator[dict[str, Any]]:
+    """Yield keywords as they are, then with the names that a Jittor function has for them."""
+    yield dict(keywords)
+    known = _names_of_arguments(function)
+    if known is None:  # a compiled function: all names are possible
+        known = {own for name in keywords for own in SYNONYMS.get(name, (name,))}
+    renamed = {}
+    for name, value in keywords.items():
+        options = (name, *SYNONYMS.get(name, ()))
+        own = next((option for option in options if option in known), None)
+        if own is not None:
+            renamed[own] = value
+    if list(renamed) != list(keywords):
+        yield renamed
+
+
+def _other_defaults(defaults: Mapping[str, Any], function: Any) -> dict[str, Any]:
+    """Return those of PyTorch's default values that a Jittor function has otherwise."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {
+        name: value
+        for name, value in defaults.items()
+        if name in parameters and parameters[name].default != value
+    }
+
+
+def _names_of_arguments(function: Any) -> set[str] | None:
+    """Return the names that a function takes; None if that cannot be known."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    return None if takes_all else {p.name for p in parameters}
