@@ -13,6 +13,7 @@ from parity.compare.project import accepted_here
 from parity.compare.tables import Tables, check_tables
 from parity.diagnose.hints import hint
 from parity.diagnose.known import accept, name_known_divergences
+from parity.diagnose.known_operators import name_operators
 from parity.diagnose.known_optimizers import name_adam_epsilon
 from parity.diagnose.localise import confirm, segment
 from parity.diagnose.module_text import module_texts
@@ -105,7 +106,9 @@ def _report(prepared: Prepared) -> Report:
     ]
     notes += project.notes()
     judged += _nothing_compared(judged)
-    judged = accept(name_known_divergences(judged, runner), everything.accept)
+    judged = accept(
+        name_operators(name_known_divergences(judged, runner), runner), everything.accept
+    )
     sited = [(finding.site, finding) for finding in prepared.initial] + judged
     if any(finding.cause is Cause.SHAPE for _, finding in judged):
         # Where shapes differ in the end as well, the first tensor of another shape is to be fixed.

@@ -17,14 +17,14 @@ from parity.atlas.backends import (
     jittor_backend,
     torch_backend,
 )
+from parity.atlas.calls.counterparts import jittor_sources
+from parity.atlas.calls.sources import torch_source
+from parity.atlas.calls.use import Use
 from parity.atlas.cases import ORDINARY, real_case
 from parity.atlas.entry import Entry
 from parity.atlas.finding import AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge import judge_numeric
 from parity.atlas.judge_values import judge_samples
-from parity.atlas.model.counterparts import jittor_sources
-from parity.atlas.model.sources import torch_source
-from parity.atlas.model.use import Use
 from parity.atlas.tasks import versions
 from parity.base.numerics import Array, Precision, rounded
 

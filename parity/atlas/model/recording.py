@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.adapters.protocol import Adapter
+from parity.atlas.calls.describing import Described, Unwritable, describer_of
+from parity.atlas.calls.layers import is_layer
+from parity.atlas.calls.observing import observed
+from parity.atlas.calls.sources import torch_source
+from parity.atlas.calls.use import Use, leaves
 from parity.atlas.entry import evaluate
-from parity.atlas.model.describing import Described, Describer, Unwritable
-from parity.atlas.model.layers import is_layer
-from parity.atlas.model.observing import observed
-from parity.atlas.model.sources import torch_source
-from parity.atlas.model.use import Use, leaves
 from parity.base.numerics import Array
 from parity.base.rng import keyed
 from parity.errors import CannotCompare
@@ -218,12 +218,6 @@ class Recorder:
         tensors = {name: self._adapter.constant(a.copy()) for name, a in use.inputs.items()}
         names = {"torch": self._torch, "F": self._torch.nn.functional, "np": np}
         return self._arrays(evaluate(torch_source(use), {**names, **tensors}))
-
-
-def describer_of(adapter: Adapter) -> Describer:
-    """Return the describer of a model's calls."""
-    state = {**adapter.parameters(), **adapter.buffers()}
-    return Describer({id(tensor): path for path, tensor in state.items()})
 
 
 def _key(described: Described) -> Any:

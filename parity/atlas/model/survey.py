@@ -14,16 +14,16 @@ from functools import cache
 
 from tqdm import tqdm
 
+from parity.atlas.calls.counterparts import Sources
+from parity.atlas.calls.sources import torch_source, written
+from parity.atlas.calls.use import Use
 from parity.atlas.cases import ORDINARY, REAL_CASES
 from parity.atlas.catalogue import GROUPS
 from parity.atlas.entry import Entry, split_source
 from parity.atlas.finding import OUTPUT, AtlasCause, Finding
-from parity.atlas.model.counterparts import Sources
 from parity.atlas.model.judging import JudgeTask, SourcesTask, VersionsTask
 from parity.atlas.model.recording import Recorded
 from parity.atlas.model.results import Instead, ModelAtlas, UseResult
-from parity.atlas.model.sources import torch_source, written
-from parity.atlas.model.use import Use
 from parity.atlas.worker import WORKERS, TaskWorker
 from parity.base.worker import RequestFailed, WorkerDied
 from parity.errors import CannotCompare

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from parity.atlas.backends import Backend, jittor_backend
+from parity.atlas.calls.use import Dtype, Layer, Ref, Use
 from parity.atlas.finding import AtlasCause, ComparedTensor
 from parity.atlas.model.judging import (
     JudgeTask,
@@ -16,7 +17,6 @@ from parity.atlas.model.judging import (
     judge_use,
     perform,
 )
-from parity.atlas.model.use import Dtype, Layer, Ref, Use
 from parity.verdict import Verdict
 
 X = np.random.default_rng(0).standard_normal((4, 3, 2, 2)).astype(np.float32)

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from parity.atlas.calls.use import Use
 from parity.atlas.model.recording import Recorded, record_uses, reference_of
-from parity.atlas.model.use import Use
 from parity.errors import CannotCompare
 from parity.pair import Pair
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from parity.atlas.calls.counterparts import Sources
+from parity.atlas.calls.use import Use
 from parity.atlas.cases import ORDINARY
 from parity.atlas.finding import OUTPUT, AtlasCause, Finding
-from parity.atlas.model.counterparts import Sources
 from parity.atlas.model.judging import JudgeTask
 from parity.atlas.model.results import Impact, Instead, UseResult
 from parity.atlas.model.survey import judge_use, notes_on
-from parity.atlas.model.use import Use
 from parity.base.worker import WorkerDied
 from parity.verdict import Verdict
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from parity.atlas.model.observing import observed
+from parity.atlas.calls.observing import observed
 
 
 class Log:

@@ -10,18 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from parity.atlas.model.sources import (
+from parity.atlas.calls.sources import (
     BINARY,
     IN_PLACE,
     METHOD,
     PROPERTY,
     REFLECTED,
     UNARY,
+    arguments,
     call,
     constructor,
     jittor_layer,
+    text,
 )
-from parity.atlas.model.use import Use
+from parity.atlas.calls.use import Use
 
 # Where Jittor may have a function or layer, in the order in which a porter looks.
 FUNCTION_PLACES = ("jt.nn", "jt", "jt.misc", "jt.linalg")
@@ -36,8 +38,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 # Names of PyTorch -> names under which Jittor has the same.
 RENAMED = {
     "cross_entropy": "cross_entropy_loss", "binary_cross_entropy": "bce_loss", "clip": "clamp",
-    "square": "sqr", "neg": "negative", "concatenate": "concat", "absolute": "abs",
-    "logsigmoid": "log_sigmoid",
+    "square": "sqr", "neg": "negative", "concatenate": "concat", "remainder": "mod",
+    "absolute": "abs", "logsigmoid": "log_sigmoid",
 }  # fmt: skip
 OPERATORS = {*BINARY, *REFLECTED, *IN_PLACE, *UNARY, "__getitem__", "__setitem__"}
 
@@ -98,6 +100,17 @@ def _functions(use: Use, roots: Mapping[str, Any]) -> Iterator[str]:
         for keywords in _keywords(use.keywords, function):
             spelled = _other_defaults(use.defaults, function)
             yield call(use, written, "jittor", {**keywords, **spelled})
+    if not found and use.name.startswith("torch.nn.functional."):
+        yield from _as_layer(use, name, roots["jt"])
+
+
+def _as_layer(use: Use, name: str, jt: Any) -> Iterator[str]:
+    """Yield the call of a layer of Jittor in place of a function of `torch.nn.functional`."""
+    plain = name.replace("_", "")
+    for kind in dir(jt.nn):
+        if kind.lower() == plain and isinstance(getattr(jt.nn, kind), type) and use.positional:
+            given = arguments(use.positional[1:], use.keywords, "jittor")
+            yield f"jt.nn.{kind}({given})({text(use.positional[0], 'jittor')})"
 
 
 def _found(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
-from parity.atlas.model.sources import BINARY, PROPERTY, REFLECTED, UNARY
+from parity.atlas.calls.sources import BINARY, PROPERTY, REFLECTED, UNARY
 
 # Bookkeeping of PyTorch that returns a tensor.
 NO_OPERATORS = {

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.atlas.model.layers import as_layer
-from parity.atlas.model.use import Dtype, Layer, Ref, Use, leaves
+from parity.adapters.protocol import Adapter
+from parity.atlas.calls.layers import as_layer
+from parity.atlas.calls.use import Dtype, Layer, Ref, Use, leaves
 
 # Where a tensor lies, and what changes no result, is not part of what a port computes.
 LEFT_OUT = {
@@ -97,6 +98,12 @@ class Describer:
             for key, value in kwargs.items()
             if key not in LEFT_OUT and value is not None
         }
+
+
+def describer_of(adapter: Adapter) -> Describer:
+    """Return the describer of a model's calls."""
+    state = {**adapter.parameters(), **adapter.buffers()}
+    return Describer({id(tensor): path for path, tensor in state.items()})
 
 
 def is_in_place(name: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parity.atlas.backends import Framework
-from parity.atlas.model.use import Dtype, Ref, Use
+from parity.atlas.calls.use import Dtype, Ref, Use
 
 # Methods that people write as operators; both frameworks have these.
 BINARY = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from parity.atlas.model.counterparts import jittor_sources
-from parity.atlas.model.use import Layer, Ref, Use
+from parity.atlas.calls.counterparts import jittor_sources
+from parity.atlas.calls.use import Layer, Ref, Use
 
 
 class Var:
@@ -56,6 +56,11 @@ def test_the_same_call_comes_first_then_jittors_names_for_its_arguments() -> Non
 def test_functions_with_another_name_are_found() -> None:
     found = ways("torch.nn.functional.cross_entropy", (Ref("x"), Ref("y")))
     assert found == ["jt.nn.cross_entropy_loss(x, y)"]
+
+
+def test_a_layer_stands_in_for_a_function_that_is_not_there() -> None:
+    found = ways("torch.nn.functional.conv_2d", (Ref("x"), 3, 4, 1))
+    assert found == ["jt.nn.Conv2d(3, 4, 1)(x)"]
 
 
 def test_defaults_that_are_others_in_jittor_are_spelled_out() -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from parity.atlas.model.describing import Describer, Unwritable, is_in_place
-from parity.atlas.model.use import Dtype, Ref
+from parity.atlas.calls.describing import Describer, Unwritable, is_in_place
+from parity.atlas.calls.use import Dtype, Ref
 
 X, WEIGHT = torch.zeros(2, 3), torch.zeros(4, 3)
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parity.atlas.calls.sources import call, jittor_layer, text, torch_source, written
+from parity.atlas.calls.use import Dtype, Layer, Ref, Use
 from parity.atlas.entry import evaluate
-from parity.atlas.model.sources import call, jittor_layer, text, torch_source, written
-from parity.atlas.model.use import Dtype, Layer, Ref, Use
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from parity.atlas.model.use import Layer
+from parity.atlas.calls.use import Layer
 
 # Modules that only hold others, or give back what they are given.
 CONTAINERS = {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.atlas.model.use import Ref, Use, leaves
+from parity.atlas.calls.use import Ref, Use, leaves
 
 
 @pytest.mark.parametrize(
