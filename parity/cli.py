@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
+from parity.commands.evidence import add_evidence
 from parity.commands.losses import add_losses
 from parity.commands.parsers.atlas import add_atlas
 from parity.commands.parsers.options import (
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words, script = without_script(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(words)
     options.script = script
+    options.command_line = shlex.join(["parity", *words, *(["--", *script] if script else [])])
     if threading.current_thread() is threading.main_thread():
         for number in _signals():  # so that temporary files go, as after Ctrl-C
             if signal.getsignal(number) is signal.SIG_DFL:
@@ -148,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     add_bundle(commands)
     add_steps(commands)
     add_losses(commands)
+    add_evidence(commands)
     _add_tree(commands)
     _add_explain(commands)
     add_atlas(commands)
@@ -169,6 +173,7 @@ examples:
   parity bundle parity.pyz                       one file, for older environments
   parity tree my_pairs:unet                      show modules and parameters of both sides
   parity explain parity.json --html parity.html
+  parity evidence parity.json losses.json --md EVIDENCE.md
   parity atlas --for my_pairs:unet               what the model meets in Jittor, before porting
 
 my_pairs.py holds one or more pairs:

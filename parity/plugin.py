@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import shlex
 import urllib.parse
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -203,6 +204,7 @@ def record(config: pytest.Config, report: Report, *, seed: int = 0) -> None:
     from parity.report import json
     from parity.report.text import summary_lines
 
+    report = report.made_by(shlex.join(["pytest", *config.invocation_params.args]))
     config.stash[_LINES] += summary_lines([report])
     if config.getoption("parity_json") is not None:
         config.stash[_REPORTS].append((file_name(report.pair, seed), json.dumps(report)))

@@ -66,7 +66,7 @@ def _of_a_model(options: argparse.Namespace) -> int:
 
 def _pair(options: argparse.Namespace) -> Pair:
     """Return the pair whose reference is surveyed; a builder and its inputs are one too."""
-    from parity.commands.named_pair import named_pair
+    from parity.commands.naming.named_pair import named_pair
     from parity.pair_loading import load_pairs
 
     name: str = options.model

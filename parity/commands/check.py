@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parity.base.progress import listening
-from parity.commands.subjects import Subject, subjects_of
+from parity.commands.naming.subjects import Subject, subjects_of
 from parity.commands.terminal import ProgressLine, quiet
 from parity.compare.project import accepted_here
 from parity.errors import CannotCompare, NoPartner, RestartNeeded, one_line, users_line
@@ -56,7 +56,7 @@ def check_pairs(options: argparse.Namespace) -> int:
         line = ProgressLine(f"{name} ({number} of {len(subjects)})")
         try:
             with listening(line.show), line, quiet(verbose=options.verbose):
-                report = _compared(subject, options)
+                report = _compared(subject, options).made_by(options.command_line)
             print_report(report, options)
             page = outputs.write(report, subject)
         except RestartNeeded:

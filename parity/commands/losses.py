@@ -65,7 +65,7 @@ def compare_losses(options: argparse.Namespace) -> int:
             missing.
         CannotWrite: a file cannot be written.
     """
-    from parity.curves.comparing import compare_curves
+    from parity.curves.comparing import LOSSES_SCHEMA, compare_curves
     from parity.curves.plot import draw, require_matplotlib
     from parity.curves.reading import read_curve
     from parity.curves.text import curves_text
@@ -85,7 +85,13 @@ def compare_losses(options: argparse.Namespace) -> int:
     names = (show(options.a), show(options.b))
     print(curves_text(names, comparison))
     if options.json is not None:
-        entry = {"a": names[0], "b": names[1], **comparison.data()}
+        entry = {
+            "schema": LOSSES_SCHEMA,
+            "a": names[0],
+            "b": names[1],
+            **comparison.data(),
+            "command": options.command_line,
+        }
         write_text(options.json, json.dumps(entry, indent=2, allow_nan=False) + "\n")
     if options.plot is not None:
         draw(options.plot, names, comparison)

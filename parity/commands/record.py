@@ -13,7 +13,7 @@ from pathlib import Path
 
 from parity.base.progress import listening
 from parity.commands.check import CANNOT_COMPARE
-from parity.commands.subjects import subjects_of
+from parity.commands.naming.subjects import subjects_of
 from parity.commands.terminal import ProgressLine, quiet
 from parity.errors import CannotCompare, RestartNeeded
 from parity.pair import Pair

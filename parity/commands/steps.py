@@ -57,6 +57,7 @@ def check_steps(options: argparse.Namespace) -> int:
             own_data=options.own_data,
             accept=dict(_parts(text, "--accept") for text in options.accept),
         )
+    report = report.made_by(options.command_line)
     print_report(report, options)
     if options.json is not None:
         report.save(options.json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from parity.commands.subjects import subjects_of
+from parity.commands.naming.subjects import subjects_of
 from parity.errors import CannotCompare
 from parity.pair import Pair
 from parity.report.tree_text import tree_lines

@@ -18,6 +18,7 @@ Verdict = Literal[
     "identical", "within the spread", "outside the spread", "cannot be told", "no verdict"
 ]
 _SHOWN_STEPS = 3
+LOSSES_SCHEMA = "parity-losses/1"  # of the file that `parity losses --json` writes
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class CurveComparison:
             "last_step": int(self.steps[-1]),
             "runs_of_a": self.count,
             "runs_of_b": len(self.runs) - self.count,
+            "first_losses": [float(run[0]) for run in self.runs[[0, self.count]]],
+            "last_losses": [float(run[-1]) for run in self.runs[[0, self.count]]],
             "largest_relative_difference": distance.largest,
             "largest_at_step": distance.largest_at,
             "mean_relative_difference": distance.mean,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from parity.report.coverage import Coverage, coverage_of
 from parity.report.faults import Fault, independent_faults
 from parity.report.finding import Finding
 from parity.verdict import Verdict
+
+AnyOutcome = TypeVar("AnyOutcome", bound="Outcome")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,11 @@ class Outcome:
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     seconds: float = 0.0
     parameters: Mapping[str, int] = field(default_factory=dict)
+
+    def made_by(self: AnyOutcome, command: str) -> AnyOutcome:
+        """Return the outcome with the command that made it, in the environment's `process`."""
+        process = {**self.environment.get("process", {}), "command": command}
+        return replace(self, environment={**self.environment, "process": process})
 
     @property
     def verdict(self) -> Verdict:

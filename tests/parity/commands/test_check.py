@@ -10,7 +10,7 @@ import pytest
 
 from parity import Finding, Report, Verdict
 from parity.commands.check import _annotations, _Outputs
-from parity.commands.subjects import Subject
+from parity.commands.naming.subjects import Subject
 from parity.report.pages.markdown import Entry
 from safe_files import CannotWrite
 

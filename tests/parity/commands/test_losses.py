@@ -17,6 +17,7 @@ def run(*words: str) -> int:
     parser = argparse.ArgumentParser()
     add_losses(parser.add_subparsers())
     options = parser.parse_args(["losses", *words])
+    options.command_line = "parity losses"
     status: int = options.command(options)
     return status
 

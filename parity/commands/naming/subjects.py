@@ -52,7 +52,7 @@ def subjects_of(
 
 def _named_pair(options: argparse.Namespace, inputs: Sequence[str] | None) -> Pair:
     """Return the pair of `--reference` and `--candidate`; with a record one of them is enough."""
-    from parity.commands.named_pair import named_pair
+    from parity.commands.naming.named_pair import named_pair
 
     side, against = getattr(options, "side", None), getattr(options, "against", None)
     against = against or getattr(options, "like", None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from parity import CannotCompare
-from parity.commands.subjects import subjects_of
+from parity.commands.naming.subjects import subjects_of
 
 
 def options(*pairs: str, **others: Any) -> Namespace:

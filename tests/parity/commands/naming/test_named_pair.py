@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from parity import CannotCompare
-from parity.commands.named_pair import LIMIT, named_pair
+from parity.commands.naming.named_pair import LIMIT, named_pair
 
 MODELS = """
 from torch import nn

@@ -1,0 +1,1 @@
+"""Pairs that the options of a command name."""
