@@ -11,6 +11,7 @@ import itertools
 import shlex
 import urllib.parse
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SUITE = Path(__file__).with_name("test_parity.py")
 _LINES = pytest.StashKey[list[str]]()  # of the reports since the last phase of a test
+_KNOWN = pytest.StashKey[set[str]]()  # known divergences that explained something, likewise
 _REPORTS = pytest.StashKey[list[tuple[str, str]]]()  # file name and JSON, of the same time
 _PLACES = pytest.StashKey[dict[pytest.Item, int]]()  # of the tests in the order that was collected
 _PAIR = {
@@ -93,6 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
     jittor_import.install()
     config.addinivalue_line("markers", "parity: compares a model with its port")
     config.stash[_LINES], config.stash[_REPORTS], config.stash[_PLACES] = [], [], {}
+    config.stash[_KNOWN] = set()
     config.option.parity_strict = is_strict(config)  # pytest-xdist hands options to its workers
     config.pluginmanager.register(_Summary(config), "parity-summary")
     _choose_suite(config)
@@ -206,6 +209,7 @@ def record(config: pytest.Config, report: Report, *, seed: int = 0) -> None:
 
     report = report.made_by(shlex.join(["pytest", *config.invocation_params.args]))
     config.stash[_LINES] += summary_lines([report])
+    config.stash[_KNOWN] |= {f.known for f in report.findings if f.known is not None}
     if config.getoption("parity_json") is not None:
         config.stash[_REPORTS].append((file_name(report.pair, seed), json.dumps(report)))
 
@@ -236,11 +240,13 @@ def pytest_runtest_makereport(
     """Attach what was compared to the test's report, which pytest-xdist passes on."""
     test_report = yield
     lines, reports = item.config.stash[_LINES], item.config.stash[_REPORTS]
+    known = item.config.stash[_KNOWN]
     if lines:
         place = item.config.stash[_PLACES].get(item, 0)
-        setattr(test_report, _Summary.ATTRIBUTE, [place, list(lines), list(reports)])
-        lines.clear()
-        reports.clear()
+        compared = [place, list(lines), list(reports), sorted(known)]
+        setattr(test_report, _Summary.ATTRIBUTE, compared)
+        for kept in (lines, reports, known):
+            kept.clear()
     return test_report
 
 
@@ -263,12 +269,15 @@ class _Summary:
         self._is_worker = hasattr(config, "workerinput")  # of pytest-xdist
         self._lines: list[tuple[int, list[str]]] = []  # by place of the test
         self._reports: dict[str, list[tuple[int, str]]] = {}  # the same for each file name
+        self._known: set[str] = set()
+        self._unused: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a test's report carries, and write its reports."""
-        place, lines, reports = getattr(report, self.ATTRIBUTE, (0, [], []))
+        place, lines, reports, known = getattr(report, self.ATTRIBUTE, (0, [], [], []))
         if lines and not self._is_worker:
             self._lines.append((place, lines))
+            self._known |= set(known)
             for name, text in reports:
                 self._save(place, name, text)
 
@@ -287,6 +296,18 @@ class _Summary:
             except CannotWrite as error:
                 pytest.exit(f"--parity-json: {error}", returncode=2)
 
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Look for entries of the project's table that explained nothing; a strict run fails."""
+        from parity.compare.project import accepted_here
+        from parity.errors import CannotCompare
+
+        if not self._lines:
+            return
+        with suppress(CannotCompare):  # every comparison has said what is wrong with the table
+            self._unused = accepted_here().unused(self._known)
+        if self._unused and is_strict(self._config) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print one line for each comparison, and the location where one does not pass."""
         if self._lines:
@@ -294,3 +315,5 @@ class _Summary:
             for _, lines in sorted(self._lines, key=lambda entry: entry[0]):
                 for line in lines:
                     terminalreporter.write_line(line)
+            for line in self._unused:
+                terminalreporter.write_line(line)

@@ -107,7 +107,7 @@ DIVERGENCES = {
     ),
     "jittor.softplus": KnownDivergence(
         "Jittor's softplus computes exp of its argument, which overflows where PyTorch's is linear",
-        "write the maximum of x and 0, plus log(1 + exp(-|x|))",
+        "write the maximum of x and 0, plus log(1 + exp(-abs(x)))",
         _functional("softplus"),
     ),
     "jittor.product": KnownDivergence(

@@ -116,6 +116,24 @@ def test_a_pair_named_by_hand_is_collected_anywhere(
     result.stdout.fnmatch_lines(["Tanh: agree (IDENTICAL: bitwise equal) in * s"])
 
 
+UNUSED = (
+    "*pyproject.toml accepts 'jittor.adam.eps', which explained nothing here: remove the entry*"
+)
+
+
+@pytest.mark.parametrize("parallel", [(), ("-n", "2")])
+def test_an_entry_of_the_project_that_explains_nothing_is_named(
+    parallel: tuple[str, ...], pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile(test_it=SUITE)
+    pytester.makepyprojecttoml('[tool.parity.accept]\n"jittor.adam.eps" = "known"\n')
+    result = run("-k", "same", *parallel)
+    result.stdout.fnmatch_lines([UNUSED])
+    assert result.ret == 0
+    assert run("-k", "same", "--parity-strict", *parallel).ret == 1
+    assert UNUSED.strip("*") not in str(run("-k", "own", "--parity-strict", *parallel).stdout)
+
+
 def test_a_loss_of_digits_fails_only_when_strict(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(test_it=SUITE)
     run("--pair", "test_it:weaker").assert_outcomes(passed=1)
