@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -67,7 +68,8 @@ def reference_of(pair: Pair, *, seed: int = 0) -> Reference:
     Raises:
         CannotCompare: it cannot be built, or is of another framework.
     """
-    built = build_alone(pair)
+    with _seeded(seed):  # initial weights are drawn from PyTorch's own generator
+        built = build_alone(pair)
     model = built.reference
     if model.adapter.framework != "torch":
         raise CannotCompare(
@@ -87,12 +89,11 @@ def record_uses(reference: Reference) -> Recorded:
         CannotCompare: the model raises.
     """
     pair, model = reference.pair, reference.model
-    adapter, torch = model.adapter, importlib.import_module("torch")
+    adapter = model.adapter
     recorder = Recorder(adapter)
     arrays = reference.inputs.arrays()
     tensors = {label: adapter.constant(array.copy()) for label, array in arrays.items()}
-    with model.running("float32", training=pair.training), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(reference.seed)
+    with model.running("float32", training=pair.training), _seeded(reference.seed):
         model.load(reference.weights, "float32")
         with observed(adapter.modules(), recorder):
             outputs = model.call(reference.inputs, tensors)
@@ -100,6 +101,15 @@ def record_uses(reference: Reference) -> Recorded:
             if loss is not None:
                 loss(outputs)
         return recorder.verified()
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed PyTorch's generator of the CPU; put it back afterwards."""
+    torch = importlib.import_module("torch")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 class Recorder:

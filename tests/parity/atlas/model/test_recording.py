@@ -65,6 +65,13 @@ def test_layers_functions_and_operators_are_recorded_where_they_stand() -> None:
     assert conv.contexts == {()}
 
 
+def test_two_recordings_are_equal() -> None:
+    first, second = recorded(training=True), recorded(training=True)
+    for a, b in zip(first.uses, second.uses, strict=True):
+        assert a.name == b.name
+        assert all(np.array_equal(a.inputs[name], b.inputs[name]) for name in a.inputs)
+
+
 def test_inputs_are_those_before_a_change_in_place() -> None:
     changed = by_name(recorded())["torch.Tensor.__setitem__"]
     assert changed.in_place
