@@ -6,7 +6,7 @@ Nothing here says that a spelling is right: each is judged before it is shown.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -32,8 +32,8 @@ LAYER_PLACES = ("jt.nn", "jt", "jt.attention")
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "dim": ("dims", "axis"), "dims": ("dim",), "keepdim": ("keepdims",), "input": ("x", "output"),
     "min": ("min_v",), "max": ("max_v",), "size": ("shape",), "other": ("y", "b"),
-    "inplace": (), "descending": ("descending",), "approximate": (), "p": ("p",),
-    "bias": ("bias",), "negative_slope": ("scale",), "num_classes": ("num_classes",),
+    "negative_slope": ("scale",),
+    "training": ("is_train",),
 }  # fmt: skip
 # Names of PyTorch -> names under which Jittor has the same.
 RENAMED = {
@@ -100,7 +100,7 @@ def _functions(use: Use, roots: Mapping[str, Any]) -> Iterator[str]:
         for keywords in _keywords(use.keywords, function):
             spelled = _other_defaults(use.defaults, function)
             yield call(use, written, "jittor", {**keywords, **spelled})
-    if not found and use.name.startswith("torch.nn.functional."):
+    if use.name.startswith("torch.nn.functional."):
         yield from _as_layer(use, name, roots["jt"])
 
 
@@ -137,9 +137,8 @@ def _keywords(keywords: Mapping[str, Any], function: Any) -> Iterator[dict[str, 
         known = {own for name in keywords for own in SYNONYMS.get(name, (name,))}
     renamed = {}
     for name, value in keywords.items():
-        options = (name, *SYNONYMS.get(name, ()))
-        own = next((option for option in options if option in known), None)
-        if own is not None:
+        own = _own_name(name, known)
+        if own in known:
             renamed[own] = value
     if list(renamed) != list(keywords):
         yield renamed
@@ -151,11 +150,18 @@ def _other_defaults(defaults: Mapping[str, Any], function: Any) -> dict[str, Any
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
         return {}
+    own = {_own_name(name, parameters): value for name, value in defaults.items()}
     return {
         name: value
-        for name, value in defaults.items()
+        for name, value in own.items()
         if name in parameters and parameters[name].default != value
     }
+
+
+def _own_name(name: str, known: Container[str]) -> str:
+    """Return the name that a Jittor function has for an argument, or the same one."""
+    options = (name, *SYNONYMS.get(name, ()))
+    return next((option for option in options if option in known), name)
 
 
 def _names_of_arguments(function: Any) -> set[str] | None:

@@ -20,6 +20,9 @@ class Conv2d:
 def interpolate(x: Any, scale_factor: Any = None, mode: str = "bilinear") -> Any: ...
 
 
+def dropout(x: Any, p: float = 0.5, is_train: bool = False) -> Any: ...
+
+
 def cross_entropy_loss(output: Any, target: Any, ignore_index: Any = None) -> Any: ...
 
 
@@ -27,7 +30,10 @@ JT = SimpleNamespace(
     Var=Var,
     clamp=Var.clamp,
     nn=SimpleNamespace(
-        Conv2d=Conv2d, interpolate=interpolate, cross_entropy_loss=cross_entropy_loss
+        Conv2d=Conv2d,
+        interpolate=interpolate,
+        cross_entropy_loss=cross_entropy_loss,
+        dropout=dropout,
     ),
 )
 X = (Ref("x"),)
@@ -73,6 +79,13 @@ def test_defaults_that_are_others_in_jittor_are_spelled_out() -> None:
     sources = jittor_sources(use, JT)
     assert sources.ways[0] == "jt.nn.interpolate(x, scale_factor=2, mode='nearest')"
     assert sources.short == "jt.nn.interpolate(x, scale_factor=2)"
+
+
+def test_a_default_with_another_name_in_jittor_is_spelled_out_too() -> None:
+    use = Use(name="torch.nn.functional.dropout", positional=X, defaults={"training": True})
+    sources = jittor_sources(use, JT)
+    assert sources.ways[0] == "jt.nn.dropout(x, is_train=True)"
+    assert sources.short == "jt.nn.dropout(x)"
 
 
 def test_a_layer_takes_the_arguments_that_it_knows() -> None:
