@@ -157,7 +157,7 @@ def replaying_steps(
         CannotCompare: the file or a part does not fit, or no recorded step was completed.
     """
     recorded = StepFile(path)
-    judge = StepJudge(recorded, own_data=own_data, accept=_known(accept))
+    judge = _judge(recorded, own_data, accept)
     _check_rename(recorded, rename or {})
     parts = subjects(model, optimizer, average, recorded=recorded.manifest, rename=rename)
     judge.compared(parts)
@@ -195,7 +195,7 @@ def check_script(
         CannotCompare: the file does not fit; the script cannot be run, raises, or trains nothing.
     """
     recorded = StepFile(path)
-    judge = StepJudge(recorded, own_data=own_data, accept=_known(accept))
+    judge = _judge(recorded, own_data, accept)
     _check_rename(recorded, rename or {})
 
     def finished(step: TrainingStep, observer: StepObserver) -> None:
@@ -221,11 +221,16 @@ def check_script(
     return judge.report
 
 
-def _known(accept: Mapping[str, str] | None) -> Mapping[str, str]:
+def _judge(recorded: StepFile, own_data: bool, accept: Mapping[str, str] | None) -> StepJudge:
+    """Return a judge that accepts what the user and the project do."""
     for name in accept or {}:
         if name not in DIVERGENCES:
             raise CannotCompare(f"accept: {name!r} is none of {', '.join(DIVERGENCES)}")
-    return {**accepted_here().reasons, **(accept or {})}
+    project = accepted_here()
+    judge = StepJudge(recorded, own_data=own_data, accept={**project.reasons, **(accept or {})})
+    for note in project.notes():
+        judge.add_note(note)
+    return judge
 
 
 def _check_rename(recorded: StepFile, rename: Mapping[str, str]) -> None:

@@ -143,3 +143,14 @@ def test_parts_that_do_not_fit_are_refused_in_one_line(run: Path, make: Any, mes
 def test_an_unknown_divergence_cannot_be_accepted(run: Path) -> None:
     with pytest.raises(parity.CannotCompare, match="accept: 'mine' is none of"):
         judged(run, lambda parts, judge: None, accept={"mine": "so"})
+
+
+def test_an_entry_of_the_project_that_has_expired_is_noted(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.parity.accept]\n"jittor.adam.eps" = { reason = "so", until = 2020-01-01 }\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    report = judged(run, lambda parts, judge: parts.loop(batch=judge.batch))
+    assert any("until 2020-01-01, which has passed" in note for note in report.notes)
