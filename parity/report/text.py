@@ -10,7 +10,7 @@ from parity.report.faults import Fault
 from parity.report.finding import Finding
 from parity.report.known_divergences import DIVERGENCES
 from parity.report.outcome import Outcome
-from parity.report.wording import counted, segment_name
+from parity.report.wording import counted, difference_text, segment_name
 from parity.verdict import Verdict
 
 ADVICE = {
@@ -130,6 +130,8 @@ def _location(finding: Finding, others: int) -> list[str]:
     if finding.scope == "step":
         amounts += f"; step {finding.step}"
     lines = [f"  at {where(finding)}", amounts]
+    if finding.difference is not None:
+        lines.append(f"     differs in {difference_text(finding.difference)}")
     if finding.modules is not None:
         lines += [
             f"     {side}: {text}"
