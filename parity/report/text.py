@@ -33,7 +33,7 @@ def describe(report: Outcome) -> str:
     first = faults[0].first if faults else _weakest(report)
     if first is not None:
         lines += _location(first, len(faults) - 1) + _surroundings(report, first)
-        lines.append(f"  what to do: {_advice(first)}")
+        lines.append(f"  what to do: {advice(first)}")
         lines += _others(faults[1:])
     lines += [f"  coverage: {line}" for line in coverage_lines(report.coverage)]
     lines += [f"  parameters: {line}" for line in _parameters(report)]
@@ -90,7 +90,8 @@ def _weakest(report: Outcome) -> Finding | None:
     return weak[0] if weak else None
 
 
-def _advice(finding: Finding) -> str:
+def advice(finding: Finding) -> str:
+    """Return what to do about a finding."""
     known = DIVERGENCES.get(finding.known or "")
     return ADVICE[finding.verdict] if known is None else known.workaround
 
