@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from xml.etree.ElementTree import Element
 
@@ -19,12 +19,7 @@ _TICKS = 6
 _TOP, _BOTTOM = 0.06, 0.90
 _NARROWEST = 0.1  # share of the width from which a part is named
 _COLOURS = {"good": "#1a7f37", "unsure": "#8a5a00", "bad": "#b3261e"}
-_SCOPES = {
-    "end_to_end": "end to end",
-    "free_run": "running free",
-    "step": "steps",
-    "built": "built",
-}
+_SCOPES = {"end_to_end": "end to end", "free_run": "running free", "step": "steps"}
 
 
 def kind_of(finding: Finding) -> str:
@@ -77,11 +72,11 @@ def chart(findings: Sequence[Finding]) -> Element:
     order = {"good": 0, "unsure": 1, "bad": 2}
     for place, (n, f) in sorted(enumerate(shown), key=lambda item: order[kind_of(item[1][1])]):
         label = f"{where(f)}: {amount(f) or f.verdict.name}"
-        point = element("circle", element("title", label), cx=f"{(place + 0.5) / count:.3%}",
-                        cy=f"{height(f.error):.2%}", r=3 if f.passes() else 4.5,
+        point = element("circle", cx=f"{(place + 0.5) / count:.3%}",
+                        cy=f"{height(f.error):.2%}", r=3 if f.passes() else 5,
                         fill=_COLOURS[kind_of(f)])  # fmt: skip
         svg.append(
-            element("a", point, href=f"#f{n}", class_=kind_of(f), aria_label=label,
+            element("a", element("title", label), point, href=f"#f{n}", class_=kind_of(f),
                     data_place=place, tabindex=0 if n == first else -1)
         )  # fmt: skip
     return svg
@@ -94,13 +89,17 @@ def _range(findings: Sequence[Finding]) -> tuple[int, int]:
     return low, max(low + 2, min(_HIGHEST, math.ceil(max(exponents))))
 
 
-def _grid(low: int, high: int, height: object) -> Iterator[Element]:
+def _grid(low: int, high: int, height: Callable[[float], float]) -> Iterator[Element]:
     step = max(1, math.ceil((high - low) / _TICKS))
     for exponent in range(high, low - 1, -step):
-        y = f"{height(10.0**exponent):.2%}"  # type: ignore[operator]
+        y = f"{height(10.0**exponent):.2%}"
         yield element("line", x1=0, x2="100%", y1=y, y2=y, class_="grid", stroke="#d9d9d9")
-        yield element("text", f"1e{exponent}", x=2, y=y, dy=-3, class_="tick", fill="#6a6a6a")
-    yield element("text", "0", x=2, y="97%", dy=4, class_="tick", fill="#6a6a6a")
+        yield _tick(f"1e{exponent}", y)
+    yield _tick("0", "97%")
+
+
+def _tick(text: str, y: str) -> Element:
+    return element("text", text, x=-8, y=y, dy=4, class_="tick", text_anchor="end", fill="#6a6a6a")
 
 
 def _parts(findings: Sequence[Finding], count: int) -> Iterator[Element]:
@@ -112,6 +111,6 @@ def _parts(findings: Sequence[Finding], count: int) -> Iterator[Element]:
         if place:
             yield element("line", x1=x, x2=x, y1=0, y2="100%", class_="part", stroke="#d9d9d9")
         if width / count >= _NARROWEST:
-            yield element("text", name, x=x, dx=6 if place else 44, y=12, class_="tick",
+            yield element("text", name, x=x, dx=6 if place else 0, y=12, class_="tick",
                           fill="#6a6a6a")  # fmt: skip
         place += width

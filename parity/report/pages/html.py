@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -12,7 +13,7 @@ from parity.report.pages.chart import chart
 from parity.report.pages.elements import add, document, element, html
 from parity.report.pages.nodes import tree_of
 from parity.report.pages.rows import finding_facts, sources, tree, verdict_mark
-from parity.report.text import LISTED, advice, describe, headline, where
+from parity.report.text import LISTED, advice, describe, where
 from parity.report.wording import counted
 from parity.verdict import Verdict
 from safe_files import write_text
@@ -50,7 +51,8 @@ def _header(report: Outcome) -> Element:
         is_weaker = report.verdict is Verdict.NUMERICALLY_WEAKER
         mark = banner("unsure" if is_weaker else "good", "They agree.", f"{report.verdict.value}.")
     else:
-        mark = banner("bad", "They disagree.", headline(report).partition(": ")[2])
+        meaning = report.verdict.value if report.findings else "nothing was compared"
+        mark = banner("bad", "They disagree.", f"{_words(report.verdict.name)}: {meaning}.")
     counts = element("p", class_="counts")
     for name, number in report.counts.items():
         add(counts, element("span", element("b", f"{number:,}"), f" {_words(name)}"))
@@ -82,9 +84,8 @@ def _fault(report: Outcome, fault: Fault) -> Element:
     finding = fault.first
     place = next(n for n, f in enumerate(report.findings) if f is finding)
     more = len(fault.findings) - 1
-    pair = next(
-        (p for p in report.modules if p.reference and p.reference.path == finding.path), None
-    )
+    pairs = {pair.reference.path: pair for pair in report.modules if pair.reference}
+    pair = pairs.get(finding.path)
     return element(
         "article",
         element("h3", element("a", where(finding), href=f"#f{place}"), " ", verdict_mark(finding)),
@@ -99,8 +100,9 @@ def _fault(report: Outcome, fault: Fault) -> Element:
 def _depth(report: Outcome) -> Element:
     missing = sum(math.isnan(finding.error) for finding in report.findings)
     text = (
-        "Error relative to the reference's largest value of each tensor, in order of execution. The "
-        "grey line is the limit, from measured rounding; where float64 decides it is lower by far."
+        "Error relative to the reference's largest value of each tensor, in order of execution. "
+        "The grey line is the limit, from measured rounding; it is lower by far where float64 "
+        "decides."
     )
     if missing:
         text += f" {counted(missing, 'tensor')} without an error: not drawn."
@@ -113,7 +115,8 @@ def _depth(report: Outcome) -> Element:
 
 def _modules(report: Outcome) -> Element:
     phases = dict.fromkeys(finding.phase for finding in report.findings)
-    search = element("input", type="search", id="search", placeholder="Search paths and tensors (/)",
+    search = element("input", type="search", id="search",
+                     placeholder="Search paths and tensors (/)",
                      aria_label="search paths and tensors", autocomplete="off")  # fmt: skip
     bar = element(
         "form", search, _choices("verdict", report.counts), _choices("phase", phases),
@@ -123,9 +126,9 @@ def _modules(report: Outcome) -> Element:
                    id="modules")  # fmt: skip
 
 
-def _choices(name: str, values: object) -> Element:
+def _choices(name: str, values: Iterable[str]) -> Element:
     made = element("fieldset", element("legend", name))
-    for value in values:  # type: ignore[attr-defined]
+    for value in values:
         box = element("input", type="checkbox", name=name, value=value)
         add(made, element("label", box, _words(value)))
     return made

@@ -16,6 +16,8 @@ from parity.report.wording import counted, difference_text, segment_name
 from parity.structure.module_pairs import ModulePair, ModuleSide
 
 ROLES = ("reference", "candidate")
+# Tensors that agree and are shown beside those that do not.
+FEW = 3
 # Scopes whose findings stand in a group of their own, as they are many.
 _GROUPS = {"end_to_end": "end to end", "step": "steps of training", "free_run": "running free"}
 _SOURCES = {"class": "defined", "call": "called function", "built": "made", "used": "used"}
@@ -23,7 +25,9 @@ _SOURCES = {"class": "defined", "call": "called function", "built": "made", "use
 
 def number(value: float) -> str:
     """Return an error or noise."""
-    return "–" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:.1e}"
+    if math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.1e}" if value else "0"
 
 
 def verdict_mark(finding: Finding) -> Element:
@@ -138,11 +142,16 @@ def _module(node: Node, depth: int) -> Element:
     )  # fmt: skip
     if any(not f.passes() for _, f in own):
         add(made, sources(node.pair))
-    add(made, *_rows(own))
+    passing = [(n, f) for n, f in own if f.passes()]
+    if fails and len(passing) > FEW:
+        add(made, *_rows((n, f) for n, f in own if not f.passes()))
+        add(made, _group("what agrees here", passing))
+    else:
+        add(made, *_rows(own))
+    add(made, *_children(node.children, depth + 1))
     groups = sorted(((n, f) for n, f in node.findings if f.scope in _GROUPS), key=_scope)
     for scope, run in groupby(groups, key=_scope):
         add(made, _group(_GROUPS[scope], list(run)))
-    add(made, *_children(node.children, depth + 1))
     return made
 
 

@@ -86,7 +86,7 @@ tree.addEventListener("keydown", event => {
 const points = [...plot.querySelectorAll("a")].sort((a, b) => a.dataset.place - b.dataset.place);
 const say = event => {
   const point = event.target.closest?.("a");
-  if (point) $("point").textContent = point.getAttribute("aria-label");
+  if (point) $("point").textContent = point.querySelector("title").textContent;
 };
 plot.addEventListener("mouseover", say);
 plot.addEventListener("focusin", say);
