@@ -17,7 +17,7 @@ _LOWEST, _HIGHEST = -20, 6
 _TICKS = 6
 # Shares of the height: zero is drawn below all numbers, infinity above.
 _TOP, _BOTTOM = 0.06, 0.90
-_NARROWEST = 0.1  # share of the width from which a part is named
+_NARROWEST = 0.12  # share of the width from which a part is named
 _COLOURS = {"good": "#1a7f37", "unsure": "#8a5a00", "bad": "#b3261e"}
 _SCOPES = {"end_to_end": "end to end", "free_run": "running free", "step": "steps"}
 
@@ -108,9 +108,10 @@ def _parts(findings: Sequence[Finding], count: int) -> Iterator[Element]:
     for name, run in groupby(findings, lambda f: _SCOPES.get(f.scope, f.phase)):
         width = len(list(run))
         x = f"{place / count:.3%}"
-        if place:
+        is_wide = width / count >= _NARROWEST
+        if place and is_wide:
             yield element("line", x1=x, x2=x, y1=0, y2="100%", class_="part", stroke="#d9d9d9")
-        if width / count >= _NARROWEST:
+        if is_wide:
             yield element("text", name, x=x, dx=6 if place else 0, y=12, class_="tick",
                           fill="#6a6a6a")  # fmt: skip
         place += width

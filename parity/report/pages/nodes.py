@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +19,7 @@ NOTHING = ModulePair(None, None)
 
 @dataclass
 class Node:
-    """A module, of one side or of both.
+    """A module, of one side or of both; complete before its worst finding is asked for.
 
     Attributes:
         path: in the reference, or in the candidate if it has no partner.
@@ -37,21 +38,19 @@ class Node:
         """The last part of its path."""
         return self.path.rpartition(".")[2]
 
-    def all_findings(self) -> Iterator[Finding]:
-        """Yield its findings and those of the modules in it."""
-        yield from (finding for _, finding in self.findings)
-        for child in self.children:
-            yield from child.all_findings()
-
-    @property
+    @cached_property
     def fails(self) -> bool:
         """Whether a finding of it, or of a module in it, does not pass."""
-        return any(not finding.passes() for finding in self.all_findings())
+        own = any(not finding.passes() for _, finding in self.findings)
+        return own or any(child.fails for child in self.children)
 
-    @property
+    @cached_property
     def worst(self) -> Finding | None:
         """The finding with the worst verdict, and of those the largest error."""
-        return max(self.all_findings(), key=_badness, default=None)
+        inside = [child.worst for child in self.children]
+        own = [finding for _, finding in self.findings]
+        found = [*own, *(finding for finding in inside if finding is not None)]
+        return max(found, key=_badness, default=None)
 
     def form(self) -> tuple[Any, ...]:
         """Return what nodes that may be folded have in common."""

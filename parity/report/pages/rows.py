@@ -16,7 +16,7 @@ from parity.report.wording import counted, difference_text, segment_name
 from parity.structure.module_pairs import ModulePair, ModuleSide
 
 ROLES = ("reference", "candidate")
-# Tensors that agree and are shown beside those that do not.
+# Tensors that pass and are shown in a module that is open.
 FEW = 3
 # Scopes whose findings stand in a group of their own, as they are many.
 _GROUPS = {"end_to_end": "end to end", "step": "steps of training", "free_run": "running free"}
@@ -143,9 +143,9 @@ def _module(node: Node, depth: int) -> Element:
     if any(not f.passes() for _, f in own):
         add(made, sources(node.pair))
     passing = [(n, f) for n, f in own if f.passes()]
-    if fails and len(passing) > FEW:
+    if (fails or not depth) and len(passing) > FEW:
         add(made, *_rows((n, f) for n, f in own if not f.passes()))
-        add(made, _group("what agrees here", passing))
+        add(made, _group("what passes here", passing))
     else:
         add(made, *_rows(own))
     add(made, *_children(node.children, depth + 1))
@@ -176,14 +176,14 @@ def _summary(name: str, node: Node, counted_node: Node) -> Element:
     if candidate is not None:
         alike = reference is not None and candidate.path == reference.path
         shown = name if alike else candidate.path
-        add(other, element("span", shown, class_="name"), element("span", candidate.kind))
+        add(other, element("span", shown, class_="name"), " ", element("span", candidate.kind))
         is_same = alike and reference is not None and candidate.kind == reference.kind
         other.set("class", f"side other {'same' if is_same else 'differs'}")
     elif reference is not None:
         add(other, element("span", "not in the candidate", class_="unsure"))
     own = element("span", element("span", name, class_="name"), class_="side")
     if reference is not None:
-        add(own, element("span", reference.kind))
+        add(own, " ", element("span", reference.kind))
     elif candidate is not None:
         own = element("span", element("span", "not in the reference"), class_="side unsure")
     return element(
@@ -201,10 +201,10 @@ def _group(title: str, findings: list[tuple[int, Finding]]) -> Element:
     worst = Node("", findings=findings).worst
     fails = sum(not f.passes() for _, f in findings)
     text = counted(len(findings), "tensor") + (f", {fails} of them fail" if fails else "")
+    name = element("span", element("span", title, class_="name"), f" {text}", class_="side")
     return element(
         "details",
-        element("summary", element("span", element("span", title, class_="name"),
-                element("span", text), class_="side"), verdict_mark(worst) if worst else None),
+        element("summary", name, verdict_mark(worst) if worst else None),
         *(finding_row(n, f) for n, f in findings), class_="group",
     )  # fmt: skip
 
