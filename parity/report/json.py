@@ -17,7 +17,7 @@ from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding
 from parity.report.outcome import Outcome
 from parity.structure.module_pairs import ModulePair, ModuleSide
-from parity.structure.source_lines import SourceLines
+from parity.structure.source_lines import Kind, SourceLines
 from parity.trace.sites import Boundary, BoundaryPort, Phase, Quantity, Scope, Segment
 from parity.verdict import Cause, Precision, Role, Verdict
 from safe_files import CannotWrite, write_text
@@ -191,7 +191,7 @@ def _read_module(values: Any) -> ModuleSide | None:
         _whole(values["parameters"]),
         tuple(
             SourceLines(
-                lines["kind"],
+                _kind(lines["kind"]),
                 _text(lines["file"], "file"),
                 _whole(lines["line"]),
                 _text(lines["text"], "text"),
@@ -199,6 +199,12 @@ def _read_module(values: Any) -> ModuleSide | None:
             for lines in _list(values["source"], "source")
         ),
     )
+
+
+def _kind(value: Any) -> Kind:
+    if value not in get_args(Kind):
+        raise ValueError(f"{str(value)[:40]!r} is no kind of source")
+    return cast(Kind, value)
 
 
 def _read_difference(values: Any) -> Difference | None:
@@ -209,6 +215,8 @@ def _read_difference(values: Any) -> Difference | None:
     if not len(shape) == len(index) == len(axes):
         raise ValueError(f"difference has {len(axes)} axes, and {len(shape)} in its shape")
     pair, border = values["values"], values["border"]
+    if border is not None and len(border) != len(shape):
+        raise ValueError(f"difference has {len(shape)} axes, and {len(border)} in its border")
     return Difference(
         shape,
         _whole(values["count"]),
@@ -221,7 +229,10 @@ def _read_difference(values: Any) -> Difference | None:
 
 def _read_axis(values: Any) -> AxisShare:
     first, last, count, step = (_whole(values[name]) for name in ("first", "last", "count", "step"))
-    return AxisShare(first, last, count, step, tuple(map(float, values["profile"])))
+    profile = tuple(map(float, values["profile"]))
+    if not count or not all(0 <= share <= 1 for share in profile):
+        raise ValueError("an axis of a difference has no elements, or shares beyond 0 and 1")
+    return AxisShare(first, last, count, step, profile)
 
 
 def _whole(value: Any) -> int:

@@ -34,6 +34,7 @@ def report() -> Report:
     return Report(pair="p", findings=(good, bad, gone), notes=("n",), seconds=1.5)
 
 
+AXIS = {"first": 0, "last": 0, "count": 1, "step": 1, "profile": [1.0]}
 SCHEMA_FILE = Path(parity.__file__).parent / "report" / "report.schema.json"
 
 
@@ -231,7 +232,13 @@ def test_only_findings_that_fail_have_a_difference_and_it_is_written(models: Mod
     [
         ({"shape": [2]}, "has 2 axes, and 1 in its shape"),
         ({"count": 1.5}, "'1.5' is no number of elements"),
-        ({"border": [[1]]}, "not enough values to unpack"),
+        ({"border": [[1], [1]]}, "not enough values to unpack"),
+        ({"border": [[1, 1]]}, "has 2 axes, and 1 in its border"),
+        ({"axes": [{"first": 0, "last": 0, "count": 0, "step": 1, "profile": []}] * 2}, "an axis"),
+        (
+            {"axes": [{"first": 0, "last": 0, "count": 1, "step": 1, "profile": ["nan"]}] * 2},
+            "axis",
+        ),
         ({"values": ["much", 1]}, "could not convert"),
     ],
 )
@@ -252,3 +259,25 @@ def test_the_document_and_the_schema_have_every_field_of_a_module() -> None:
     fields = [{"kind": "class"}.get(name, name) for name in ModuleSide._fields]
     assert schema["required"] == list(schema["properties"]) == fields
     assert list(documented("A module")) == fields
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"path": 3}, "path of a module holds 3"),
+        ({"parameters": -1}, "'-1' is no number of elements"),
+        (
+            {"source": [{"kind": "b", "file": "", "line": 1, "text": ""}]},
+            "'b' is no kind of source",
+        ),
+        ({"source": None}, "source is 'None'"),
+    ],
+)
+def test_a_damaged_module_is_refused(change: dict[str, object], complaint: str) -> None:
+    module: dict[str, object] = {"path": "a", "class": "A", "parameters": 1, "source": []}
+    values = to_dict(report())
+    values["modules"] = [{"reference": module, "candidate": None}]
+    assert Report.from_dict(values).modules[0].reference == ModuleSide("a", "A", 1)
+    values["modules"] = [{"reference": {**module, **change}, "candidate": None}]
+    with pytest.raises(CannotCompare, match=complaint):
+        Report.from_dict(values)
