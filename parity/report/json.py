@@ -188,12 +188,12 @@ def _read_module(values: Any) -> ModuleSide | None:
     return ModuleSide(
         _text(values["path"], "path of a module"),
         _text(values["class"], "class of a module"),
-        _whole(values["parameters"]),
+        _integer(values["parameters"]),
         tuple(
             SourceLines(
                 _kind(lines["kind"]),
                 _text(lines["file"], "file"),
-                _whole(lines["line"]),
+                _integer(lines["line"]),
                 _text(lines["text"], "text"),
             )
             for lines in _list(values["source"], "source")
@@ -211,7 +211,7 @@ def _read_difference(values: Any) -> Difference | None:
     if values is None:
         return None
     axes = tuple(map(_read_axis, values["axes"]))
-    shape, index = (tuple(map(_whole, values[name])) for name in ("shape", "index"))
+    shape, index = (tuple(map(_integer, values[name])) for name in ("shape", "index"))
     if not len(shape) == len(index) == len(axes):
         raise ValueError(f"difference has {len(axes)} axes, and {len(shape)} in its shape")
     pair, border = values["values"], values["border"]
@@ -219,23 +219,25 @@ def _read_difference(values: Any) -> Difference | None:
         raise ValueError(f"difference has {len(shape)} axes, and {len(border)} in its border")
     return Difference(
         shape,
-        _whole(values["count"]),
+        _integer(values["count"]),
         index,
         None if pair is None else (_float(pair[0]), _float(pair[1])),
         axes,
-        None if border is None else tuple((_whole(low), _whole(high)) for low, high in border),
+        None if border is None else tuple((_integer(low), _integer(high)) for low, high in border),
     )
 
 
 def _read_axis(values: Any) -> AxisShare:
-    first, last, count, step = (_whole(values[name]) for name in ("first", "last", "count", "step"))
+    first, last, count, step = (
+        _integer(values[name]) for name in ("first", "last", "count", "step")
+    )
     profile = tuple(map(float, values["profile"]))
     if not count or not all(0 <= share <= 1 for share in profile):
         raise ValueError("an axis of a difference has no elements, or shares beyond 0 and 1")
     return AxisShare(first, last, count, step, profile)
 
 
-def _whole(value: Any) -> int:
+def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TypeError(f"{str(value)[:40]!r} is no number of elements")
     return value

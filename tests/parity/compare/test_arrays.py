@@ -165,8 +165,8 @@ def test_the_places_of_a_failing_tensor_are_those_changed(index: int) -> None:
     assert places(side(), side(VALUES, changed(single, index, 1e-3))) == [index, index]
     assert places(side(), side(changed(VALUES, index, np.nan))) == [index, index]
     assert places(side(), side(VALUES, changed(single, index, np.inf))) == [index, index]
-    whole = np.array([1, 2, 3])
-    assert places(side(whole), side(changed(whole, index, 1))) == [index, index]
+    integers = np.array([1, 2, 3])
+    assert places(side(integers), side(changed(integers, index, 1))) == [index, index]
 
 
 def test_a_reference_that_computes_coarser_has_the_places_at_which_it_does() -> None:
