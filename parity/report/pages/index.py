@@ -18,7 +18,7 @@ def index_page(entries: Sequence[Entry]) -> str:
     title = f"{agree} of {len(entries)} pairs agree"
     head = element("tr", *(element("th", column, scope="col") for column in _COLUMNS))
     rows = element("tbody", *map(_row, entries))
-    table = element("table", element("thead", head), rows)
+    table = element("table", element("thead", head), rows, class_="pairs")
     header = element("header", element("p", "parity", class_="kind"), element("h1", title))
     box = element("div", table, class_="wide", tabindex=0, role="region", aria_label="pairs")
     return document(title, header, element("main", box))
