@@ -12,8 +12,8 @@ from parity.report.finding import Finding
 from parity.report.pages.elements import element
 from parity.report.text import amount, where
 
-# Exponents between which the axis lies at least and at most.
-_LOWEST, _HIGHEST = -20, 6
+# Exponents between which the axis lies; a gradient of zero has errors far above its own size.
+_LOWEST, _HIGHEST = -20, 2
 _TICKS = 6
 # Shares of the height: zero is drawn below all numbers, infinity above.
 _TOP, _BOTTOM = 0.06, 0.90
