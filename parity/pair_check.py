@@ -26,6 +26,7 @@ from parity.report.domain_notes import domain_notes
 from parity.report.faults import independent_faults
 from parity.report.finding import Finding, finding_of
 from parity.report.report import Report
+from parity.structure.module_pairs import module_pairs
 from parity.trace.restoring import everything_put_back
 from parity.trace.sites import TensorSite
 from parity.trajectories.check_trajectory import check_trajectory
@@ -88,7 +89,8 @@ def diff(reference: Record, candidate: Record, teacher: Record | None = None) ->
     """
     started = time.perf_counter()
     runner, notes, settings = record_pair(reference, candidate, teacher)
-    report = _report(Prepared(runner, [], notes, settings, []))
+    partners = {path: own for own, path in runner.candidate.modules.items()}
+    report = _report(Prepared(runner, [], notes, settings, [], partners))
     return dataclasses.replace(report, seconds=time.perf_counter() - started)
 
 
@@ -123,6 +125,12 @@ def _report(prepared: Prepared) -> Report:
         notes=notes,
         environment=prepared.environment,
         parameters={side.role: side.size() for side in (runner.reference, runner.candidate)},
+        modules=module_pairs(
+            runner.reference.adapter,
+            runner.candidate.adapter,
+            prepared.partners,
+            [f.path for f in findings if f.scope == "isolated" and not f.passes()],
+        ),
     )
     abstained = {f.path for f in findings if f.allowed and f.known is None}
     report = require_used_entries(report, "allow", pair.allow, abstained)

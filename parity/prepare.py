@@ -34,6 +34,8 @@ class Prepared(NamedTuple):
     environment: Mapping[str, Mapping[str, str]]
     # Modules whose tensors have another shape in the candidate; not tapped.
     reshaped: list[tuple[TensorSite, Finding]]
+    # Modules of both sides, called or not: reference path -> candidate path.
+    partners: Mapping[str, str]
 
 
 def prepare(pair: Pair, *, seed: int = 0, record: Record | None = None) -> Prepared:
@@ -48,6 +50,7 @@ def prepare(pair: Pair, *, seed: int = 0, record: Record | None = None) -> Prepa
         CannotCompare: as `check`.
     """
     reference, candidate, state, tied = build(pair)
+    partners = {path: own for own, path in candidate.modules.items()}
     settings = environment(reference.adapter, candidate.adapter)
     initial, notes = compare_initial(pair, candidate, state)
     buffers = compare_buffers(candidate, state)
@@ -87,7 +90,8 @@ def prepare(pair: Pair, *, seed: int = 0, record: Record | None = None) -> Prepa
     if reshaped:
         paths = ", ".join(dict.fromkeys(site.owner for site, _ in reshaped))
         notes.append(f"tensors of another shape, judged within their callers: {paths}")
-    return Prepared(runner, initial, [*settings.notes, *tied, *notes], settings.sides, reshaped)
+    notes = [*settings.notes, *tied, *notes]
+    return Prepared(runner, initial, notes, settings.sides, reshaped, partners)
 
 
 def _inputs(pair: Pair, seed: int, record: Record | None) -> Arguments:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from parity.limits import (
     EXACT_ULPS,
@@ -21,6 +21,9 @@ from parity.limits import (
     SATURATED,
     K,
 )
+
+if TYPE_CHECKING:
+    from parity.base.difference import Difference
 
 Role = Literal["reference", "candidate"]
 # As in `parity.base.numerics`, from which this file stays apart: it decides on numbers alone.
@@ -195,6 +198,7 @@ class Judgement:
             left out.
         scale: largest absolute value of the reference in float64; None where none was measured.
         varies: whether the tensor changes when inputs and weights do.
+        difference: where in the tensor the sides differ, if they do.
     """
 
     verdict: Verdict
@@ -208,6 +212,7 @@ class Judgement:
     not_finite: int = 0
     scale: float | None = None
     varies: bool = True
+    difference: Difference | None = None
 
 
 def judge(m: Measured, *, is_plain_input: bool = True) -> Judgement:
@@ -304,9 +309,8 @@ def judge_exact(equal: bool) -> Judgement:
 
 def other_constant() -> Judgement:
     """Return the judgement of initial values that are constant on one side, or another constant."""
-    return Judgement(
-        verdict=Verdict.SEMANTIC_DIFFERENCE, error=1.0, noise=0.0, cause=Cause.CONSTANT
-    )
+    verdict = Verdict.SEMANTIC_DIFFERENCE
+    return Judgement(verdict=verdict, error=1.0, noise=0.0, cause=Cause.CONSTANT)
 
 
 def judge_distribution(statistic: float, critical: float, *, must_be_equal: bool) -> Judgement:
@@ -338,13 +342,10 @@ def judge_buffer(distance: float, scale: float, *, equal: bool) -> Judgement:
     if equal:
         return Judgement(verdict=Verdict.IDENTICAL, error=0.0, noise=noise)
     error = distance / (scale or 1.0)
-    passes = error <= K * noise
-    return Judgement(
-        verdict=Verdict.WITHIN_NOISE if passes else Verdict.SEMANTIC_DIFFERENCE,
-        error=error,
-        noise=noise,
-        cause=None if passes else Cause.OTHER_BUFFER,
-    )
+    if error <= K * noise:
+        return Judgement(verdict=Verdict.WITHIN_NOISE, error=error, noise=noise)
+    verdict, cause = Verdict.SEMANTIC_DIFFERENCE, Cause.OTHER_BUFFER
+    return Judgement(verdict=verdict, error=error, noise=noise, cause=cause)
 
 
 def judge_ulps(distances: dict[Role, float], operations: float, *, equal: bool) -> Judgement:

@@ -16,6 +16,8 @@ from safe_files import replacing
 DISTRIBUTION = "ddpm-parity"
 # `jittor_env` starts Jittor; it is not needed where PyTorch alone is.
 PACKAGES = ("parity", "safe_files", "jittor_env")
+# Files that are no Python, which pages are made of.
+TEMPLATES = (".html", ".css", ".js")
 _DATE = (1980, 1, 1, 0, 0, 0)  # equal packages are equal files
 # Of the package, what needs both frameworks or pytest, or writes this file.
 LEFT_OUT = ("parity/atlas/", "parity/bundle/", "parity/plugin.py", "parity/test_parity.py")
@@ -45,10 +47,12 @@ def _files() -> dict[str, str]:
         if spec is None or not spec.submodule_search_locations:
             raise CannotCompare(f"{package} has no source here, and a bundle is made of it")
         root = Path(spec.submodule_search_locations[0])
-        for file in root.rglob("*.py"):
+        for file in root.rglob("*.*"):
             name = f"{package}/{file.relative_to(root).as_posix()}"
-            if not name.startswith(LEFT_OUT):
+            if file.suffix == ".py" and not name.startswith(LEFT_OUT):
                 files[name] = _rewritten(name, file.read_text())
+            elif file.suffix in TEMPLATES:
+                files[name] = file.read_text(encoding="utf-8")
     with suppress(metadata.PackageNotFoundError):
         version = metadata.version(DISTRIBUTION)
         text = f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: {version}\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 
+from parity.base.difference import difference_of
 from parity.base.numerics import (
     Array,
     Precision,
@@ -16,6 +18,7 @@ from parity.base.numerics import (
     magnitude,
     same_not_finite,
 )
+from parity.limits import K
 from parity.noise.side_arrays import NO_SUMS, SideArrays, Sums
 from parity.verdict import (
     Cause,
@@ -81,6 +84,28 @@ def judge_arrays(
         return lower
     judgement = _judge_floats(reference, candidate, is_plain_input, sums, rough_difference)
     return replace(judgement, not_finite=_count_not_finite(reference))
+
+
+def located(judgement: Judgement, reference: SideArrays, candidate: SideArrays) -> Judgement:
+    """Return a judgement; where the sides are proven to differ, with the places in the tensor.
+
+    Args:
+        judgement: what `judge_arrays` returned.
+        reference: the reference's results.
+        candidate: the candidate's.
+    """
+    is_finite = judgement.verdict is Verdict.SEMANTIC_DIFFERENCE
+    if not is_finite and judgement.cause is not Cause.NOT_FINITE:
+        return judgement
+    expected, actual = _given(reference.float64), candidate.float64
+    if judgement.precision == "float32":
+        weaker = reference if judgement.side == "reference" and is_finite else candidate
+        expected = expected if is_finite else _given(reference.float32)
+        actual = weaker.float32
+    if actual is None or actual.size != expected.size:
+        return judgement
+    limit = K * judgement.noise * (judgement.scale or 1.0) if is_finite else sys.float_info.max
+    return replace(judgement, difference=difference_of(expected, actual, limit))
 
 
 def measure(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parity.base.memory import give_back
-from parity.compare.arrays import judge_arrays
+from parity.compare.arrays import judge_arrays, located
 from parity.noise import term_counts
 from parity.noise.cancellation_scale import CancellationScale
 from parity.noise.noise_profile import NoiseProfile
@@ -91,7 +91,11 @@ def judge_comparison(comparison: Comparison, *, seed: int) -> dict[TensorSite, J
         rough = rough_differences(comparison.reference, comparison.candidate, in_float64, seed)
     for site in suspects:
         judgements[site] = judged(site, comparison.terms(site), rough.get(site, 0.0))
-    return {site: judgement for site, judgement in judgements.items() if judgement is not None}
+    return {
+        site: located(judgement, reference.at(site), candidate.at(site))
+        for site, judgement in judgements.items()
+        if judgement is not None
+    }
 
 
 def _is_output(site: TensorSite) -> bool:

@@ -6,13 +6,16 @@ Where a pair asks for it, the numbers must be equal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from parity.adapters.protocol import adapt
+from parity.base.difference import difference_of
 from parity.base.numerics import Array, distance, magnitude
 from parity.compare.distributions import critical_value, kolmogorov_smirnov
 from parity.errors import users_code
+from parity.limits import K
 from parity.pair import Pair
 from parity.report.finding import Finding, finding_of
 from parity.trace.bound_model import BoundModel
@@ -64,6 +67,10 @@ def compare_buffers(candidate: BoundModel, state: Mapping[str, Array]) -> list[F
             magnitude(state[path]),
             equal=np.array_equal(array, state[path]),
         )
+        if not judgement.verdict.passes():
+            limit = K * judgement.noise * (magnitude(state[path]) or 1.0)
+            difference = difference_of(state[path], array, limit)
+            judgement = replace(judgement, difference=difference)
         findings.append(finding_of(of_parameter("init", path, "buffer", scope="built"), judgement))
     return findings
 

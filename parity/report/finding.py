@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from parity.base.difference import Difference
 from parity.report.wording import cause_text, gain_text, known_text, not_finite_text, tensor_name
 from parity.trace.sites import Phase, Quantity, Scope, Segment, TensorSite
 from parity.verdict import Cause, Judgement, Precision, Role, Verdict
@@ -39,6 +40,7 @@ class Finding:
         not_finite: number of elements that are the same infinity, or NaN, on both sides.
         scale: largest absolute value of the reference in float64; None where none was measured.
         varies: whether the tensor changes when inputs and weights do.
+        difference: where in the tensor the sides differ; None where they do not, or it is unknown.
         note: text that a file of an earlier schema holds instead of fields.
     """
 
@@ -69,6 +71,7 @@ class Finding:
     not_finite: int = 0
     scale: float | None = None
     varies: bool = True
+    difference: Difference | None = None
     note: str = ""
 
     @property
@@ -149,6 +152,7 @@ def finding_of(
         not_finite=judgement.not_finite,
         scale=judgement.scale,
         varies=judgement.varies,
+        difference=judgement.difference,
         stress_input=stress_input,
         gain=gain,
         allowance=(allow or {}).get(site.path) if abstains else None,

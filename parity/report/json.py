@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from parity.base.difference import AxisShare, Difference
 from parity.errors import CannotCompare, one_line
 from parity.report.finding import Finding
 from parity.report.outcome import Outcome
+from parity.structure.module_pairs import ModulePair, ModuleSide
+from parity.structure.source_lines import Kind, SourceLines
 from parity.trace.sites import Boundary, BoundaryPort, Phase, Quantity, Scope, Segment
 from parity.verdict import Cause, Precision, Role, Verdict
 from safe_files import CannotWrite, write_text
@@ -38,6 +41,10 @@ def to_dict(report: Outcome) -> dict[str, Any]:
         "environment": {side: dict(values) for side, values in report.environment.items()},
         "seconds": report.seconds,
         "parameters": dict(report.parameters),
+        "modules": [
+            {role: _module(side) for role, side in pair._asdict().items()}
+            for pair in report.modules
+        ],
         "findings": [_finding(finding) for finding in report.findings],
     }
 
@@ -55,16 +62,37 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "segment": None
         if segment is None
         else {"before": segment.before._asdict(), "after": segment.after._asdict()},
+        "difference": None if finding.difference is None else _difference(finding.difference),
         "tensor": finding.tensor,
         "reason": finding.reason,
         "allowed": finding.allowed,
     }
 
 
+def _difference(difference: Difference) -> dict[str, Any]:
+    values = difference.values
+    return {
+        **vars(difference),
+        "values": None if values is None else [*map(_number, values)],
+        "axes": [vars(axis) for axis in difference.axes],
+    }
+
+
+def _module(side: ModuleSide | None) -> dict[str, Any] | None:
+    if side is None:
+        return None
+    return {
+        "path": side.path,
+        "class": side.kind,
+        "parameters": side.parameters,
+        "source": [lines._asdict() for lines in side.source],
+    }
+
+
 def _number(value: float) -> float | str | None:
     if math.isnan(value):
         return None
-    return "inf" if math.isinf(value) else value
+    return str(value) if math.isinf(value) else value
 
 
 def _float(value: float | str | None) -> float:
@@ -93,6 +121,10 @@ def from_dict(values: Any) -> dict[str, Any]:
             "seconds": _seconds(values["seconds"]),
             # Reports of version 0.1 lack it.
             "parameters": {side: int(n) for side, n in values.get("parameters", {}).items()},
+            "modules": tuple(
+                ModulePair(_read_module(pair["reference"]), _read_module(pair["candidate"]))
+                for pair in _list(values.get("modules", []), "modules")
+            ),
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CannotCompare(f"not a complete report: {one_line(error)}") from error
@@ -142,11 +174,73 @@ def _read_finding(values: Mapping[str, Any]) -> Finding:
         "noise": _float(values["noise"]),
         "compared": _two_texts(values["compared"]),
         "modules": _two_texts(values.get("modules")),
+        "difference": _read_difference(values.get("difference")),
         "segment": None
         if segment is None
         else Segment(Boundary(**segment["before"]), Boundary(**segment["after"])),
     }
     return Finding(**fields)
+
+
+def _read_module(values: Any) -> ModuleSide | None:
+    if values is None:
+        return None
+    return ModuleSide(
+        _text(values["path"], "path of a module"),
+        _text(values["class"], "class of a module"),
+        _integer(values["parameters"]),
+        tuple(
+            SourceLines(
+                _kind(lines["kind"]),
+                _text(lines["file"], "file"),
+                _integer(lines["line"]),
+                _text(lines["text"], "text"),
+            )
+            for lines in _list(values["source"], "source")
+        ),
+    )
+
+
+def _kind(value: Any) -> Kind:
+    if value not in get_args(Kind):
+        raise ValueError(f"{str(value)[:40]!r} is no kind of source")
+    return cast(Kind, value)
+
+
+def _read_difference(values: Any) -> Difference | None:
+    if values is None:
+        return None
+    axes = tuple(map(_read_axis, values["axes"]))
+    shape, index = (tuple(map(_integer, values[name])) for name in ("shape", "index"))
+    if not len(shape) == len(index) == len(axes):
+        raise ValueError(f"difference has {len(axes)} axes, and {len(shape)} in its shape")
+    pair, border = values["values"], values["border"]
+    if border is not None and len(border) != len(shape):
+        raise ValueError(f"difference has {len(shape)} axes, and {len(border)} in its border")
+    return Difference(
+        shape,
+        _integer(values["count"]),
+        index,
+        None if pair is None else (_float(pair[0]), _float(pair[1])),
+        axes,
+        None if border is None else tuple((_integer(low), _integer(high)) for low, high in border),
+    )
+
+
+def _read_axis(values: Any) -> AxisShare:
+    first, last, count, step = (
+        _integer(values[name]) for name in ("first", "last", "count", "step")
+    )
+    profile = tuple(map(float, values["profile"]))
+    if not count or not all(0 <= share <= 1 for share in profile):
+        raise ValueError("an axis of a difference has no elements, or shares beyond 0 and 1")
+    return AxisShare(first, last, count, step, profile)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"{str(value)[:40]!r} is no number of elements")
+    return value
 
 
 def _two_texts(values: Sequence[Any] | None) -> tuple[str, str] | None:
@@ -199,6 +293,7 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "allowance": str,
     "known": str,
     "scale": (int, float),
+    "difference": Difference,
 }
 _WORDS: dict[str, tuple[Any, ...]] = {
     "phase": get_args(Phase),

@@ -10,6 +10,7 @@ from typing import TypeVar
 from parity.report.coverage import Coverage, coverage_of
 from parity.report.faults import Fault, independent_faults
 from parity.report.finding import Finding
+from parity.structure.module_pairs import ModulePair
 from parity.verdict import Verdict
 
 AnyOutcome = TypeVar("AnyOutcome", bound="Outcome")
@@ -27,6 +28,7 @@ class Outcome:
         seconds: wall time.
         parameters: number of elements of all parameters of `reference` and of `candidate`; empty
             where no modules were compared.
+        modules: both module trees, in the reference's order; empty likewise.
     """
 
     pair: str
@@ -35,6 +37,7 @@ class Outcome:
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     seconds: float = 0.0
     parameters: Mapping[str, int] = field(default_factory=dict)
+    modules: Sequence[ModulePair] = ()
 
     def made_by(self: AnyOutcome, command: str) -> AnyOutcome:
         """Return the outcome with the command that made it, in the environment's `process`."""

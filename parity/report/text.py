@@ -10,7 +10,7 @@ from parity.report.faults import Fault
 from parity.report.finding import Finding
 from parity.report.known_divergences import DIVERGENCES
 from parity.report.outcome import Outcome
-from parity.report.wording import counted, segment_name
+from parity.report.wording import counted, difference_text, segment_name
 from parity.verdict import Verdict
 
 ADVICE = {
@@ -33,7 +33,7 @@ def describe(report: Outcome) -> str:
     first = faults[0].first if faults else _weakest(report)
     if first is not None:
         lines += _location(first, len(faults) - 1) + _surroundings(report, first)
-        lines.append(f"  what to do: {_advice(first)}")
+        lines.append(f"  what to do: {advice(first)}")
         lines += _others(faults[1:])
     lines += [f"  coverage: {line}" for line in coverage_lines(report.coverage)]
     lines += [f"  parameters: {line}" for line in _parameters(report)]
@@ -90,7 +90,8 @@ def _weakest(report: Outcome) -> Finding | None:
     return weak[0] if weak else None
 
 
-def _advice(finding: Finding) -> str:
+def advice(finding: Finding) -> str:
+    """Return what to do about a finding."""
     known = DIVERGENCES.get(finding.known or "")
     return ADVICE[finding.verdict] if known is None else known.workaround
 
@@ -130,6 +131,8 @@ def _location(finding: Finding, others: int) -> list[str]:
     if finding.scope == "step":
         amounts += f"; step {finding.step}"
     lines = [f"  at {where(finding)}", amounts]
+    if finding.difference is not None:
+        lines.append(f"     differs in {difference_text(finding.difference)}")
     if finding.modules is not None:
         lines += [
             f"     {side}: {text}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
+from parity.base.difference import AxisShare, Difference
 from parity.trace.sites import Boundary, Segment, TensorSite
 from parity.verdict import Cause, Precision, Role
 
@@ -119,6 +121,50 @@ def not_finite_text(number: int) -> str:
 def gain_text(error: float, gain: float) -> str:
     """Return a free run's error divided by the linear growth of a disturbance."""
     return f"error / gain {error / gain:.2e} (gain {gain:.4g})"
+
+
+def difference_text(difference: Difference) -> str:
+    """Return where in a tensor the sides differ, as `32 of 512 elements, at index 5 of axis 1`."""
+    shape = f"({', '.join(map(str, difference.shape))})"
+    if difference.size == 1:
+        return "its only element"
+    if difference.count == difference.size:
+        return f"all {difference.size:,} elements of {shape}"
+    text = f"{difference.count:,} of {difference.size:,} elements of {shape}"
+    if difference.count == 1:
+        return f"{text}, at ({', '.join(map(str, difference.index))})"
+    border = difference.border or [(0, 0)] * len(difference.shape)
+    places = [f"at the border of {_border_text(border)}"] if difference.border else []
+    places += [
+        _axis_text(number, axis, size)
+        for number, (axis, size) in enumerate(zip(difference.axes, difference.shape, strict=True))
+        if axis.count < size and border[number] == (0, 0) and (axis.step or 2 * axis.count <= size)
+    ]
+    return ", ".join([text, " and ".join(places) or "spread over all axes"])
+
+
+def _border_text(border: Sequence[tuple[int, int]]) -> str:
+    around = [number for number, widths in enumerate(border) if widths != (0, 0)]
+    axes = f"{'axes' if len(around) > 1 else 'axis'} {' and '.join(map(str, around))}"
+    ends = {width for number in around for width in border[number]}
+    if len(ends) == 1:
+        return f"{axes}, {ends.pop()} wide"
+    return f"{axes}, {' and '.join(f'{low} + {high}' for low, high in border if low or high)} wide"
+
+
+def _axis_text(number: int, axis: AxisShare, size: int) -> str:
+    if axis.count == 1:
+        return f"at index {axis.first} of axis {number}"
+    if axis.step == 1:
+        block, rest = divmod(axis.first, axis.count)
+        is_block = rest == 0 and size % axis.count == 0
+        place = f"at indices {axis.first} to {axis.last} of axis {number}"
+        return f"{place}, block {block + 1} of {size // axis.count}" if is_block else place
+    if axis.step and axis.count > 2:
+        return f"in steps of {axis.step} along axis {number}, from index {axis.first}"
+    if axis.step:
+        return f"at indices {axis.first} and {axis.last} of axis {number}"
+    return f"at {axis.count} of {size} indices of axis {number}"
 
 
 def counted(number: int, thing: str) -> str:

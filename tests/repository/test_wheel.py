@@ -67,7 +67,8 @@ def test_what_is_no_python_is_there_too(installed: Path) -> None:
         installed / "ddpm_study" / "metrics" / "features" / "digit_classifier.safetensors"
     ).is_file()
     for name in ("page.html", "page.css", "page.js"):
-        assert (installed / "ddpm_study" / "page" / "template" / name).is_file()
+        for folder in ("ddpm_study/page", "parity/report/pages"):
+            assert (installed / folder / "template" / name).is_file()
 
 
 def test_the_metadata_are_complete(installed: Path) -> None:

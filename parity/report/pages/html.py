@@ -1,35 +1,26 @@
-"""A report as one self-contained page: the verdict, the place, and the divergence by depth."""
+"""A report as one self-contained page: the faults, the error by depth, and the module tree."""
 
 from __future__ import annotations
 
-import html
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
-from parity.report.finding import Finding
+from parity.report.faults import Fault
 from parity.report.outcome import Outcome
-from parity.report.text import amount, describe, headline, where
+from parity.report.pages.chart import chart
+from parity.report.pages.elements import add, document, element, html
+from parity.report.pages.nodes import tree_of
+from parity.report.pages.rows import finding_facts, sources, tree, verdict_mark
+from parity.report.text import LISTED, advice, describe, where
+from parity.report.wording import counted
 from parity.verdict import Verdict
 from safe_files import write_text
 
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}
-pre{background:#f6f6f6;padding:1em;overflow-x:auto}table{border-collapse:collapse;font-size:13px}
-td,th{text-align:left;padding:.15em .8em;border-bottom:1px solid #ddd}svg{width:100%;height:auto}
-.SEMANTIC_DIFFERENCE,.ERROR{color:#b00020}.ABSTAIN{color:#8a5a00}.NUMERICALLY_WEAKER{color:#8a5a00}
-"""
-_WIDTH, _HEIGHT, _LOWEST = 900, 260, -20
-_TICKS = (0, -5, -10, -15)
-_LEFT = 40
-_COLOURS = {
-    Verdict.NUMERICALLY_WEAKER: "#c77700",
-    Verdict.ABSTAIN: "#c77700",
-    Verdict.SEMANTIC_DIFFERENCE: "#b00020",
-    Verdict.ERROR: "#b00020",
-}
-
 
 def write_page(report: Outcome, path: Path) -> None:
-    """Write the page, whole or not at all.
+    """Write the page, complete or not at all.
 
     Raises:
         CannotWrite: the file cannot be written.
@@ -38,67 +29,123 @@ def write_page(report: Outcome, path: Path) -> None:
 
 
 def page(report: Outcome) -> str:
-    """Return the page as HTML; nothing is fetched from elsewhere."""
-    rows = "".join(_row(finding) for finding in report.findings)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f"<title>{html.escape(report.pair)}: {report.verdict.name}</title><style>{STYLE}</style>"
-        f"<h1>{html.escape(headline(report))}</h1><pre>{html.escape(describe(report))}</pre>"
-        "<h2>Divergence by depth</h2><p>Error (dots) and measured rounding (grey line), relative "
-        "to the reference's largest value of each tensor, on a logarithmic scale, in order of "
-        "execution.</p>"
-        f"{_chart(report)}<h2>Every tensor</h2><table><tr><th>location<th>verdict<th>amount"
-        f"<th>stress input</tr>{rows}</table>{_environment(report)}</html>\n"
-    )
+    """Return the page as HTML; nothing is fetched from elsewhere, and it reads without scripts."""
+    parts = (_header(report), _faults(report), _depth(report), _modules(report), _about(report))
+    main = element("main", *(part for part in parts[1:] if part is not None))
+    title = f"{report.pair}: {report.verdict.name}"
+    return document(title, parts[0], main, with_script=True)
 
 
 def fragment(report: Outcome) -> str:
     """Return the report's text and chart as HTML to be shown inside a page, a notebook's say."""
-    return f"<pre>{html.escape(describe(report))}</pre>{_chart(report)}"
+    return html(element("pre", describe(report))) + html(chart(report.findings))
 
 
-def _row(finding: Finding) -> str:
-    cells = (where(finding), finding.verdict.name, amount(finding), finding.stress_input or "")
-    inside = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-    return f'<tr class="{finding.verdict.name}">{inside}</tr>'
+def banner(kind: str, first: str, text: str) -> Element:
+    """Return the line that says how it went."""
+    return element("p", element("strong", first), f" {text}", class_=f"verdict {kind}")
 
 
-def _height(value: float) -> float:
-    exponent = math.log10(value) if 0 < value < math.inf else _LOWEST if value == 0 else 2
-    return _HEIGHT * (2 - min(2, max(_LOWEST, exponent))) / (2 - _LOWEST)
+def _header(report: Outcome) -> Element:
+    if report.passed:
+        is_weaker = report.verdict is Verdict.NUMERICALLY_WEAKER
+        mark = banner("unsure" if is_weaker else "good", "They agree.", f"{report.verdict.value}.")
+    else:
+        meaning = report.verdict.value if report.findings else "nothing was compared"
+        mark = banner("bad", "They disagree.", f"{_words(report.verdict.name)}: {meaning}.")
+    counts = element("p", class_="counts")
+    for name, number in report.counts.items():
+        add(counts, element("span", element("b", f"{number:,}"), f" {_words(name)}"))
+    return element("header", element("p", "parity", class_="kind"), element("h1", report.pair),
+                   mark, counts)  # fmt: skip
 
 
-def _chart(report: Outcome) -> str:
-    shown = [f for f in report.findings if not math.isnan(f.error)]
-    step = (_WIDTH - _LEFT) / max(1, len(shown))
-    across = [_LEFT + i * step for i in range(len(shown))]
-    line = " ".join(f"{x:.1f},{_height(f.noise):.1f}" for x, f in zip(across, shown, strict=True))
-    dots = "".join(_dot(x, f) for x, f in zip(across, shown, strict=True))
-    ticks = "".join(
-        f'<line x1="{_LEFT - 6}" x2="{_WIDTH}" y1="{_height(10.0**t):.1f}" '
-        f'y2="{_height(10.0**t):.1f}" stroke="#e4e4e4"/>'
-        f'<text x="0" y="{_height(10.0**t) + 4:.1f}" font-size="11" fill="#666">1e{t}</text>'
-        for t in _TICKS
+def _words(name: str) -> str:
+    return name.replace("_", " ").lower()
+
+
+def _faults(report: Outcome) -> Element | None:
+    faults = report.faults
+    if not faults:
+        return None
+    title = counted(len(faults), "independent fault")
+    made = element("section", element("h2", title), id="faults")
+    for fault in faults[:LISTED]:
+        add(made, _fault(report, fault))
+    if len(faults) > LISTED:
+        add(
+            made,
+            element("p", f"{len(faults) - LISTED} more are in the tree below.", class_="faint"),
+        )
+    return made
+
+
+def _fault(report: Outcome, fault: Fault) -> Element:
+    finding = fault.first
+    place = next(n for n, f in enumerate(report.findings) if f is finding)
+    more = len(fault.findings) - 1
+    pairs = {pair.reference.path: pair for pair in report.modules if pair.reference}
+    pair = pairs.get(finding.path)
+    return element(
+        "article",
+        element("h3", element("a", where(finding), href=f"#f{place}"), " ", verdict_mark(finding)),
+        finding_facts(finding),
+        element("p", element("b", "What to do: "), f"{advice(finding)}."),
+        element("p", f"{counted(more, 'more tensor')} of the same fault.") if more else None,
+        sources(pair) if pair and finding.scope == "isolated" else None,
+        class_="fault",
+    )  # fmt: skip
+
+
+def _depth(report: Outcome) -> Element:
+    missing = sum(math.isnan(finding.error) for finding in report.findings)
+    text = (
+        "Error relative to the reference's largest value of each tensor, in order of execution. "
+        "The grey line is the limit, from measured rounding; it is lower by far where float64 "
+        "decides."
     )
-    return (
-        f'<svg viewBox="0 -5 {_WIDTH} {_HEIGHT + 10}" role="img" aria-label="error by depth">'
-        f'{ticks}<text x="0" y="{_HEIGHT + 2}" font-size="11" fill="#666">none</text>'
-        f'<polyline points="{line}" fill="none" stroke="#888"/>{dots}</svg>'
-    )
+    if missing:
+        text += f" {counted(missing, 'tensor')} without an error: not drawn."
+    return element(
+        "section", element("h2", "Error by depth"), element("p", text, class_="faint"),
+        element("div", chart(report.findings), class_="plot", id="plot"),
+        element("p", "", class_="faint under", id="point", aria_live="polite"), id="depth",
+    )  # fmt: skip
 
 
-def _dot(x: float, finding: Finding) -> str:
-    colour = _COLOURS.get(finding.verdict, "#2a6")
-    return (
-        f'<circle cx="{x:.1f}" cy="{_height(finding.error):.1f}" r="2.5" fill="{colour}">'
-        f"<title>{html.escape(where(finding))}: {html.escape(amount(finding))}</title></circle>"
-    )
+def _modules(report: Outcome) -> Element:
+    phases = dict.fromkeys(finding.phase for finding in report.findings)
+    search = element("input", type="search", id="search",
+                     placeholder="Search paths and tensors (/)",
+                     aria_label="search paths and tensors", autocomplete="off")  # fmt: skip
+    bar = element(
+        "form", search, _choices("verdict", report.counts), _choices("phase", phases),
+        element("output", id="shown"), id="filters", hidden="",
+    )  # fmt: skip
+    return element("section", element("h2", "Modules and tensors"), bar, tree(tree_of(report)),
+                   id="modules")  # fmt: skip
 
 
-def _environment(report: Outcome) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(side)}<td>{html.escape(key)}<td>{html.escape(value)}</tr>"
-        for side, values in report.environment.items()
-        for key, value in values.items()
-    )
-    return f"<h2>Environment</h2><table>{rows}</table>" if rows else ""
+def _choices(name: str, values: Iterable[str]) -> Element:
+    made = element("fieldset", element("legend", name))
+    for value in values:
+        box = element("input", type="checkbox", name=name, value=value)
+        add(made, element("label", box, _words(value)))
+    return made
+
+
+def _about(report: Outcome) -> Element:
+    made = element("section", element("h2", "About this comparison"), id="about")
+    if report.notes:
+        add(made, element("ul", *(element("li", note) for note in report.notes)))
+    if any(report.environment.values()):
+        table = element("table")
+        for side, values in report.environment.items():
+            for key, value in values.items():
+                row = (element("td", cell) for cell in (side, key, value))
+                add(table, element("tr", *row))
+        add(made, element("details", element("summary", "Environment"),
+                          element("div", table, class_="wide")))  # fmt: skip
+    text = element("pre", describe(report))
+    add(made, element("details", element("summary", "As in the terminal"), text))
+    return made

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from parity.base.difference import difference_of
 from parity.base.numerics import Array, distance, is_float, magnitude
-from parity.compare.arrays import judge_arrays
+from parity.compare.arrays import judge_arrays, located
 from parity.limits import FLOAT32_EPSILON, NEVER_ROUNDING, K
 from parity.noise import cancellation_scale
 from parity.noise.side_arrays import SideArrays, Sums
@@ -145,14 +146,14 @@ def _events(reference: TrainingStep, candidate: TrainingStep) -> list[tuple[Tens
 
 def _judge(site: TensorSite, reference: Measure, candidate: Measure, scale: float) -> Judgement:
     if reference.float64 is not None and candidate.float64 is not None:
+        sides = _side(reference), _side(candidate)
         judgement = judge_arrays(
-            _side(reference),
-            _side(candidate),
+            *sides,
             is_plain_input=True,
             sums=Sums(scale, reference.terms, False),
         )
         assert judgement is not None
-        return judgement
+        return located(judgement, *sides)
     return judge_once(reference, candidate, scale)
 
 
@@ -226,7 +227,8 @@ def _judge_floats(
         )
     if not spreads and differs <= NEVER_ROUNDING * max(unit, scale):
         return replace(judged, verdict=Verdict.ABSTAIN, cause=Cause.UNKNOWN_ROUNDING)
-    return replace(judged, verdict=Verdict.SEMANTIC_DIFFERENCE)
+    difference = difference_of(own, other, K * noise)
+    return replace(judged, verdict=Verdict.SEMANTIC_DIFFERENCE, difference=difference)
 
 
 def worst_of(findings: list[list[Finding]]) -> list[Finding]:

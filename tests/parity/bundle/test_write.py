@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from parity import Finding, Report, Verdict
 from parity.bundle.write import write_bundle
 from parity.cli import main
 from parity.errors import CannotCompare
+from parity.report.pages.html import page
 
 MODEL = """
 import torch
@@ -96,6 +98,19 @@ def test_training_steps_cross_over(bundle: Path, monkeypatch: pytest.MonkeyPatch
     (bundle.parent / "changed.py").write_text(changed)
     done = run(bundle, "check-steps", "run.parity", "--", "python", "changed.py")
     assert done.returncode == 1, done.stderr
+
+
+def test_it_writes_the_page_of_a_report(bundle: Path, tmp_path: Path) -> None:
+    report = Report(
+        pair="p", findings=[Finding(path="a", phase="forward", verdict=Verdict.IDENTICAL,
+                                    error=0.0, noise=1e-7)],
+    )  # fmt: skip
+    report.save(tmp_path / "parity.json")
+    done = run(
+        bundle, "explain", str(tmp_path / "parity.json"), "--html", str(tmp_path / "page.html")
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == page(report)
 
 
 def test_what_it_cannot_do_is_one_line(bundle: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.compare.arrays import judge_arrays
+from parity.compare.arrays import judge_arrays, located
 from parity.limits import K
 from parity.noise.side_arrays import SideArrays, Sums
 from parity.verdict import Cause, Judgement, Verdict
@@ -140,3 +140,43 @@ def test_operations_are_perturbed_only_where_that_may_change_the_verdict() -> No
     off = np.array([1, -2, 0.75], np.float32)  # in float32 alone
     judgement = judged(side(), side(VALUES, off, operation_spread=asked))
     assert judgement.cause is Cause.FLOAT32_ONLY
+
+
+def places(reference: SideArrays, candidate: SideArrays) -> list[int] | None:
+    """Return the indices at which a judged pair of vectors is said to differ."""
+    judgement = located(judged(reference, candidate), reference, candidate)
+    if judgement.difference is None:
+        return None
+    (axis,) = judgement.difference.axes
+    assert axis.count == judgement.difference.count
+    return [axis.first, axis.last]
+
+
+def changed(array: Any, index: int, by: float) -> Any:
+    other = np.array(array)
+    other[index] += by
+    return other
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_the_places_of_a_failing_tensor_are_those_changed(index: int) -> None:
+    single = VALUES.astype(np.float32)
+    assert places(side(), side(changed(VALUES, index, 1e-3))) == [index, index]
+    assert places(side(), side(VALUES, changed(single, index, 1e-3))) == [index, index]
+    assert places(side(), side(changed(VALUES, index, np.nan))) == [index, index]
+    assert places(side(), side(VALUES, changed(single, index, np.inf))) == [index, index]
+    integers = np.array([1, 2, 3])
+    assert places(side(integers), side(changed(integers, index, 1))) == [index, index]
+
+
+def test_a_reference_that_computes_coarser_has_the_places_at_which_it_does() -> None:
+    coarse = changed(VALUES.astype(np.float32), 2, 2.0**-9)
+    reference = side(VALUES, coarse, epsilon=2.0**-7)
+    judgement = judged(reference, side())
+    assert (judgement.cause, judgement.side) == (Cause.COARSER, "reference")
+    assert places(reference, side()) == [2, 2]
+
+
+def test_what_passes_or_cannot_be_subtracted_has_no_places() -> None:
+    for candidate in (side(), side(np.zeros(4)), side(None), side(changed(VALUES, 0, 1e-16))):
+        assert places(side(), candidate) is None

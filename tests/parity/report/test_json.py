@@ -7,12 +7,15 @@ from pathlib import Path
 from types import ModuleType
 
 import jsonschema
+import numpy as np
 import pytest
 
 import parity
 from parity import CannotCompare, Finding, Report, Verdict, check
+from parity.base.difference import PARTS, AxisShare, Difference, difference_of
 from parity.report.json import SCHEMA, to_dict
 from parity.report.pages.html import page
+from parity.structure.module_pairs import ModuleSide
 from parity.trace.sites import Phase, Quantity, Scope
 from parity.verdict import Cause
 
@@ -31,6 +34,7 @@ def report() -> Report:
     return Report(pair="p", findings=(good, bad, gone), notes=("n",), seconds=1.5)
 
 
+AXIS = {"first": 0, "last": 0, "count": 1, "step": 1, "profile": [1.0]}
 SCHEMA_FILE = Path(parity.__file__).parent / "report" / "report.schema.json"
 
 
@@ -204,3 +208,76 @@ def test_the_page_shows_the_place_and_escapes_it() -> None:
     assert "<i>" not in text
     assert text.count("<circle") == 2
     assert "http" not in text
+
+
+def test_the_document_and_the_schema_have_every_field_of_a_difference() -> None:
+    schema = json.loads(SCHEMA_FILE.read_text())["$defs"]["difference"]
+    fields = [f.name for f in dataclasses.fields(Difference)]
+    assert schema["required"] == list(schema["properties"]) == fields
+    assert list(documented("Where a tensor differs")) == fields
+    axis = schema["properties"]["axes"]["items"]
+    assert axis["required"] == [f.name for f in dataclasses.fields(AxisShare)]
+    assert axis["properties"]["profile"]["maxItems"] == PARTS
+
+
+def test_only_findings_that_fail_have_a_difference_and_it_is_written(models: ModuleType) -> None:
+    found = check(models.faulty("glue"))
+    assert all((f.difference is not None) == f.is_fault for f in found.findings)
+    assert not found.passed
+    assert "     differs in all " in str(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"shape": [2]}, "has 2 axes, and 1 in its shape"),
+        ({"count": 1.5}, "'1.5' is no number of elements"),
+        ({"border": [[1], [1]]}, "not enough values to unpack"),
+        ({"border": [[1, 1]]}, "has 2 axes, and 1 in its border"),
+        ({"axes": [{"first": 0, "last": 0, "count": 0, "step": 1, "profile": []}] * 2}, "an axis"),
+        (
+            {"axes": [{"first": 0, "last": 0, "count": 1, "step": 1, "profile": ["nan"]}] * 2},
+            "axis",
+        ),
+        ({"values": ["much", 1]}, "could not convert"),
+    ],
+)
+def test_a_damaged_difference_is_refused(change: dict[str, object], complaint: str) -> None:
+    values = to_dict(report())
+    described = difference_of(np.zeros((2, 3)), np.eye(2, 3), 0.0)
+    assert described is not None
+    difference = {**vars(described), "axes": [vars(axis) for axis in described.axes]}
+    values["findings"][1]["difference"] = difference
+    assert Report.from_dict(values).findings[1].difference == described
+    values["findings"][1]["difference"] = {**difference, **change}
+    with pytest.raises(CannotCompare, match=complaint):
+        Report.from_dict(values)
+
+
+def test_the_document_and_the_schema_have_every_field_of_a_module() -> None:
+    schema = json.loads(SCHEMA_FILE.read_text())["$defs"]["module"]
+    fields = [{"kind": "class"}.get(name, name) for name in ModuleSide._fields]
+    assert schema["required"] == list(schema["properties"]) == fields
+    assert list(documented("A module")) == fields
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"path": 3}, "path of a module holds 3"),
+        ({"parameters": -1}, "'-1' is no number of elements"),
+        (
+            {"source": [{"kind": "b", "file": "", "line": 1, "text": ""}]},
+            "'b' is no kind of source",
+        ),
+        ({"source": None}, "source is 'None'"),
+    ],
+)
+def test_a_damaged_module_is_refused(change: dict[str, object], complaint: str) -> None:
+    module: dict[str, object] = {"path": "a", "class": "A", "parameters": 1, "source": []}
+    values = to_dict(report())
+    values["modules"] = [{"reference": module, "candidate": None}]
+    assert Report.from_dict(values).modules[0].reference == ModuleSide("a", "A", 1)
+    values["modules"] = [{"reference": {**module, **change}, "candidate": None}]
+    with pytest.raises(CannotCompare, match=complaint):
+        Report.from_dict(values)

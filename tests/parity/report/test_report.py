@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from parity import CannotCompare, Finding, Report, Verdict
+from parity.base.difference import AxisShare, Difference
 from parity.report.text import describe
+from parity.structure.module_pairs import ModulePair, ModuleSide
+from parity.structure.source_lines import SourceLines
 from parity.trace.sites import Boundary, Segment
 from parity.verdict import Cause
 
@@ -23,10 +26,19 @@ def report() -> Report:
         segment=Segment(Boundary("start"), Boundary("input", "a")), hint="a guess",
         modules=("A()", "B()"), gain=2.0,
         allowance="a reason", known="ties", not_finite=3, scale=2.5, varies=False, note="a remark",
+        difference=Difference(
+            (2, 3), 1, (1, 2), (0.5, float("-inf")),
+            (AxisShare(1, 1, 1, 1, (0.0, 0.33)), AxisShare(2, 2, 1, 1, (0.0, 0.0, 0.5))),
+            ((0, 0), (1, 1)),
+        ),
     )  # fmt: skip
     return Report(
         pair="p", findings=(fault,), notes=("n",), environment={"process": {"python": "3"}},
         seconds=1.5,
+        modules=(
+            ModulePair(ModuleSide("", "Net", 3, (SourceLines("call", "net.py", 4, "x"),)), None),
+            ModulePair(None, ModuleSide("a", "A", 0)),
+        ),
     )  # fmt: skip
 
 

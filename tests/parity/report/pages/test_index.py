@@ -21,8 +21,15 @@ def test_every_pair_has_a_row_and_a_link() -> None:
         ]
     )
     assert "<h1>1 of 3 pairs agree</h1>" in page
-    assert '<a href="good.html">good</a><td>IDENTICAL<td><td><td>1.2' in page
+    assert (
+        '<td><a href="good.html">good</a></td><td><span class="mark good">identical</span></td>'
+        "<td></td><td></td><td>1.2</td>" in page
+    )
     assert '<a href="%3Cbad%3E.html">&lt;bad&gt;</a>' in page
     assert "a&lt;b&gt;, forward: output" in page
-    assert '<tr class="ERROR"><td>gone<td>not compared<td><td>no &lt;builder&gt;<td></tr>' in page
+    assert (
+        '<td>gone</td><td><span class="mark bad">not compared</span></td><td></td>'
+        "<td>no &lt;builder&gt;</td><td></td>" in page
+    )
     assert "<builder>" not in page
+    assert "<script" not in page
