@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -114,6 +114,62 @@ class Function(jt.Function):
         """Compute the function; afterwards `inputs` are the arguments."""
         self.inputs = args
         return super().__call__(*args)
+
+
+class KernelFunction(Function):
+    """A function computed by C++ kernels, with operators for its second derivative.
+
+    `function(*inputs)` computes it; where `has_kernels` is false, `function.plain(*inputs)` does.
+    """
+
+    def plain(self, *inputs: Any) -> tuple[Any, ...]:
+        """Return the outputs, computed with operators."""
+        raise NotImplementedError
+
+    def forward(self, *inputs: Any) -> Sequence[Any]:
+        """Return the outputs, computed with a kernel."""
+        raise NotImplementedError
+
+    def backward(self, inputs: Sequence[Any], ups: Sequence[Any]) -> Sequence[Any]:
+        """Return the gradients with respect to all inputs, computed with a kernel."""
+        raise NotImplementedError
+
+    def execute(self, *_: Any) -> tuple[Any, ...]:
+        """Return the outputs."""
+        outputs = tuple(self.forward(*self.inputs))
+        self.like = [(output.shape, output.dtype) for output in outputs]
+        return outputs
+
+    def grad(self, *ups: Any) -> Any:
+        """Return the gradients of all inputs."""
+        given = [
+            jt.zeros(*like) if up is None else up for up, like in zip(ups, self.like, strict=True)
+        ]
+        return _KernelGradient(self)(*self.inputs, *given)
+
+
+class _KernelGradient(Function):
+    """The gradients of a `KernelFunction`, as a function of its inputs and of output gradients."""
+
+    def __init__(self, function: KernelFunction) -> None:
+        self.function = function
+        self.count = len(function.inputs)
+
+    def execute(self, *_: Any) -> tuple[Any, ...]:
+        inputs, ups = self.inputs[: self.count], self.inputs[self.count :]
+        return tuple(self.function.backward(inputs, ups))
+
+    def grad(self, *ups: Any) -> Any:
+        # Copies, because output gradients depend on the inputs: partial derivatives are asked for.
+        copies = [tensor.clone() for tensor in self.inputs]
+        outputs = self.function.plain(*copies[: self.count])
+        pairs = zip(outputs, copies[self.count :], strict=True)
+        gradients = jt.grad(_total(pairs), copies[: self.count])
+        return jt.grad(_total(zip(gradients, ups, strict=True)), copies)
+
+
+def _total(pairs: Iterable[tuple[Any, Any]]) -> Any:
+    return sum((a * b).sum() for a, b in pairs if b is not None)
 
 
 @cache

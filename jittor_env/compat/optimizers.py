@@ -31,6 +31,7 @@ class _Optimizer(jt.optim.Optimizer):
     """
 
     _states: tuple[str, ...] = ()
+    n_step: int
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
         for name in ("lr", "eps", "weight_decay"):
