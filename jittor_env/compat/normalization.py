@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jittor as jt
 
-from jittor_env.compat.numerics import KernelFunction, constant, has_kernels, mean, run_kernel
+from jittor_env.compat.numerics import KernelFunction, computed, constant, mean, run_kernel
 
 _HEADER = "normalization.h"
 
@@ -108,7 +108,5 @@ def normalize_groups(
     size = (layout.periods * layout.weights,)
     weight = jt.ones(size, x.dtype) if weight is None else weight.reshape(size)
     bias = jt.zeros(size, x.dtype) if bias is None else bias.reshape(size)
-    function = _Normalize(layout, epsilon)
-    compute = function if has_kernels(x) else function.plain
-    y, means, variances = compute(x, weight, bias)
+    y, means, variances = computed(_Normalize(layout, epsilon), x, weight, bias)
     return y, means.detach(), variances.detach()

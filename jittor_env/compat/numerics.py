@@ -119,7 +119,7 @@ class Function(jt.Function):
 class KernelFunction(Function):
     """A function computed by C++ kernels, with operators for its second derivative.
 
-    `function(*inputs)` computes it; where `has_kernels` is false, `function.plain(*inputs)` does.
+    `computed(function, *inputs)` chooses between them.
     """
 
     def plain(self, *inputs: Any) -> tuple[Any, ...]:
@@ -169,7 +169,13 @@ class _KernelGradient(Function):
 
 
 def _total(pairs: Iterable[tuple[Any, Any]]) -> Any:
-    return sum((a * b).sum() for a, b in pairs if b is not None)
+    return sum((a * b).sum() for a, b in pairs if b is not None and a.dtype.is_float())
+
+
+def computed(function: KernelFunction, *inputs: Any) -> tuple[Any, ...]:
+    """Return the outputs of a function, with kernels where floating inputs allow it."""
+    floats = [tensor for tensor in inputs if tensor.dtype.is_float()]
+    return tuple(function(*inputs) if has_kernels(*floats) else function.plain(*inputs))
 
 
 @cache

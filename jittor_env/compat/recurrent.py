@@ -12,7 +12,7 @@ from jittor_env.compat.dropout import dropped_between_layers
 from jittor_env.compat.numerics import (
     Function,
     KernelFunction,
-    has_kernels,
+    computed,
     require_float,
     require_same_dtype,
     run_kernel,
@@ -80,10 +80,6 @@ def _like(*tensors: Any) -> list[tuple[Sequence[int], str]]:
     return [(tuple(tensor.shape), str(tensor.dtype)) for tensor in tensors]
 
 
-def _computed(function: KernelFunction, *inputs: Any) -> tuple[Any, ...]:
-    return tuple(function(*inputs) if has_kernels(*inputs) else function.plain(*inputs))
-
-
 class _RNNBase(jt.nn.Module):
     """What the three share.
 
@@ -121,7 +117,10 @@ class _RNNBase(jt.nn.Module):
         for layer in range(num_layers):
             below = output * (1 + bidirectional) if layer else input_size
             for suffix in self._suffixes(layer):
-                shapes = {f"weight_ih{suffix}": (rows, below), f"weight_hh{suffix}": (rows, output)}
+                shapes: dict[str, tuple[int, ...]] = {
+                    f"weight_ih{suffix}": (rows, below),
+                    f"weight_hh{suffix}": (rows, output),
+                }
                 if bias:
                     shapes |= {f"bias_ih{suffix}": (rows,), f"bias_hh{suffix}": (rows,)}
                 if proj_size:
@@ -246,7 +245,7 @@ class GRU(_RNNBase):
         super().__init__(*args, **kwargs)
 
     def _cell(self, x: Any, state: tuple[Any, ...], suffix: str) -> tuple[Any, ...]:
-        return _computed(_GRUStep(), x, self._of_hidden(state[0], suffix), state[0])
+        return computed(_GRUStep(), x, self._of_hidden(state[0], suffix), state[0])
 
     def execute(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         """Return the outputs, (T, N, directions * hidden), and the last state."""
@@ -263,7 +262,7 @@ class LSTM(_RNNBase):
         return (self.proj_size or self.hidden_size, self.hidden_size)
 
     def _cell(self, x: Any, state: tuple[Any, ...], suffix: str) -> tuple[Any, ...]:
-        h, c = _computed(_LSTMStep(), x + self._of_hidden(state[0], suffix), state[1])
+        h, c = computed(_LSTMStep(), x + self._of_hidden(state[0], suffix), state[1])
         if self.proj_size:
             h = jt.nn.linear(h, getattr(self, f"weight_hr{suffix}"))
         return h, c

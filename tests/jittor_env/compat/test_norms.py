@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from jittor_env.compat import normalization, norms
+from jittor_env.compat import norms, numerics
 from tests.jittor_env.compat.comparison import Draw, agrees, compared, error, jt, normal
 
 RNG = np.random.default_rng(0)
@@ -126,7 +126,7 @@ def test_a_function_agrees_in_values_and_gradients(
     name: str, dtype: str, kernels: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not kernels:
-        monkeypatch.setattr(normalization, "has_kernels", lambda *tensors: False)
+        monkeypatch.setattr(numerics, "has_kernels", lambda *tensors: False)
     reference, function, own = FUNCTIONS[name]
     assert error(reference, function, X, WEIGHT, BIAS, dtype=dtype) < 16
     # Numbers far from zero: PyTorch's float32 sums leave about as much.
@@ -138,7 +138,7 @@ def test_a_function_agrees_in_values_and_gradients(
 @pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "operators"])
 def test_the_gradient_can_be_differentiated(kernels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not kernels:
-        monkeypatch.setattr(normalization, "has_kernels", lambda *tensors: False)
+        monkeypatch.setattr(numerics, "has_kernels", lambda *tensors: False)
 
     def of_torch(x: Any, w: Any) -> Any:
         y = F.group_norm(x, 2, w)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from jittor_env.compat import recurrent
+from jittor_env.compat import numerics, recurrent
 from tests.jittor_env.compat.comparison import agrees, compared, error, jt, normal
 
 RNG = np.random.default_rng(0)
@@ -86,7 +86,7 @@ def test_values_gradients_and_second_derivatives_agree(
     kind: str, kernels: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not kernels:
-        monkeypatch.setattr(recurrent, "has_kernels", lambda *tensors: False)
+        monkeypatch.setattr(numerics, "has_kernels", lambda *tensors: False)
     torch.manual_seed(0)
     reference = getattr(nn, kind)(4, 5).double()
     ported = getattr(recurrent, kind)(4, 5)
@@ -106,6 +106,7 @@ def test_values_gradients_and_second_derivatives_agree(
     assert error(of_torch, of_jittor, x) < 64
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
 def test_a_sequence_without_a_batch_and_a_projection_agree() -> None:
     torch.manual_seed(0)
     reference = nn.LSTM(4, 5, proj_size=2)
