@@ -119,6 +119,8 @@ class Function(jt.Function):
 class KernelFunction(Function):
     """A function computed by C++ kernels, with operators for its second derivative.
 
+    Floating inputs come first.
+
     `computed(function, *inputs)` chooses between them.
     """
 
@@ -164,8 +166,11 @@ class _KernelGradient(Function):
         copies = [tensor.clone() for tensor in self.inputs]
         outputs = self.function.plain(*copies[: self.count])
         pairs = zip(outputs, copies[self.count :], strict=True)
-        gradients = jt.grad(_total(pairs), copies[: self.count])
-        return jt.grad(_total(zip(gradients, ups, strict=True)), copies)
+        floats = [copy for copy in copies if copy.dtype.is_float()]
+        wanted = [copy for copy in copies[: self.count] if copy.dtype.is_float()]
+        gradients = jt.grad(_total(pairs), wanted)
+        of_floats = iter(jt.grad(_total(zip(gradients, ups, strict=False)), floats))
+        return [next(of_floats) if copy.dtype.is_float() else None for copy in copies]
 
 
 def _total(pairs: Iterable[tuple[Any, Any]]) -> Any:
@@ -180,7 +185,7 @@ def computed(function: KernelFunction, *inputs: Any) -> tuple[Any, ...]:
 
 @cache
 def _header(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def run_kernel(

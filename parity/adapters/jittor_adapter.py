@@ -10,6 +10,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
+from jittor_env.compat import dropout as compat
 from parity.adapters.jittor_casts import low_precision_of, observed_casts
 from parity.adapters.jittor_float64 import exact_var, lifted_scalars
 from parity.adapters.jittor_random import random_from
@@ -212,7 +213,10 @@ class JittorAdapter:
 
     @contextmanager
     def dropout_from(self, source: DropoutSource) -> Iterator[None]:
-        """Replace `execute` of `jittor.nn.Dropout` and `Dropout2d`, which has no other hook."""
+        """Replace `execute` of `jittor.nn.Dropout` and `Dropout2d`, which has no other hook.
+
+        Those of `jittor_env.compat` have one.
+        """
 
         def dropout(layer: Any, x: Any) -> Any:
             return _dropped(x, tuple(x.shape), layer.p, layer.is_train, source)
@@ -225,9 +229,11 @@ class JittorAdapter:
         before = {cls: cls.execute for cls in classes}
         for cls, function in classes.items():
             cls.execute = function
+        own, compat.source = compat.source, lambda shape: exact_var(source(tuple(shape)))
         try:
             yield
         finally:
+            compat.source = own
             for cls, function in before.items():
                 cls.execute = function
 
