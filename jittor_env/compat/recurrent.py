@@ -8,7 +8,7 @@ from typing import Any
 
 import jittor as jt
 
-from jittor_env.compat.dropout import dropped_between_layers
+from jittor_env.compat.dropouts import dropped_between_layers
 from jittor_env.compat.numerics import (
     Function,
     KernelFunction,

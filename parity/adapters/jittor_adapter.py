@@ -10,7 +10,7 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jittor_env.compat import dropout as compat
+from jittor_env.compat import dropouts as compat
 from parity.adapters.jittor_casts import low_precision_of, observed_casts
 from parity.adapters.jittor_float64 import exact_var, lifted_scalars
 from parity.adapters.jittor_random import random_from

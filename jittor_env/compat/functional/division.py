@@ -41,8 +41,8 @@ def _of_one_shape(name: str, a: Any, b: Any) -> tuple[Any, Any]:
 def floor_divide(input: Any, other: Any) -> Any:
     """`torch.floor_divide`: the quotient rounded down, without a gradient.
 
-    Jittor's own rounds a quotient that was rounded before, so 1.0 // 0.1 is 10 instead of 9; it
-    ends the process for an integer divided by 0. On a GPU both hold here too.
+    Jittor's own divides the integer parts of floats, so 7.5 // 1.5 is 7 instead of 5, and ends the
+    process where the divisor's is 0. On a GPU this one rounds the rounded quotient down.
 
     Args:
         input: of any shape.

@@ -7,7 +7,7 @@ from typing import Any
 import jittor as jt
 
 from jittor_env.compat.functional.extrema import clamp
-from jittor_env.compat.functional.softmax import log_softmax
+from jittor_env.compat.functional.normalizing import log_softmax
 from jittor_env.compat.numerics import constant, require_float, require_same_dtype
 
 _REDUCTIONS = ("none", "mean", "sum")

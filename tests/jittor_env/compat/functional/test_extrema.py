@@ -48,7 +48,10 @@ def test_values_and_gradients_are_pytorchs(name: str, dtype: str) -> None:
 def test_nan_is_passed_on(name: str) -> None:
     function, _, arrays = CASES[name]
     holes = np.where(RNG.random(X.shape) < 0.1, np.nan, RNG.standard_normal(X.shape))
-    values = lambda module: lambda *a: function(module)(*a).detach()
+
+    def values(module: Any) -> Function:
+        return lambda *a: function(module)(*a).detach()
+
     assert error(values(torch), values(extrema), holes, *arrays[1:]) < 4
 
 

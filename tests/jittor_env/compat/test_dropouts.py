@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from jittor_env.compat import dropout
+from jittor_env.compat import dropouts as dropout
 from tests.jittor_env.compat.comparison import agrees, compared, jt, normal, precision
 
 SHAPES = {

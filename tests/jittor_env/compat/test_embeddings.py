@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from jittor_env.compat import embedding
+from jittor_env.compat import embeddings as embedding
 from tests.jittor_env.compat.comparison import agrees, compared, jt
 
 

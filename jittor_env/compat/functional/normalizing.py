@@ -9,35 +9,12 @@ from typing import Any
 import jittor as jt
 
 from jittor_env.compat.functional.extrema import abs, amax, amin, clamp
-from jittor_env.compat.numerics import Function, constant, dimensions, require_float
+from jittor_env.compat.numerics import constant, dimensions, require_float
 
 
-class _Softmax(Function):
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
-    def execute(self, *_: Any) -> Any:
-        (x,) = self.inputs
-        exponentials = jt.exp(x - x.max(self.dim, keepdims=True).detach())
-        self.y = exponentials / exponentials.sum(self.dim, keepdims=True)
-        return self.y
-
-    def grad(self, up: Any) -> Any:
-        return self.y * (up - (up * self.y).sum(self.dim, keepdims=True))
-
-
-class _LogSoftmax(Function):
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
-    def execute(self, *_: Any) -> Any:
-        (x,) = self.inputs
-        shifted = x - x.max(self.dim, keepdims=True).detach()
-        self.y = shifted - jt.log(jt.exp(shifted).sum(self.dim, keepdims=True))
-        return self.y
-
-    def grad(self, up: Any) -> Any:
-        return up - jt.exp(self.y) * up.sum(self.dim, keepdims=True)
+def _shifted(x: Any, dim: int) -> Any:
+    # A constant in the gradient, which a shift of all numbers does not change.
+    return x - x.max(dim, keepdims=True).detach()
 
 
 def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
@@ -55,21 +32,24 @@ def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
         RuntimeError: the input holds integers.
         IndexError: the dimension does not exist.
     """
-    return _applied(_Softmax, "softmax", input, dim, dtype)
+    x, dim = _prepared("softmax", input, dim, dtype)
+    exponentials = jt.exp(_shifted(x, dim))
+    return exponentials / exponentials.sum(dim, keepdims=True)
 
 
 def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """`torch.nn.functional.log_softmax`; see `softmax`."""
-    return _applied(_LogSoftmax, "log_softmax", input, dim, dtype)
+    x, dim = _prepared("log_softmax", input, dim, dtype)
+    shifted = _shifted(x, dim)
+    return shifted - jt.log(jt.exp(shifted).sum(dim, keepdims=True))
 
 
-def _applied(function: Any, name: str, x: Any, dim: int | None, dtype: Any) -> Any:
+def _prepared(name: str, x: Any, dim: int | None, dtype: Any) -> tuple[Any, int]:
     x = x if dtype is None else x.cast(dtype)
     require_float(name, x)
     if dim is None:
         dim = 0 if x.ndim in (1, 3) else 1
-    (dim,) = dimensions(dim, x.ndim)
-    return function(dim)(x)
+    return x, dimensions(dim, x.ndim)[0]
 
 
 def norm(
@@ -125,6 +105,6 @@ def _root(x: Any, order: float) -> Any:
 def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
     """`torch.nn.functional.normalize`: input / max(norm, eps), of any shape.
 
-    Jittor's own adds eps under the root.
+    Jittor's own compares the square of the norm with its eps, which is 1e-30.
     """
     return input / clamp(norm(input, p, dim, keepdim=True), min=eps)
