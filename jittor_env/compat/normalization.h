@@ -19,7 +19,7 @@ template <class T>
 void normalize(const T* x, const T* weight, const T* bias, T* y, T* mean, T* variance,
                Layout d, double epsilon) {
     double count = double(d.B) * d.L;
-#pragma omp parallel for
+#pragma omp parallel for if (d.B * d.R * d.L > 1 << 15)
     for (int64_t r = 0; r < d.R; r++) {
         double sum = 0, squares = 0;
         for (int64_t b = 0; b < d.B; b++) {
@@ -75,7 +75,7 @@ void normalize_backward(const T* x, const T* weight, const T* dy, T* dx, T* dwei
     int64_t weights = d.P * d.Q, parts = std::min<int64_t>(d.R, 16);
     double count = double(d.B) * d.L;
     std::vector<double> dw(parts * weights), db(parts * weights);
-#pragma omp parallel for
+#pragma omp parallel for if (d.B * d.R * d.L > 1 << 15)
     for (int64_t part = 0; part < parts; part++)
         for (int64_t r = d.R * part / parts; r < d.R * (part + 1) / parts; r++) {
             double sum = 0, squares = 0, flat = 0, along = 0;
@@ -107,6 +107,67 @@ void normalize_backward(const T* x, const T* weight, const T* dy, T* dx, T* dwei
         for (int64_t part = 0; part < parts; part++)
             a += dw[part * weights + i], b += db[part * weights + i];
         dweight[i] = a, dbias[i] = b;
+    }
+}
+
+// Columns of x (B, R) are groups, with one weight each: side by side, because a column alone would
+// leap through memory.
+constexpr int64_t side_by_side = 16;
+
+struct Moments {
+    double mean[side_by_side] = {}, variance[side_by_side] = {}, rstd[side_by_side];
+
+    template <class T>
+    Moments(const T* x, int64_t B, int64_t R, int64_t columns, double epsilon) {
+        for (int64_t b = 0; b < B; b++)
+            for (int64_t i = 0; i < columns; i++) mean[i] += x[b * R + i];
+        for (int64_t i = 0; i < columns; i++) mean[i] /= B;
+        for (int64_t b = 0; b < B; b++)
+            for (int64_t i = 0; i < columns; i++) {
+                double centred = x[b * R + i] - mean[i];
+                variance[i] += centred * centred;
+            }
+        for (int64_t i = 0; i < columns; i++)
+            variance[i] /= B, rstd[i] = 1 / std::sqrt(variance[i] + epsilon);
+    }
+};
+
+template <class T>
+void normalize_columns(const T* x, const T* weight, const T* bias, T* y, T* mean, T* variance,
+                       Layout d, double epsilon) {
+#pragma omp parallel for if (d.B * d.R > 1 << 15)
+    for (int64_t r = 0; r < d.R; r += side_by_side) {
+        int64_t columns = std::min(side_by_side, d.R - r);
+        Moments m(x + r, d.B, d.R, columns, epsilon);
+        for (int64_t i = 0; i < columns; i++) mean[r + i] = m.mean[i], variance[r + i] = m.variance[i];
+        for (int64_t b = 0; b < d.B; b++)
+            for (int64_t i = 0; i < columns; i++) {
+                int64_t at = b * d.R + r + i;
+                y[at] = (x[at] - m.mean[i]) * m.rstd[i] * weight[r + i] + bias[r + i];
+            }
+    }
+}
+
+template <class T>
+void normalize_columns_backward(const T* x, const T* weight, const T* dy, T* dx, T* dweight,
+                                T* dbias, Layout d, double epsilon) {
+#pragma omp parallel for if (d.B * d.R > 1 << 15)
+    for (int64_t r = 0; r < d.R; r += side_by_side) {
+        int64_t columns = std::min(side_by_side, d.R - r);
+        Moments m(x + r, d.B, d.R, columns, epsilon);
+        double sum[side_by_side] = {}, dot[side_by_side] = {};
+        for (int64_t b = 0; b < d.B; b++)
+            for (int64_t i = 0; i < columns; i++) {
+                int64_t at = b * d.R + r + i;
+                sum[i] += dy[at], dot[i] += dy[at] * ((x[at] - m.mean[i]) * m.rstd[i]);
+            }
+        for (int64_t i = 0; i < columns; i++) dweight[r + i] = dot[i], dbias[r + i] = sum[i];
+        for (int64_t b = 0; b < d.B; b++)
+            for (int64_t i = 0; i < columns; i++) {
+                int64_t at = b * d.R + r + i;
+                double normal = (x[at] - m.mean[i]) * m.rstd[i];
+                dx[at] = m.rstd[i] * weight[r + i] * (dy[at] - sum[i] / d.B - normal * dot[i] / d.B);
+            }
     }
 }
 

@@ -54,6 +54,8 @@ class _Normalize(KernelFunction):
     def __init__(self, layout: Layout, epsilon: float) -> None:
         self.layout = layout
         self.numbers = {**layout.numbers, "epsilon": epsilon}
+        is_of_columns = layout.length == 1 and layout.periods == layout.rows
+        self.kernel = "normalize_columns" if is_of_columns else "normalize"
 
     def plain(self, *inputs: Any) -> tuple[Any, ...]:
         x, weight, bias = inputs
@@ -74,7 +76,7 @@ class _Normalize(KernelFunction):
     def forward(self, *inputs: Any) -> list[Any]:
         x, rows = inputs[0], (self.layout.rows,)
         call = (
-            "compat::normalize(in0_p, in1_p, in2_p, out0_p, out1_p, out2_p,"
+            f"compat::{self.kernel}(in0_p, in1_p, in2_p, out0_p, out1_p, out2_p,"
             f' {_LAYOUT}, data["epsilon"]);'
         )
         outputs = [(tuple(x.shape), str(x.dtype)), *[(rows, str(x.dtype))] * 2]
@@ -83,7 +85,7 @@ class _Normalize(KernelFunction):
     def backward(self, inputs: Sequence[Any], ups: Sequence[Any]) -> list[Any]:
         x, weight, _ = inputs
         call = (
-            "compat::normalize_backward(in0_p, in1_p, in2_p, out0_p, out1_p, out2_p,"
+            f"compat::{self.kernel}_backward(in0_p, in1_p, in2_p, out0_p, out1_p, out2_p,"
             f' {_LAYOUT}, data["epsilon"]);'
         )
         outputs = [(tuple(v.shape), str(x.dtype)) for v in (x, weight, weight)]

@@ -38,7 +38,7 @@ struct Range {
 // plane n a thread.
 template <class F>
 void each_row(const Pooling& d, F visit) {
-#pragma omp parallel for
+#pragma omp parallel for if (d.planes * d.size_in() > 1 << 15)
     for (int64_t n = 0; n < d.planes; n++)
         for (int64_t i = 0; i < d.out[0]; i++)
             for (int64_t j = 0; j < d.out[1]; j++)

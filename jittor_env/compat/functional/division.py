@@ -24,7 +24,8 @@ class _Remainder(Function):
 
 def _rounded(name: str, a: Any, b: Any) -> Any:
     if has_kernels(a) or not (a.dtype.is_float() or jt.flags.use_cuda):
-        call = f"compat::each(in0_p, in1_p, out0_p, in0->num, compat::{name}<in0_type>);"
+        function = f"[](in0_type a, in0_type b) {{ return compat::{name}(a, b); }}"
+        call = f"compat::each(in0_p, in1_p, out0_p, in0->num, {function});"
         return run_kernel(_HEADER, call, [(tuple(a.shape), str(a.dtype))], [a, b])[0]
     quotient = (a / b).floor() if a.dtype.is_float() else jt.floor_divide(a, b)
     return quotient if name == "floor_divide" else a - quotient * b

@@ -127,8 +127,7 @@ def abs(input: Any) -> Any:
     """`torch.abs` of any shape, whose gradient at 0 is 0."""
     if not input.dtype.is_float():
         return jt.abs(input)
-    sign = ((input > 0).cast(input.dtype) - (input < 0).cast(input.dtype)).stop_grad()
-    return input * sign
+    return jt.ternary(input == 0, jt.zeros_like(input), jt.abs(input))
 
 
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:

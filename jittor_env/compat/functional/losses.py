@@ -22,20 +22,8 @@ def _class_dim(x: Any) -> int:
     return 0 if x.ndim == 1 else 1
 
 
-def _of_target(x: Any, is_class: Any, dim: int) -> Any:
-    """Return the numbers of x at each target's class."""
-    return jt.ternary(is_class, x, jt.zeros_like(x)).sum(dim)
-
-
-def _classes(x: Any) -> Any:
-    """Return the number of each class, in the shape of one that broadcasts with x."""
-    shape = [1] * x.ndim
-    shape[_class_dim(x)] = -1
-    return jt.arange(x.shape[_class_dim(x)]).reshape(shape)
-
-
-def _one_hot(x: Any, target: Any, ignore_index: int) -> Any:
-    """Return whether each class is the target's, bool, in the shape of x; never for an ignored one.
+def _checked(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any]:
+    """Return whether each target counts, and the targets with 0 for those that do not.
 
     Raises:
         RuntimeError, ValueError: the target is no integer, or of another shape.
@@ -52,10 +40,17 @@ def _one_hot(x: Any, target: Any, ignore_index: int) -> Any:
         wrong = values[(values != ignore_index) & ((values < 0) | (values >= x.shape[dim]))]
         if wrong.size:
             raise IndexError(f"target {wrong.flat[0]} is out of bounds of {x.shape[dim]} classes")
+    counts = target != ignore_index
+    return counts, jt.ternary(counts, target, jt.zeros_like(target))
+
+
+def _of_target(x: Any, target: Any) -> Any:
+    """Return the numbers of x, (C,) or (N, C, *), at the targets, (1,) or (N, *)."""
     if x.ndim == 1:
-        return (_classes(x) == target) & (target != ignore_index)
-    target = target.unsqueeze(1)
-    return (_classes(x) == target) & (target != ignore_index)
+        return x[target]
+    places = [f"i{d}" for d in range(x.ndim)]
+    places[1] = f"@e0({', '.join(places[:1] + places[2:])})"
+    return x.reindex([x.shape[0], 1, *x.shape[2:]], places, extras=[target]).squeeze(1)
 
 
 def _weights(x: Any, weight: Any) -> Any:
@@ -99,20 +94,22 @@ def _class_loss(
     _require_reduction(reduction)
     require_same_dtype("nll_loss", input, weight)
     dim = _class_dim(input)
-    is_class = _one_hot(input, target, ignore_index)
-    weighted = input if weight is None else input * _weights(input, weight)
-    loss = -_of_target(weighted, is_class, dim)
+    counts, target = _checked(input, target, ignore_index)
+    loss = -_of_target(input, target)
+    shares = counts.cast(input.dtype)
+    if weight is not None:
+        shares = shares * weight[target]
+        loss = loss * weight[target]
     if smoothing:
-        counts = is_class.cast(input.dtype).sum(dim)
+        weighted = input if weight is None else input * _weights(input, weight)
         uniform = -weighted.sum(dim) * constant(smoothing / input.shape[dim], input)
-        uniform = jt.ternary(counts > 0, uniform, jt.zeros_like(uniform))
         loss = loss * constant(1 - smoothing, input) + uniform
+    loss = jt.ternary(counts, loss, jt.zeros_like(loss))
     if reduction == "none":
         return loss
     if reduction == "sum":
         return loss.sum()
-    total = jt.ones_like(input) if weight is None else _weights(input, weight).broadcast(input)
-    return loss.sum() / _of_target(total, is_class, dim).sum()
+    return loss.sum() / shares.sum()
 
 
 def cross_entropy(
