@@ -39,6 +39,7 @@ _MODULES = {
         for kind in ("adaptive_avg", "adaptive_max", "avg", "max")
         for n in (1, 2, 3)
     ),
+    "attention": ("MultiheadAttention", "scaled_dot_product_attention"),
     "functional.division": ("floor_divide", "remainder"),
     "functional.extrema": ("abs", "amax", "amin", "clamp", "max", "maximum", "min", "minimum"),
     "functional.losses": (

@@ -53,8 +53,8 @@ class _Windows:
 
     def array(self) -> Any:
         """Return the tables one after the other, as the kernels read them; three dimensions."""
-        whole = [np.array([[0], [1], [1]])] * (3 - len(self.tables))
-        flat = [table.reshape(-1) for table in (*whole, *self.tables)]
+        single = [np.array([[0], [1], [1]])] * (3 - len(self.tables))
+        flat = [table.reshape(-1) for table in (*single, *self.tables)]
         return jt.array(np.concatenate(flat).astype(np.int32)).stop_grad()
 
     def numbers(self, planes: int) -> dict[str, float]:
