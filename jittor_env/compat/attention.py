@@ -39,7 +39,7 @@ def _scores(query: Any, key: Any, mask: Any, scale: float) -> Any:
 
 def _safe_softmax(scores: Any) -> Any:
     """Return softmax over the last dimension, and zeros where everything is hidden."""
-    is_hidden = scores.max(-1, keepdims=True) == _HIDDEN
+    is_hidden = (scores != _HIDDEN).sum(-1, keepdims=True) == 0
     open_scores = jt.ternary(is_hidden.broadcast(scores), jt.zeros_like(scores), scores)
     weights = softmax(open_scores, -1)
     return jt.ternary(is_hidden.broadcast(scores), jt.zeros_like(scores), weights)

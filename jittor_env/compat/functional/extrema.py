@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jittor as jt
+import numpy as np
 
 from jittor_env.compat.numerics import Function, constant, dimensions, promoted
 
@@ -23,6 +24,10 @@ class _Shared(Function):
     def execute(self, *_: Any) -> Any:
         (x,) = self.inputs
         y = getattr(x, self.operation)(self.dims, keepdims=True)
+        # Jittor begins with the largest finite number instead of infinity.
+        sign = -1 if self.operation == "max" else 1
+        largest = constant(sign * float(np.finfo(str(x.dtype)).max), x)
+        y = jt.ternary(y == largest, jt.full_like(y, sign * float("inf")), y)
         has_nan = (x != x).sum(self.dims, keepdims=True) > 0
         self.y = jt.ternary(has_nan, jt.full_like(y, float("nan")), y)
         return self.y

@@ -55,6 +55,16 @@ def test_nan_is_passed_on(name: str) -> None:
     assert error(values(torch), values(extrema), holes, *arrays[1:]) < 4
 
 
+@pytest.mark.parametrize("name", ["amax", "amin of all", "max along", "min along"])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_infinities_are_numbers_like_others(name: str, sign: int) -> None:
+    function, own, _ = CASES[name]
+    x = np.full(X.shape, sign * np.inf)
+    assert error(function(torch), function(extrema), x, dtype="float32") < 4
+    if (sign < 0) == ("max" in name):
+        assert error(function(torch), own, x, dtype="float32") > 1000
+
+
 def test_indices_are_of_the_first() -> None:
     expected = torch.from_numpy(X).max(1)
     values, indices = extrema.max(jt.array(X.astype(np.float32)), 1)
