@@ -127,7 +127,7 @@ class GroupNorm(jt.nn.Module):
 
 
 class _RunningNorm(jt.nn.Module):
-    """What BatchNorm and InstanceNorm share: parameters, and running statistics.
+    """The common part of BatchNorm and InstanceNorm: parameters, and running statistics.
 
     Attributes:
         weight, bias: (C,), or None without `affine`.

@@ -22,7 +22,7 @@ _NOT_SETTINGS = ("params", "grads")
 
 
 class _Optimizer(jt.optim.Optimizer):
-    """What the optimizers share.
+    """The common part of the optimizers.
 
     Attributes:
         param_groups: dicts with `params`, all settings by PyTorch's names, and a list of Vars, one

@@ -49,12 +49,28 @@ void each_row(const Pooling& d, F visit) {
 // The larger one; NaN if either is.
 template <class T>
 T larger(T a, T b) {
-    return b > a || b != b ? b : a;
+    return (b > a) | (b != b) ? b : a;
 }
+
+// The ranges of the last dimension, for loops over all outputs of a row: the position number t of
+// each, and the last one where there are fewer, which changes no maximum.
+struct Columns {
+    int32_t count, longest = 0, step;
+    const int32_t* first;
+    std::vector<int32_t> last;
+
+    explicit Columns(const Pooling& d)
+        : count(d.out[2]), step(d.step[2]), first(d.table(2)), last(count) {
+        for (int32_t k = 0; k < count; k++) {
+            int32_t more = (first[k + count] - 1 - first[k]) / step;
+            last[k] = first[k] + more * step, longest = std::max(longest, more + 1);
+        }
+    }
+};
 
 template <class T>
 void max_pool(const T* x, T* y, Pooling d) {
-    const int32_t *first = d.table(2), *end = first + d.out[2];
+    Columns c(d);
     each_row(d, [&](int64_t n, int64_t o, Range a, Range b) {
         // First over the rows, which is done for many columns at once.
         std::vector<T> most(d.in[2], -std::numeric_limits<T>::infinity());
@@ -64,37 +80,39 @@ void max_pool(const T* x, T* y, Pooling d) {
                 const T* row = x + n * d.size_in() + (p * d.in[1] + q) * d.in[2];
                 for (int64_t r = 0; r < d.in[2]; r++) m[r] = larger(m[r], row[r]);
             }
-        for (int64_t k = 0; k < d.out[2]; k++) {
-            T value = m[first[k]];
-            for (int64_t r = first[k]; r < end[k]; r += d.step[2]) value = larger(value, m[r]);
-            y[o + k] = value;
-        }
+        const int32_t *first = c.first, *last = c.last.data();
+        T* out = y + o;
+        for (int32_t k = 0; k < c.count; k++) out[k] = m[first[k]];
+        for (int32_t t = 1; t < c.longest; t++)
+            for (int32_t k = 0; k < c.count; k++)
+                out[k] = larger(out[k], m[std::min(first[k] + t * c.step, last[k])]);
     });
 }
 
-// Call visit(output, first position in its plane of that value), from x and the maxima y.
+// Call visit(plane, output, first position in its plane of that value), from x and the maxima y.
 template <class T, class F>
 void each_maximum(const T* x, const T* y, const Pooling& d, F visit) {
-    const int32_t *first = d.table(2), *end = first + d.out[2];
-    std::vector<int64_t> last(d.out[2]);
-    for (int64_t k = 0; k < d.out[2]; k++)
-        last[k] = (end[k] - 1 - first[k]) / d.step[2] * d.step[2] + first[k];
+    Columns c(d);
     each_row(d, [&](int64_t n, int64_t o, Range a, Range b) {
         int64_t last_p = (a.end - 1 - a.first) / d.step[0] * d.step[0] + a.first;
         int64_t last_q = (b.end - 1 - b.first) / d.step[1] * d.step[1] + b.first;
-        const T* plane = x + n * d.size_in();
-        for (int64_t k = 0; k < d.out[2]; k++) {
-            int64_t at = -1;
-            T value = y[o + k];
-            // Backwards and without a branch, which the processor could not predict.
-            for (int64_t p = last_p; p >= a.first; p -= d.step[0])
-                for (int64_t q = last_q; q >= b.first; q -= d.step[1])
-                    for (int64_t r = last[k]; r >= first[k]; r -= d.step[2]) {
-                        int64_t i = (p * d.in[1] + q) * d.in[2] + r;
-                        at = (plane[i] == value) | (plane[i] != plane[i]) ? i : at;
+        std::vector<int32_t> found(c.count);
+        int32_t* at = found.data();
+        const int32_t *first = c.first, *last = c.last.data();
+        const T* value = y + o;
+        // Backwards and without a branch, which the processor could not predict.
+        for (int64_t p = last_p; p >= a.first; p -= d.step[0])
+            for (int64_t q = last_q; q >= b.first; q -= d.step[1]) {
+                int32_t start = (p * d.in[1] + q) * d.in[2];
+                const T* row = x + n * d.size_in() + start;
+                for (int32_t t = c.longest - 1; t >= 0; t--)
+                    for (int32_t k = 0; k < c.count; k++) {
+                        int32_t r = std::min(first[k] + t * c.step, last[k]);
+                        T v = row[r];
+                        at[k] = (v == value[k]) | (v != v) ? start + r : at[k];
                     }
-            visit(n, o + k, at);
-        }
+            }
+        for (int32_t k = 0; k < c.count; k++) visit(n, o + k, at[k]);
     });
 }
 

@@ -55,7 +55,7 @@ class _LSTMStep(KernelFunction):
 
 
 class _GRUStep(KernelFunction):
-    """What input and hidden state add to the gates, (N, 3H) each, and h (N, H) to the next h."""
+    """Both parts of the gates, of input and hidden state, and h to the next h."""
 
     def plain(self, *inputs: Any) -> tuple[Any, ...]:
         x, of_hidden, h = inputs
@@ -81,7 +81,7 @@ def _like(*tensors: Any) -> list[tuple[Sequence[int], str]]:
 
 
 class _RNNBase(jt.nn.Module):
-    """What the three share.
+    """The common part of the three.
 
     Attributes:
         weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0: parameters of layer 0, forwards; with
