@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import jittor as jt
 import numpy as np
 
-from jittor_env.compat import dropouts as compat
 from parity.adapters.jittor_casts import low_precision_of, observed_casts
 from parity.adapters.jittor_float64 import exact_var, lifted_scalars
 from parity.adapters.jittor_random import random_from
@@ -229,11 +229,17 @@ class JittorAdapter:
         before = {cls: cls.execute for cls in classes}
         for cls, function in classes.items():
             cls.execute = function
-        own, compat.source = compat.source, lambda shape: exact_var(source(tuple(shape)))
+        # Loaded where a model uses it. An import here would change the flags of a Jittor that the
+        # user has started otherwise.
+        compat: Any = sys.modules.get("jittor_env.compat.dropouts")
+        own = getattr(compat, "source", None)
+        if compat is not None:
+            compat.source = lambda shape: exact_var(source(tuple(shape)))
         try:
             yield
         finally:
-            compat.source = own
+            if compat is not None:
+                compat.source = own
             for cls, function in before.items():
                 cls.execute = function
 
