@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
@@ -212,7 +213,10 @@ class JittorAdapter:
 
     @contextmanager
     def dropout_from(self, source: DropoutSource) -> Iterator[None]:
-        """Replace `execute` of `jittor.nn.Dropout` and `Dropout2d`, which has no other hook."""
+        """Replace `execute` of `jittor.nn.Dropout` and `Dropout2d`, which has no other hook.
+
+        Those of `jittor_env.compat` have one.
+        """
 
         def dropout(layer: Any, x: Any) -> Any:
             return _dropped(x, tuple(x.shape), layer.p, layer.is_train, source)
@@ -225,9 +229,17 @@ class JittorAdapter:
         before = {cls: cls.execute for cls in classes}
         for cls, function in classes.items():
             cls.execute = function
+        # Loaded where a model uses it. An import here would change the flags of a Jittor that the
+        # user has started otherwise.
+        compat: Any = sys.modules.get("jittor_env.compat.dropouts")
+        own = getattr(compat, "source", None)
+        if compat is not None:
+            compat.source = lambda shape: exact_var(source(tuple(shape)))
         try:
             yield
         finally:
+            if compat is not None:
+                compat.source = own
             for cls, function in before.items():
                 cls.execute = function
 

@@ -1,0 +1,1 @@
+"""Functions of Vars with PyTorch's behaviour, by topic."""
