@@ -197,11 +197,11 @@ def torch_backend() -> Backend:
 
 
 def jittor_backend() -> Backend:
-    """Import Jittor, through `jittor_env`."""
-    import jittor_env
+    """Import Jittor, and the replacements of `jittor_env.compat`."""
+    from jittor_env import compat, load
 
-    jt = jittor_env.load()
-    return Backend("jittor", adapt(jt.nn.Identity()), {"jt": jt})
+    jt = load()
+    return Backend("jittor", adapt(jt.nn.Identity()), {"jt": jt, "compat": compat})
 
 
 def _flatten(value: Any) -> list[Any]:

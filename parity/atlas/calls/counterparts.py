@@ -26,7 +26,7 @@ from parity.atlas.calls.sources import (
 from parity.atlas.calls.use import Use
 
 # Where Jittor may have a function or layer, in the order in which a porter looks.
-FUNCTION_PLACES = ("jt.nn", "jt", "jt.misc", "jt.linalg")
+FUNCTION_PLACES = ("jt.nn", "jt", "jt.misc", "jt.linalg", "jt.attention")
 LAYER_PLACES = ("jt.nn", "jt", "jt.attention")
 # Names of PyTorch's arguments -> names that Jittor has for them.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -41,6 +41,8 @@ RENAMED = {
     "square": "sqr", "neg": "negative", "concatenate": "concat", "remainder": "mod",
     "absolute": "abs", "logsigmoid": "log_sigmoid",
 }  # fmt: skip
+# Operators -> the functions that compute them.
+FUNCTION_OF = {"__mod__": "remainder", "__floordiv__": "floor_divide"}
 OPERATORS = {*BINARY, *REFLECTED, *IN_PLACE, *UNARY, "__getitem__", "__setitem__"}
 
 
@@ -51,10 +53,12 @@ class Sources(NamedTuple):
         ways: the plainest first; none where Jittor lacks it. Of a layer that cannot be built again,
             the classes of that name.
         short: the plainest with PyTorch's defaults left out, where Jittor's are others; else empty.
+        replacements: likewise, with what `jittor_env.compat` has in place of Jittor's own.
     """
 
     ways: Sequence[str]
     short: str = ""
+    replacements: Sequence[str] = ()
 
 
 def jittor_sources(use: Use, jt: Any, compat: Any = None) -> Sources:
@@ -69,39 +73,53 @@ def jittor_sources(use: Use, jt: Any, compat: Any = None) -> Sources:
         found = _found(use.name.removeprefix("torch.nn."), LAYER_PLACES, {"jt": jt})
         return Sources([written for written, _ in found])
     find = _layers if use.layer is not None else _functions
-    roots = {"jt": jt, "compat": compat}
-    ways = list(dict.fromkeys(find(use, roots)))
-    short = next(iter(find(replace(use, defaults={}), roots)), "")
-    return Sources(ways, short if short not in ways[:1] else "")
+    ways = list(dict.fromkeys(find(use, jt)))
+    short = next(iter(find(replace(use, defaults={}), jt)), "")
+    replacements = [] if compat is None else list(_replacements(use, compat))
+    return Sources(ways, short if short not in ways[:1] else "", replacements)
 
 
-def _layers(use: Use, roots: Mapping[str, Any]) -> Iterator[str]:
+def _layers(use: Use, jt: Any) -> Iterator[str]:
+    for written, kind in _found(use.name.removeprefix("torch.nn."), LAYER_PLACES, {"jt": jt}):
+        yield from _built(use, written, kind)
+
+
+def _built(use: Use, written: str, kind: Any) -> Iterator[str]:
     assert use.layer is not None
-    name = use.name.removeprefix("torch.nn.")
     optional = dict(list(use.layer.constructor.items())[use.layer.required :])
-    for written, kind in _found(name, (*LAYER_PLACES, "compat"), roots):
-        for keywords in _keywords(optional, kind.__init__):
-            yield jittor_layer(use, written, constructor(use, keywords))
+    for keywords in _keywords(optional, kind.__init__):
+        yield jittor_layer(use, written, constructor(use, keywords))
 
 
-def _functions(use: Use, roots: Mapping[str, Any]) -> Iterator[str]:
+def _functions(use: Use, jt: Any) -> Iterator[str]:
     method = use.name.removeprefix(METHOD)
     is_method = method != use.name
     if is_method and (method in OPERATORS or method.endswith(PROPERTY)):
-        if not method.endswith(PROPERTY) or hasattr(roots["jt"].Var, method.removesuffix(PROPERTY)):
+        if not method.endswith(PROPERTY) or hasattr(jt.Var, method.removesuffix(PROPERTY)):
             yield call(use, use.name, "jittor")
         return
     name = method if is_method else use.name.rpartition(".")[2]
     places = ("jt.linalg", *FUNCTION_PLACES) if ".linalg." in use.name else FUNCTION_PLACES
-    found = list(_found(name, (*places, "compat"), roots))
-    of_var = getattr(roots["jt"].Var, name, None)
+    found = list(_found(name, places, {"jt": jt}))
+    of_var = getattr(jt.Var, name, None)
     as_method = [(METHOD + name, of_var)] if of_var is not None and use.positional else []
     for written, function in [*as_method, *found] if is_method else [*found, *as_method]:
-        for keywords in _keywords(use.keywords, function):
-            spelled = _other_defaults(use.defaults, function)
-            yield call(use, written, "jittor", {**keywords, **spelled})
+        yield from _called(use, written, function)
     if use.name.startswith("torch.nn.functional."):
-        yield from _as_layer(use, name, roots["jt"])
+        yield from _as_layer(use, name, jt)
+
+
+def _called(use: Use, written: str, function: Any) -> Iterator[str]:
+    for keywords in _keywords(use.keywords, function):
+        spelled = _other_defaults(use.defaults, function)
+        yield call(use, written, "jittor", {**keywords, **spelled})
+
+
+def _replacements(use: Use, compat: Any) -> Iterator[str]:
+    name = use.name.rpartition(".")[2]
+    write = _called if use.layer is None else _built
+    for written, found in _found(FUNCTION_OF.get(name, name), ("compat",), {"compat": compat}):
+        yield from write(use, written, found)
 
 
 def _as_layer(use: Use, name: str, jt: Any) -> Iterator[str]:

@@ -90,7 +90,7 @@ def perform(task: Any, reference: Backend, candidate: Backend) -> Any:
     if isinstance(task, VersionsTask):
         return versions(reference, candidate)
     if isinstance(task, SourcesTask):
-        return jittor_sources(task.use, candidate.names["jt"])
+        return jittor_sources(task.use, candidate.names["jt"], candidate.names["compat"])
     return judge_use(task.use, task.source, task.case, reference, candidate)
 
 

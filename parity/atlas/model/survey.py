@@ -101,6 +101,7 @@ def judge_use(
     findings: list[Finding] = []
     instead = None
     other_defaults = False
+    others = [*sources.ways[1:], *sources.replacements]
     if sources.ways:
         found = _judge(worker, use, sources.ways[0], cases)
         refused = next((f for f in found if _is_refused(f)), None)
@@ -108,10 +109,12 @@ def judge_use(
             return f"cannot be run again: {refused.reference[:80]}"
         findings = sorted((f for f in found if not _passes(f)), key=_order)
         if findings:
-            instead = _find_instead(worker, use, sources.ways[1:], findings, cases)
+            instead = _find_instead(worker, use, others, cases, _differing(findings, cases))
         if sources.short:
             short = _judge(worker, use, sources.short, (ORDINARY,))
             other_defaults = not all(map(_passes, short))
+    elif sources.replacements:
+        instead = _find_instead(worker, use, sources.replacements, cases, set(cases))
     return UseResult(
         name=use.short_name, kind="layer" if use.layer or use.unbuilt else "operator",
         call=written(use), shapes=use.shapes(), places=use.places, lines=use.lines, calls=use.calls,
@@ -129,16 +132,28 @@ def _is_refused(finding: Finding) -> bool:
     )
 
 
+def _differing(findings: Sequence[Finding], cases: Sequence[str]) -> set[str]:
+    """Return the cases that differ: all after an exception, since no other was tried."""
+    raised = any(finding.cause is AtlasCause.EXCEPTION for finding in findings)
+    return set(cases) if raised else {finding.case for finding in findings}
+
+
 def _find_instead(
     worker: TaskWorker,
     use: Use,
     sources: Iterable[str],
-    findings: Sequence[Finding],
     cases: Sequence[str],
+    before: set[str],
 ) -> Instead | None:
-    """Return the first other source that agrees where the plain one differs, and breaks nothing."""
-    raised = any(f.cause is AtlasCause.EXCEPTION for f in findings)
-    before = set(cases) if raised else {f.case for f in findings}  # see `_judge`
+    """Return the source that agrees on most cases, and breaks none, or none.
+
+    Args:
+        worker: judges.
+        use: that is written.
+        sources: in order of preference.
+        cases: on which each is judged.
+        before: those that differ without it.
+    """
     best: Instead | None = None
     for source in sources:
         found = _judge(worker, use, source, cases)

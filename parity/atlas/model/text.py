@@ -56,11 +56,11 @@ def counts(atlas: ModelAtlas) -> str:
     """Return one sentence on how many operators and layers there are, and how many differ."""
     calls = sum(use.calls for use in atlas.uses)
     different = sum(use.impact is not Impact.NONE for use in atlas.uses)
-    solved = sum(use.instead is not None and not use.instead.remaining for use in atlas.uses)
+    solved = sum(use.instead is not None for use in atlas.uses)
     return (
         f"{len(atlas.uses)} operators and layers in {calls} calls, as the model uses them: "
-        f"{different} differ in Jittor, and for {solved} of these another way to write it agrees; "
-        f"{len(atlas.unjudged)} not judged"
+        f"{different} differ in Jittor, and for {solved} of these there is a better way to write "
+        f"it; {len(atlas.unjudged)} not judged"
     )
 
 
@@ -92,7 +92,8 @@ def _in_terminal(uses: Sequence[UseResult]) -> str:
     lines += [f"    {text}" for text in _differences(use)]
     lines += [f"    atlas, {entry}: {note}" for entry, note in use.notes.items()]
     if use.instead is not None:
-        lines.append(f"    write: {_one_line(use.instead.source)}{_remaining(use)}")
+        source = _one_line(use.instead.source)
+        lines.append(f"    write: {source}{_import(source)}{_remaining(use)}")
     return "\n".join(lines)
 
 
@@ -134,6 +135,10 @@ def effect(measured: Effect) -> str:
         for name, change in (("outputs", measured.outputs), ("gradients", measured.gradients))
     ]
     return f"in the model: {', '.join(changes)}"
+
+
+def _import(source: str) -> str:
+    return " (from jittor_env import compat)" if "compat." in source else ""
 
 
 def _remaining(use: UseResult) -> str:

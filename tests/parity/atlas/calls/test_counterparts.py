@@ -101,7 +101,15 @@ def test_a_layer_takes_the_arguments_that_it_knows() -> None:
     assert ways("torch.nn.Conv3d", layer=layer) == []
 
 
-def test_drop_in_replacements_come_last() -> None:
+def test_drop_in_replacements_are_apart() -> None:
     compat = SimpleNamespace(clamp=lambda x, min=None, max=None: x)
     use = Use(name="torch.Tensor.clamp", positional=X, keywords={"min": 0})
-    assert jittor_sources(use, JT, compat).ways[-1] == "compat.clamp(x, min=0)"
+    sources = jittor_sources(use, JT, compat)
+    assert list(sources.replacements) == ["compat.clamp(x, min=0)"]
+    assert not any("compat" in source for source in sources.ways)
+
+
+def test_an_operator_is_replaced_by_its_function() -> None:
+    compat = SimpleNamespace(remainder=lambda x, y: x)
+    use = Use(name="torch.Tensor.__mod__", positional=(Ref("x"), 2))
+    assert list(jittor_sources(use, JT, compat).replacements) == ["compat.remainder(x, 2)"]

@@ -37,10 +37,12 @@ class Worker:
         ]  # fmt: skip
 
 
-def judged(answer: Answer, *ways: str, short: str = "", **options: Any) -> UseResult | str:
+def judged(
+    answer: Answer, *ways: str, short: str = "", compat: tuple[str, ...] = (), **options: Any
+) -> UseResult | str:
     use = Use(name="torch.nn.functional.relu", calls=1, places=[""])
     worker: Any = Worker(answer, **options)
-    return judge_use(worker, use, Sources(ways, short), CASES)
+    return judge_use(worker, use, Sources(ways, short, compat), CASES)
 
 
 def of(result: UseResult | str) -> UseResult:
@@ -55,6 +57,13 @@ def test_a_source_that_agrees_everywhere_has_no_findings() -> None:
 
 def test_without_a_source_it_is_lacking() -> None:
     assert of(judged(lambda source, case: AtlasCause.AGREEMENT)).impact is Impact.LACKING
+
+
+def test_a_replacement_of_what_is_lacking_is_judged_and_offered() -> None:
+    result = of(judged(lambda source, case: AtlasCause.AGREEMENT, compat=("compat.f(x)",)))
+    assert (result.impact, result.instead) == (Impact.LACKING, Instead(source="compat.f(x)"))
+    wrong = judged(lambda source, case: AtlasCause.VALUES, compat=("compat.f(x)",))
+    assert of(wrong).instead is None
 
 
 def test_a_worker_that_dies_is_a_finding() -> None:

@@ -35,8 +35,8 @@ def test_the_summary_has_every_use_the_worst_first() -> None:
     assert "write: x.clamp(min_v=0) (still different on: nan)" in text
     assert "torch.odd: an argument is of type object" in text
     assert text.endswith(
-        "5 operators and layers in 5 calls, as the model uses them: 4 differ in Jittor, and for 0 "
-        "of these another way to write it agrees; 1 not judged"
+        "5 operators and layers in 5 calls, as the model uses them: 4 differ in Jittor, and for 1 "
+        "of these there is a better way to write it; 1 not judged"
     )
 
 
