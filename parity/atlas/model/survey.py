@@ -64,7 +64,8 @@ def survey(name: str, recorded: Recorded, *, quick: bool = False) -> ModelAtlas:
                 unjudged.setdefault(use.name, use.unbuilt)
             else:
                 uses.append(use)
-        everywhere = {id(use) for use in _smallest_of_each_kind(uses)} if not quick else set()
+        varied = [] if quick else filter(_has_values_to_vary, uses)
+        everywhere = {id(use) for use in _smallest_of_each_kind(varied)}
         free: queue.SimpleQueue[TaskWorker] = queue.SimpleQueue()
         for worker in workers:
             free.put(worker)
@@ -74,7 +75,7 @@ def survey(name: str, recorded: Recorded, *, quick: bool = False) -> ModelAtlas:
             worker = free.get()
             bar.set_description(use.short_name[:30].ljust(30))
             try:
-                cases = REAL_CASES if id(use) in everywhere and not use.random else (ORDINARY,)
+                cases = REAL_CASES if id(use) in everywhere else (ORDINARY,)
                 return judge_use(worker, use, sources[id(use)], cases)
             finally:
                 free.put(worker)
@@ -203,7 +204,13 @@ def _is_written(use: Use, available: set[str]) -> bool:
     return any(not available.intersection(context) for context in use.contexts)
 
 
-def _smallest_of_each_kind(uses: Sequence[Use]) -> list[Use]:
+def _has_values_to_vary(use: Use) -> bool:
+    """Tell whether other input cases differ from the model's own: integers and weights stay."""
+    floats = (name for name, array in use.inputs.items() if array.dtype.kind == "f")
+    return not use.random and any(name not in use.weights for name in floats)
+
+
+def _smallest_of_each_kind(uses: Iterable[Use]) -> list[Use]:
     smallest: dict[str, Use] = {}
     for use in uses:
         known = smallest.get(use.name)
