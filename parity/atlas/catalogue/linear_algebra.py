@@ -1,16 +1,14 @@
 """Matrix products, decompositions, and attention."""
 
-from parity.atlas.entry import Entry, InputSpec, real, weight
+from parity.atlas.entry import Entry, InputSpec, numeric, real, weight
 
 _CASES = ("ordinary", "zeros", "large offset", "large magnitude", "infinity", "nan", "empty")
 
 
 def _product(
-    name: str, torch: str, jittor: str, workaround: str = "", **inputs: InputSpec
+    name: str, torch: str, jittor: str, workaround: str = "", note: str = "", **inputs: InputSpec
 ) -> Entry:
-    return Entry(
-        name=name, torch=torch, jittor=jittor, inputs=inputs, cases=_CASES, workaround=workaround
-    )
+    return numeric(name, torch, jittor, cases=_CASES, workaround=workaround, note=note, **inputs)
 
 
 def _square(
@@ -86,6 +84,10 @@ ENTRIES = (
         "(x * y).sum()",
         x=real(2, 3),
         y=weight(2, 3),
+        note=(
+            "Jittor cannot make a tensor without dimensions, which the result of a full "
+            "contraction is."
+        ),
     ),
     _product(
         "tensordot, negative dimensions",
@@ -94,6 +96,7 @@ ENTRIES = (
         "jt.nn.tensordot(x, y, ([1], [0]))",
         x=real(2, 3),
         y=weight(3, 4),
+        note="Jittor accepts dimensions counted from the start only.",
     ),
     Entry(
         name="cross",

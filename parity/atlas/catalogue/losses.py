@@ -35,8 +35,14 @@ ENTRIES = (
         "F.mse_loss(x, y, reduction='none')",
         "jt.nn.mse_loss(x, y, reduction='none')",
         workaround="(x - y).sqr()",
+        note="`reduction` names an operation of Jittor, and `none` is none of them.",
     ),
-    _loss("l1_loss", "F.l1_loss(x, y)", "jt.nn.l1_loss(x, y)"),
+    _loss(
+        "l1_loss",
+        "F.l1_loss(x, y)",
+        "jt.nn.l1_loss(x, y)",
+        note=("The gradient of the absolute value is -1 at NaN in Jittor and 0 in PyTorch."),
+    ),
     _loss(
         "l1_loss, sum",
         "F.l1_loss(x, y, reduction='sum')",
@@ -99,6 +105,7 @@ ENTRIES = (
         inputs={"x": real(3, 4), "y": weight(3, 4)},
         cases=("ordinary",),
         workaround="-(jt.nn.softmax(y, dim=1) * jt.nn.log_softmax(x, dim=1)).sum(1).mean()",
+        note="Jittor accepts classes only.",
     ),
     Entry(
         name="cross_entropy, images",
@@ -144,12 +151,20 @@ ENTRIES = (
         "binary_cross_entropy_with_logits",
         "F.binary_cross_entropy_with_logits(x, torch.sigmoid(y))",
         "jt.nn.binary_cross_entropy_with_logits(x, jt.sigmoid(y))",
+        note=(
+            "The gradient at a logit of -infinity is NaN: infinities are subtracted within "
+            "the loss."
+        ),
     ),
     _loss(
         "binary_cross_entropy_with_logits, pos_weight",
         "F.binary_cross_entropy_with_logits(x, torch.sigmoid(y), pos_weight=torch.abs(w).detach())",
         "jt.nn.binary_cross_entropy_with_logits(x, jt.sigmoid(y), pos_weight=jt.abs(w).detach())",
         {"x": real(3, 2), "y": weight(3, 2), "w": weight(2)},
+        note=(
+            "The gradient at a logit of -infinity is NaN: infinities are subtracted within "
+            "the loss."
+        ),
     ),
     _loss(
         "kl_div",

@@ -86,7 +86,9 @@ ENTRIES = (
         jittor="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n"
         "s.get_last_lr()",
         workaround=(
-            "o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n[o.lr]"
+            "o = jt.optim.SGD([jt.zeros(1)], 0.1)\n"
+            "s = jt.lr_scheduler.StepLR(o, 2)\n"
+            "[g.get('lr', o.lr) for g in o.param_groups]"
         ),
         note="Jittor's schedulers set `lr` of the optimizer, and of the parameter groups that have "
         "their own.",
