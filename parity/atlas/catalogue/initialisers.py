@@ -3,9 +3,10 @@
 from parity.atlas.entry import Entry, sample
 
 
-def _init(
+def initialised(
     name: str, arguments: str = "", jittor: str = "", note: str = "", workaround: str = ""
 ) -> Entry:
+    """Return an entry of an initialiser of a convolution's weight."""
     other = jittor or name
     return sample(
         f"init.{name}{f'({arguments})' if arguments else ''}",
@@ -17,21 +18,21 @@ def _init(
 
 
 ENTRIES = (
-    _init("kaiming_uniform_"),
-    _init("kaiming_normal_"),
-    _init("kaiming_normal_", "mode='fan_out', nonlinearity='relu'"),
-    _init("kaiming_uniform_", "a=5 ** 0.5"),
-    _init("xavier_uniform_"),
-    _init("xavier_uniform_", "gain=0.5"),
-    _init("xavier_normal_", jittor="xavier_gauss_", note="Named `xavier_gauss_` in Jittor."),
-    _init("uniform_"),
-    _init("normal_", jittor="gauss_", note="Named `gauss_` in Jittor."),
-    _init(
+    initialised("kaiming_uniform_"),
+    initialised("kaiming_normal_"),
+    initialised("kaiming_normal_", "mode='fan_out', nonlinearity='relu'"),
+    initialised("kaiming_uniform_", "a=5 ** 0.5"),
+    initialised("xavier_uniform_"),
+    initialised("xavier_uniform_", "gain=0.5"),
+    initialised("xavier_normal_", jittor="xavier_gauss_", note="Named `xavier_gauss_` in Jittor."),
+    initialised("uniform_"),
+    initialised("normal_", jittor="gauss_", note="Named `gauss_` in Jittor."),
+    initialised(
         "trunc_normal_",
         "std=0.02",
         note="Both sample by the inverse distribution function and truncate at -2 and 2.",
     ),
-    _init("trunc_normal_", "std=1.0"),
+    initialised("trunc_normal_", "std=1.0"),
     sample("weight of Linear", "torch.nn.Linear(200, 300).weight", "jt.nn.Linear(200, 300).weight"),
     sample("bias of Linear", "torch.nn.Linear(16, 8192).bias", "jt.nn.Linear(16, 8192).bias"),
     sample("weight of Conv2d", "torch.nn.Conv2d(32, 64, 3).weight", "jt.nn.Conv(32, 64, 3).weight"),
