@@ -96,12 +96,16 @@ def numeric(
     gradient: bool = True,
     workaround: str = "",
     note: str = "",
-    **inputs: InputSpec,
+    inputs: Mapping[str, InputSpec] | None = None,
+    **named: InputSpec,
 ) -> Entry:
-    """Return an entry whose inputs are given by name; by default the Jittor source is `ported`."""
+    """Return an entry whose inputs are those in `inputs` and those that are named.
+
+    By default the Jittor source is `ported`.
+    """
     return Entry(
-        name=name, torch=torch, jittor=jittor or ported(torch), inputs=inputs, cases=cases,
-        gradient=gradient, workaround=workaround, note=note,
+        name=name, torch=torch, jittor=jittor or ported(torch), inputs={**(inputs or {}), **named},
+        cases=cases, gradient=gradient, workaround=workaround, note=note,
     )  # fmt: skip
 
 

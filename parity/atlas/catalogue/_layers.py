@@ -1,5 +1,7 @@
 """Makes entries of layers whose weights are set to the same numbers on both sides."""
 
+from collections.abc import Mapping
+
 from parity.atlas.entry import Entry, InputSpec, numeric, ported
 
 _FILL = """m = {make}
@@ -11,7 +13,9 @@ for name, p in m.named_parameters():
 
 def torch_layer(make: str) -> str:
     """Return statements that make a layer `m` and set its weights to numbers of their names."""
-    return _FILL.format(make=make, assign="p.data = torch.from_numpy(values).float().to(x.dtype)")
+    return _FILL.format(
+        make=make, assign="p.data = torch.from_numpy(np.float32(values)).to(x.dtype)"
+    )
 
 
 def jittor_layer(make: str) -> str:
@@ -31,7 +35,8 @@ def layer(
     cases: tuple[str, ...] = ("ordinary", "large magnitude"),
     workaround: str = "",
     note: str = "",
-    **inputs: InputSpec,
+    inputs: Mapping[str, InputSpec] | None = None,
+    **named: InputSpec,
 ) -> Entry:
     """Return an entry of a layer's output.
 
@@ -44,11 +49,12 @@ def layer(
         cases: the names of the input cases.
         workaround: another `jittor_call`, or, with line breaks, an entire source.
         note: the entry's.
-        inputs: how they are drawn.
+        inputs: name -> how it is drawn.
+        named: further inputs, by their names.
     """
     made = jittor_layer(jittor or ported(make))
     other = workaround if "\n" in workaround or not workaround else made + workaround
     return numeric(
         name, torch_layer(make) + call, made + (jittor_call or ported(call)), cases=cases,
-        workaround=other, note=note, **inputs,
+        workaround=other, note=note, inputs={**(inputs or {}), **named},
     )  # fmt: skip

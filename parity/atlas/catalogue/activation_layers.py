@@ -10,7 +10,7 @@ _ABSENT = "Jittor has no `{}`."
 def _function(
     name: str, call: str, workaround: str = "", note: str = "", jittor: str = ""
 ) -> Entry:
-    return numeric(name, call, jittor, cases=_CASES, workaround=workaround, note=note, **_X)
+    return numeric(name, call, jittor, cases=_CASES, workaround=workaround, note=note, inputs=_X)
 
 
 def _lacking(name: str, call: str, workaround: str, note: str = "") -> Entry:
@@ -83,7 +83,7 @@ ENTRIES = (
               "Jittor's `softmax` has no argument `dtype`."),
     numeric("softmax of minus infinities", "F.softmax(x.masked_fill(x > 9, -np.inf), dim=1)",
             cases=("ordinary", "saturated above"), note="A row of minus infinities alone is NaN "
-            "in both.", **_X),
+            "in both.", inputs=_X),
     _lacking("hardswish", "F.hardswish(x)", "x * jt.clamp(x + 3, 0, 6) / 6"),
     _lacking("hardsigmoid", "F.hardsigmoid(x)", "jt.clamp(x + 3, 0, 6) / 6"),
     _lacking("Hardswish", "torch.nn.Hardswish()(x)", "x * jt.clamp(x + 3, 0, 6) / 6"),
@@ -103,7 +103,7 @@ ENTRIES = (
     _lacking("tanh", "F.tanh(x)", "jt.tanh(x)", "It is `jt.tanh`."),
     _lacking("rrelu", "F.rrelu(x, 0.25, 0.25)", "jt.nn.leaky_relu(x, 0.25)",
              "In evaluation it is a leaky relu with the mean slope."),
-    numeric("PReLU of one parameter", "torch.nn.PReLU()(x)", cases=_CASES, **_X,
+    numeric("PReLU of one parameter", "torch.nn.PReLU()(x)", cases=_CASES, inputs=_X,
             note='Computed as max(0, x) + w min(0, x): NaN becomes 0, and the gradient at 0 is 1 '
             '+ w, where PyTorch has w.'),
     numeric("PReLU of channels, three dimensions", "torch.nn.PReLU(4)(x)", x=real(2, 4, 3),
@@ -117,7 +117,7 @@ ENTRIES = (
             'jt.ternary(x > 0, x, w * x)'),
     numeric("PReLU with init", "torch.nn.PReLU(init=0.1)(x)", "jt.nn.PReLU(init=0.1)(x)",
             workaround="jt.nn.PReLU(init_=0.1)(x)", note="The argument is named `init_`.",
-            cases=("ordinary",), **_X),
+            cases=("ordinary",), inputs=_X),
     numeric("softmax of integers", "torch.softmax(torch.tensor([[1, 2, 3]]).float() + 0 * x, 1)",
             "jt.nn.softmax(jt.array([[1, 2, 3]]), dim=1).cast(x.dtype) + 0 * x",
             workaround="jt.nn.softmax(jt.array([[1, 2, 3]]).cast(x.dtype), dim=1) + 0 * x",

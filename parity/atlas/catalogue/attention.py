@@ -12,7 +12,7 @@ _PAD = "torch.tensor([[False, False, False, True], [False, False, True, True]])"
 _CAUSAL = "torch.ones(4, 4).triu(1).bool()"
 _BY_HAND = """s = x @ k.transpose(0, 2, 1) / x.shape[-1] ** 0.5
 mask = jt.array(np.array({mask}))
-s = s + jt.ternary(mask, 0.0, -1e30).cast(x.dtype)
+s = jt.ternary(jt.broadcast(mask, s), s, -1e30)
 kept = jt.array(np.array({mask})).any(1).cast(x.dtype).reshape(-1, 1)
 (jt.nn.softmax(s, dim=-1) @ v) * kept"""
 _ROWS = "[[True, True, False, False, False], [False] * 5, [True] * 5]"
@@ -27,7 +27,7 @@ def _multihead(
 ) -> Entry:  # fmt: skip
     return layer(
         f"MultiheadAttention{name}", _MHA.format(options), call, jittor=_J_MHA.format(options),
-        jittor_call=jittor_call, workaround=workaround, note=note, cases=("ordinary",), **_X,
+        jittor_call=jittor_call, workaround=workaround, note=note, cases=("ordinary",), inputs=_X,
     )  # fmt: skip
 
 
@@ -77,35 +77,37 @@ ENTRIES = (
          "m = torch.nn.MultiheadAttention(6, 2, dropout=0.5)\nm.train()\nx = torch.ones(4, 2, 6)\n"
          "m(x, x, x)[1].min().item() == 0",
          "m = jt.attention.MultiheadAttention(6, 2, dropout=0.5)\nm.train()\n"
-         "x = jt.ones((4, 2, 6))\nbool(m(x, x, x)[1].min().item() == 0)"),
+         "x = jt.ones((4, 2, 6))\nbool(m(x, x, x)[1].min().item() == 0)",
+         note="Where it returns the weights, Jittor's layer calls dropout outside of training. "
+         "With `need_weights=False` it drops."),
     rule("dropout of MultiheadAttention after eval()",
          "m = torch.nn.MultiheadAttention(6, 2, dropout=0.5)\nm.eval()\nx = torch.ones(4, 2, 6)\n"
          "m(x, x, x)[1].min().item() == 0",
          "m = jt.attention.MultiheadAttention(6, 2, dropout=0.5)\nm.eval()\n"
          "x = jt.ones((4, 2, 6))\nbool(m(x, x, x)[1].min().item() == 0)"),
     numeric("attention, scale", "F.scaled_dot_product_attention(x, k, v, scale=0.7)",
-            f"{_SDPA}(x, k, v, scale=0.7)", cases=("ordinary", "large magnitude"), **_Q),
+            f"{_SDPA}(x, k, v, scale=0.7)", cases=("ordinary", "large magnitude"), inputs=_Q),
     numeric("attention, mask of numbers",
             "m = torch.tensor([[0.0, -1.0, 2.0, -np.inf, 0.5]], dtype=x.dtype)\n"
             "F.scaled_dot_product_attention(x, k, v, attn_mask=m)",
             "m = jt.array([[0.0, -1.0, 2.0, -np.inf, 0.5]]).cast(x.dtype)\n"
-            f"{_SDPA}(x, k, v, attn_mask=m)", cases=("ordinary", "large magnitude"), **_Q),
+            f"{_SDPA}(x, k, v, attn_mask=m)", cases=("ordinary", "large magnitude"), inputs=_Q),
     numeric("attention, a row masked entirely",
             f"m = torch.tensor({_ROWS})\nF.scaled_dot_product_attention(x, k, v, attn_mask=m)",
-            f"m = jt.array({_ROWS})\n{_SDPA}(x, k, v, attn_mask=m)", **_Q,
+            f"m = jt.array({_ROWS})\n{_SDPA}(x, k, v, attn_mask=m)", inputs=_Q,
             cases=("ordinary", "large magnitude"), workaround=_BY_HAND.format(mask=_ROWS),
             note=f"{_BOOLEAN} PyTorch gives 0 for a row that is masked entirely."),
     numeric("attention, four dimensions", "F.scaled_dot_product_attention(x, k, v)",
             f"{_SDPA}(x, k, v)", x=real(2, 2, 3, 4), k=weight(2, 2, 5, 4), v=weight(2, 2, 5, 4)),
     numeric("attention, causal, more keys than queries",
             "F.scaled_dot_product_attention(x, k, v, is_causal=True)",
-            f"{_SDPA}(x, k, v, is_causal=True)", **_Q),
+            f"{_SDPA}(x, k, v, is_causal=True)", inputs=_Q),
     numeric("attention, shared keys of groups",
             "F.scaled_dot_product_attention(x, k, v, enable_gqa=True)",
             f"{_SDPA}(x, k, v, enable_gqa=True)", x=real(1, 4, 3, 2), k=weight(1, 2, 3, 2),
             v=weight(1, 2, 3, 2), note="Jittor's function has no argument `enable_gqa`.",
             workaround=f"k, v = (jt.repeat_interleave(y, 2, 1) for y in (k, v))\n{_SDPA}(x, k, v)"),
-    numeric("attention under nn", "F.scaled_dot_product_attention(x, k, v)", **_Q,
+    numeric("attention under nn", "F.scaled_dot_product_attention(x, k, v)", inputs=_Q,
             workaround=f"{_SDPA}(x, k, v)", note="It is in `jt.attention`."),
     numeric("causal mask by triu and masked_fill",
             "s = x @ x.transpose(1, 2)\n"
@@ -125,7 +127,8 @@ ENTRIES = (
          note="Jittor has no `Transformer`."),
     layer("TransformerEncoderLayer",
           "torch.nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0)", "m(x)",
-          jittor="jt.nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0)", cases=("ordinary",), **_X,
+          jittor="jt.nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0)", cases=("ordinary",),
+          inputs=_X,
           note="Jittor has no Transformer layers: write them with `jt.attention."
           "MultiheadAttention`, with the names that the weights have in PyTorch.",
           workaround="class Layer(jt.nn.Module):\n"
@@ -139,7 +142,7 @@ ENTRIES = (
           + jittor_layer("Layer()") + "m(x)"),
     layer("TransformerEncoder",
           "torch.nn.TransformerEncoder(torch.nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0), 2, "
-          "enable_nested_tensor=False)", "m(x)", cases=("ordinary",), **_X,
+          "enable_nested_tensor=False)", "m(x)", cases=("ordinary",), inputs=_X,
           note="Jittor has no Transformer layers."),
     layer("TransformerDecoderLayer", "torch.nn.TransformerDecoderLayer(6, 2, 8, dropout=0.0)",
           "m(x, k)", cases=("ordinary",), x=real(4, 2, 6), k=weight(3, 2, 6),
@@ -158,5 +161,5 @@ ENTRIES = (
           "        return self.norm3(x + self.linear2(jt.nn.relu(self.linear1(x))))\n"
           + jittor_layer("Layer()") + "m(x, k)"),
     layer("Transformer", "torch.nn.Transformer(6, 2, 1, 1, 8, dropout=0.0)", "m(x, x[:2])",
-          cases=("ordinary",), **_X, note="Jittor has no Transformer layers."),
+          cases=("ordinary",), inputs=_X, note="Jittor has no Transformer layers."),
 )  # fmt: skip

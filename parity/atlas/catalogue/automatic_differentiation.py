@@ -21,6 +21,13 @@ _J_FUNCTION = """class Double(jt.Function):
     def grad(self, g):
         return 3 * g
 """
+_BOTH = """gradients = []
+for convert in (1, 0):
+    jt.flags.auto_convert_64_to_32 = convert
+    p = jt.array(np.ones(3))
+    gradients.append(jt.grad({}, p).tolist())
+jt.flags.auto_convert_64_to_32 = 1
+gradients"""
 _STRAIGHT = "x + (torch.round(x) - x).detach()"
 
 
@@ -35,15 +42,15 @@ def _gradient(
 
 
 ENTRIES = (
-    numeric("detach of a factor", "x * x.detach()", **_X),
-    numeric("straight-through rounding", _STRAIGHT, **_X),
+    numeric("detach of a factor", "x * x.detach()", inputs=_X),
+    numeric("straight-through rounding", _STRAIGHT, inputs=_X),
     numeric("straight-through sign", "torch.sign(x).detach() + x - x.detach()",
-            "jt.nn.sign(x).detach() + x - x.detach()", **_X),
+            "jt.nn.sign(x).detach() + x - x.detach()", inputs=_X),
     numeric("gradient of a maximum and its detached mask",
             "(x == x.amax(1, keepdim=True)).to(x.dtype).detach() * x",
-            "(x == x.max(1, keepdims=True)).cast(x.dtype).detach() * x", **_X),
+            "(x == x.max(1, keepdims=True)).cast(x.dtype).detach() * x", inputs=_X),
     numeric("custom function", _FUNCTION + "Double.apply(x) * x",
-            _J_FUNCTION + "Double.apply(x) * x", **_X),
+            _J_FUNCTION + "Double.apply(x) * x", inputs=_X),
     numeric("custom function without a gradient for an argument",
             "class Scale(torch.autograd.Function):\n    @staticmethod\n"
             "    def forward(ctx, x, n):\n        ctx.n = n\n        return n * x\n"
@@ -51,7 +58,7 @@ ENTRIES = (
             "Scale.apply(x, 3.0)",
             "class Scale(jt.Function):\n    def execute(self, x, n):\n        self.n = n\n"
             "        return n * x\n    def grad(self, g):\n        return self.n * g, None\n"
-            "Scale.apply(x, 3.0)", **_X),
+            "Scale.apply(x, 3.0)", inputs=_X),
     numeric("custom function with two results",
             "class Both(torch.autograd.Function):\n    @staticmethod\n"
             "    def forward(ctx, x):\n        return 2 * x, 3 * x\n"
@@ -59,19 +66,28 @@ ENTRIES = (
             "Both.apply(x)",
             "class Both(jt.Function):\n    def execute(self, x):\n        return 2 * x, 3 * x\n"
             "    def grad(self, a, b):\n        return a - b\n"
-            "Both.apply(x)", **_X),
+            "Both.apply(x)", inputs=_X),
     numeric("gradient reversal",
             "class Reverse(torch.autograd.Function):\n    @staticmethod\n"
             "    def forward(ctx, x):\n        return x.clone()\n"
             "    @staticmethod\n    def backward(ctx, g):\n        return -g\n"
             "Reverse.apply(x * x)",
             "class Reverse(jt.Function):\n    def execute(self, x):\n        return x.clone()\n"
-            "    def grad(self, g):\n        return -g\nReverse.apply(x * x)", **_X),
-    numeric("a value used twice", "y = x * 2\ny * y + y", **_X),
+            "    def grad(self, g):\n        return -g\nReverse.apply(x * x)", inputs=_X),
+    rule("a loss plus a multiple of another, in float32, then in float64",
+         "gradients = []\nfor dtype in (torch.float32, torch.float64):\n"
+         "    p = torch.ones(3, dtype=dtype, requires_grad=True)\n"
+         "    gradients.append(torch.autograd.grad(p.sum() + p.sum() * 2, p)[0].tolist())\n"
+         "gradients",
+         _BOTH.format("p.sum() + p.sum() * 2"),
+         note="Once the process has run float32 kernels, a float64 tensor of one element that is "
+         "fused into a kernel may be read wrongly: here the gradient is multiplied by it. In a "
+         "process that runs float64 alone it is right."),
+    numeric("a value used twice", "y = x * 2\ny * y + y", inputs=_X),
     numeric("a loop over time", "h = x[0] * 0\nfor r in x:\n    h = torch.tanh(h + r)\nh",
-            "h = x[0] * 0\nfor r in x:\n    h = jt.tanh(h + r)\nh", **_X),
+            "h = x[0] * 0\nfor r in x:\n    h = jt.tanh(h + r)\nh", inputs=_X),
     numeric("a branch by value", "y = x * 2 if x.sum() > 0 else x * 3\ny",
-            "y = x * 2 if (x.sum() > 0).item() else x * 3\ny", **_X),
+            "y = x * 2 if (x.sum() > 0).item() else x * 3\ny", inputs=_X),
     _gradient("gradient", "torch.autograd.grad((x * x).sum(), x)[0].tolist()",
               "jt.grad((x * x).sum(), x).tolist()"),
     _gradient("gradient twice",
@@ -147,12 +163,24 @@ ENTRIES = (
               "seen = []\nx.register_hook(lambda g: seen.append(1))\n"
               "torch.autograd.grad((x * 2).sum(), x)\nlen(seen)",
               "seen = []\nx.register_hook(lambda g: seen.append(1))\n"
-              "jt.grad((x * 2).sum(), x).sync()\nlen(seen)"),
+              "jt.grad((x * 2).sum(), x).sync()\nlen(seen)",
+              "seen = []\ny = x * 1\ny.register_hook(lambda g: seen.append(1))\n"
+              "jt.grad((y * 2).sum(), x).sync()\nlen(seen)",
+              "The hook of the tensor that is differentiated with respect to is not called; that "
+              "of a value computed from it is."),
     _gradient("Jacobian", "torch.autograd.functional.jacobian(lambda a: a * a, x).tolist()",
-              "jt.gradfunctional.jacobian(lambda a: a * a, x).tolist()"),
+              "jt.gradfunctional.jacobian(lambda a: a * a, x).tolist()",
+              "jt.stack([jt.grad(v, x) for v in x * x], 0).tolist()",
+              "Jittor has `jvp` and `vjp` only."),
     _gradient("Hessian",
               "torch.autograd.functional.hessian(lambda a: (a ** 3).sum(), x).tolist()",
-              "jt.gradfunctional.hessian(lambda a: (a ** 3).sum(), x).tolist()"),
+              "jt.gradfunctional.hessian(lambda a: (a ** 3).sum(), x).tolist()",
+              "g = jt.grad((x ** 3).sum(), x)\njt.stack([jt.grad(v, x) for v in g], 0).tolist()",
+              "Jittor has `jvp` and `vjp` only."),
+    _gradient("vjp", "torch.autograd.functional.vjp(lambda a: a * a, x, torch.ones(2))[1].tolist()",
+              "jt.gradfunctional.vjp(lambda a: a * a, x, jt.ones(2))[1].tolist()"),
+    _gradient("jvp", "torch.autograd.functional.jvp(lambda a: a * a, x, torch.ones(2))[1].tolist()",
+              "jt.gradfunctional.jvp(lambda a: a * a, x, jt.ones(2))[1].tolist()"),
     _gradient("checkpointing",
               "import torch.utils.checkpoint\ny = torch.utils.checkpoint.checkpoint(torch.exp, x, "
               "use_reentrant=False)\n"

@@ -16,7 +16,7 @@ def _complex(
 ) -> Entry:
     return numeric(
         name, _TORCH.format(torch), _JITTOR.format(jittor or torch), note=note,
-        workaround=workaround and _JITTOR.format(workaround), **_X,
+        workaround=workaround and _JITTOR.format(workaround), inputs=_X,
     )  # fmt: skip
 
 
@@ -49,27 +49,27 @@ ENTRIES = (
             workaround='z.reshape((1, 3))'),
     _complex("complex matrix product", "z.reshape((3, 1)) @ u.reshape((1, 3))"),
     numeric("complex, real part", _PART.format("torch") + "z.real",
-            _PART.format("jt.nn") + "z.real", **_X),
+            _PART.format("jt.nn") + "z.real", inputs=_X),
     numeric("complex, imaginary part", _PART.format("torch") + "z.imag * u.real",
-            _PART.format("jt.nn") + "z.imag * u.real", **_X),
+            _PART.format("jt.nn") + "z.imag * u.real", inputs=_X),
     numeric("complex, absolute value", _PART.format("torch") + "(z * u).abs()",
-            _PART.format("jt.nn") + "(z * u).norm()", note="Named `norm` in Jittor.", **_X),
+            _PART.format("jt.nn") + "(z * u).norm()", note="Named `norm` in Jittor.", inputs=_X),
     numeric("complex, absolute value by abs", "torch.view_as_complex(x).abs() * y[:, 0]",
             "jt.nn.view_as_complex(x).abs() * y[:, 0]",
             workaround="jt.nn.view_as_complex(x).norm() * y[:, 0]",
-            note="Named `norm` in Jittor.", **_X),
+            note="Named `norm` in Jittor.", inputs=_X),
     numeric("complex, angle", "torch.view_as_complex(x).angle() * y[:, 0]",
             "jt.nn.view_as_complex(x).angle() * y[:, 0]",
 
             note="Jittor's `ComplexNumber` has no `angle`; `jt.arctan2` gives it with the "
-            'precision of float32.', **_X),
+            'precision of float32.', inputs=_X),
     numeric("polar", "torch.view_as_real(torch.polar(torch.abs(x[:, 0]), y[:, 1]))",
-            "jt.nn.view_as_real(jt.nn.polar(jt.abs(x[:, 0]), y[:, 1]))", **_X),
+            "jt.nn.view_as_real(jt.nn.polar(jt.abs(x[:, 0]), y[:, 1]))", inputs=_X),
     numeric("rotary embedding by complex numbers",
             "torch.view_as_real(torch.view_as_complex(x) * torch.polar(torch.ones(3, dtype=x.dtype)"
             ", y[:, 0]))",
             "jt.nn.view_as_real(jt.nn.view_as_complex(x) * jt.nn.polar(jt.ones(3, dtype=x.dtype), "
-            "y[:, 0]))", **_X),
+            "y[:, 0]))", inputs=_X),
     rule("complex by name", "torch.complex(torch.ones(2), torch.zeros(2)).real.tolist()",
          workaround="jt.nn.ComplexNumber(jt.ones(2), jt.zeros(2)).real.tolist()",
          note="It is `jt.nn.ComplexNumber`."),

@@ -46,10 +46,7 @@ ENTRIES = (
              f"{_D}kl_divergence({_D}Categorical({_P}), {_D}Categorical(torch.ones(3) / 3))"),
     numeric("Categorical, gradient of log_prob",
             f"{_D}Categorical(torch.softmax(x, 0)).log_prob(torch.tensor(1))",
-            f"{_J}Categorical(jt.nn.softmax(x, dim=0)).log_prob(jt.array([1]))", x=real(4),
-            workaround="jt.nn.log_softmax(x, dim=0)[1]",
-            note="Jittor computes the probabilities without a gradient: a policy gradient is "
-            "zero."),
+            f"{_J}Categorical(jt.nn.softmax(x, dim=0)).log_prob(jt.array([1]))", x=real(4)),
     sample("Categorical, logits", f"{_D}Categorical(logits=torch.tensor([0.0, 1.0, 3.0]))"
            f".sample(({_N},)).float()",
            f"{_J}Categorical(logits=jt.array([0.0, 1.0, 3.0])).sample(({_N},)).float()",
@@ -71,20 +68,15 @@ ENTRIES = (
     sample("Bernoulli", f"{_D}Bernoulli(0.3).sample(({_N},))",
            workaround=f"jt.bernoulli(jt.full(({_N},), 0.3))", note="Jittor has no `Bernoulli`."),
     sample("Gamma", f"{_D}Gamma(2.0, 1.0).sample(({_N},))",
-           f"{_J}GammaDistribution(2.0, 1.0).sample(({_N},))"),
-    sample("Gamma, rate 4", f"{_D}Gamma(2.0, 4.0).sample(({_N},))",
-           f"{_J}GammaDistribution(2.0, 4.0).sample(({_N},))",
-           workaround=f"{_J}GammaDistribution(2.0, 4.0).sample(({_N},)) / 4.0",
-           note="Jittor ignores the rate when it samples."),
+           f"{_J}GammaDistribution(2.0, 1.0).sample(({_N},))",
+           note="Jittor draws these numbers on a GPU only."),
     sample("Exponential", f"{_D}Exponential(2.0).sample(({_N},))",
            workaround=f"-jt.log(1 - jt.rand({_N})) / 2.0", note="Jittor has no `Exponential`."),
     sample("Laplace", f"{_D}Laplace(0.0, 1.0).sample(({_N},))",
            workaround=f"u = jt.rand({_N}) - 0.5\n"
            "-jt.ternary(u < 0, -1.0, 1.0) * jt.log(1 - 2 * jt.abs(u))",
            note="Jittor has no `Laplace`."),
-    sample("Beta", f"{_D}Beta(2.0, 2.0).sample(({_N},))", workaround=
-           f"a, b = (jt.distributions.GammaDistribution(2.0, 1.0).sample(({_N},)) "
-           "for _ in range(2))\na / (a + b)", note="Jittor has no `Beta`."),
+    sample("Beta", f"{_D}Beta(2.0, 2.0).sample(({_N},))", note="Jittor has no `Beta`."),
     sample("Dirichlet", f"{_D}Dirichlet(torch.ones(2)).sample((8000,))[:, 0]",
            workaround="e = -jt.log(1 - jt.rand(8000, 2))\n(e / e.sum(1, keepdims=True))[:, 0]",
            note="Jittor has no `Dirichlet`."),
@@ -131,10 +123,11 @@ ENTRIES = (
     sample("Dropout3d", "torch.nn.Dropout3d(0.3).train()(torch.ones(100, 100, 1, 1, 2))",
            workaround="k = (jt.rand(100, 100, 1, 1, 1) > 0.3).float() / 0.7\n"
            "k * jt.ones((100, 100, 1, 1, 2))", note="Jittor has no `Dropout3d`."),
-    sample("AlphaDropout", "torch.nn.AlphaDropout(0.3).train()(torch.ones(20000))",
+    sample("AlphaDropout", "y = torch.nn.AlphaDropout(0.3).train()(torch.ones(20000))\n"
+           "torch.round(1000 * y) / 1000", "jt.nn.AlphaDropout(0.3)(jt.ones(20000))",
            workaround="p, a = 0.3, -1.7580993408473766\nk = (jt.rand(20000) > p).float()\n"
            "s = ((1 - p) * (1 + p * a * a)) ** -0.5\n"
-           "s * (k * jt.ones(20000) + (1 - k) * a) - s * a * p",
+           "y = s * (k * jt.ones(20000) + (1 - k) * a) - s * a * p\njt.round(1000 * y) / 1000",
            note="Jittor has no `AlphaDropout`."),
     sample("dropout with p = 1", "F.dropout(torch.ones(2000), 1.0, True)"),
     sample("dropout with p = 0", "F.dropout(torch.ones(2000), 0.0, True)"),

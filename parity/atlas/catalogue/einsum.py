@@ -1,5 +1,7 @@
 """Einstein summation, products under other names, and functions of matrices."""
 
+from collections.abc import Mapping
+
 from parity.atlas.entry import Entry, InputSpec, numeric, real, rule, weight
 
 _CASES = ("ordinary", "nan")
@@ -10,13 +12,14 @@ _JA = "a = x + 3 * jt.init.eye((3, 3), str(x.dtype))\n"
 
 
 def _einsum(
-    equation: str, topic: str, workaround: str = "", note: str = "", **inputs: InputSpec
+    equation: str, topic: str, inputs: Mapping[str, InputSpec] | None = None, **named: InputSpec
 ) -> Entry:
+    inputs = {**(inputs or {}), **named}
     operands = ", ".join(inputs)
     return numeric(
         f"einsum {equation}, {topic}", f"torch.einsum('{equation}', {operands})",
         f"jt.linalg.einsum('{equation}', {operands})", cases=("ordinary", "zeros"),
-        workaround=workaround, note=note, **inputs,
+        inputs=inputs,
     )  # fmt: skip
 
 
@@ -26,26 +29,26 @@ def _matrix(
 ) -> Entry:  # fmt: skip
     return numeric(
         name, _A + torch, _JA + (jittor or torch.replace("torch.", "jt.")), gradient=gradient,
-        workaround=workaround and _JA + workaround, note=note, **_SQUARE,
+        workaround=workaround and _JA + workaround, note=note, inputs=_SQUARE,
     )  # fmt: skip
 
 
 _B = {"x": real(2, 3, 4), "y": weight(2, 4, 5)}
 ENTRIES = (
     _einsum("ij,jk->ik", "matrix product", x=real(3, 4), y=weight(4, 2)),
-    _einsum("bij,bjk->bik", "batched product", **_B),
+    _einsum("bij,bjk->bik", "batched product", inputs=_B),
     _einsum("bhid,bhjd->bhij", "attention scores", x=real(1, 2, 3, 4), y=weight(1, 2, 5, 4)),
     _einsum("nchw,kc->nkhw", "convolution of 1 by 1", x=real(1, 2, 3, 2), y=weight(3, 2)),
-    _einsum("ij->ji", "transpose", **_MATRIX),
-    _einsum("ij->", "sum of all", **_MATRIX),
-    _einsum("ij->i", "sum of rows", **_MATRIX),
-    _einsum("ii->", "trace", **_SQUARE),
-    _einsum("ii->i", "diagonal", **_SQUARE),
+    _einsum("ij->ji", "transpose", inputs=_MATRIX),
+    _einsum("ij->", "sum of all", inputs=_MATRIX),
+    _einsum("ij->i", "sum of rows", inputs=_MATRIX),
+    _einsum("ii->", "trace", inputs=_SQUARE),
+    _einsum("ii->i", "diagonal", inputs=_SQUARE),
     _einsum("i,j->ij", "outer product", x=real(3), y=weight(4)),
     _einsum("i,i->", "inner product", x=real(3), y=weight(3)),
     _einsum("ij,ij->i", "products of rows", x=real(3, 4), y=weight(3, 4)),
     _einsum("ij,kl->ijkl", "tensor product", x=real(2, 3), y=weight(2, 2)),
-    _einsum("...ij,...jk->...ik", "ellipsis", **_B),
+    _einsum("...ij,...jk->...ik", "ellipsis", inputs=_B),
     _einsum("ij,jk", "implicit output", x=real(3, 4), y=weight(4, 2)),
     _einsum("ij,jk,kl->il", "three operands", x=real(3, 4), y=weight(4, 2), z=weight(2, 3)),
     _einsum("bi,ijk,bk->bj", "bilinear form", x=real(2, 3), y=weight(3, 4, 2), z=weight(2, 2)),
@@ -70,16 +73,16 @@ ENTRIES = (
     numeric("batch of matrices by vector", "x @ y", x=real(2, 3, 4), y=weight(4)),
     numeric("matmul that broadcasts batches", "x @ y", x=real(2, 1, 3, 4), y=weight(3, 4, 2)),
     numeric("matmul method", "x.matmul(y)", x=real(3, 4), y=weight(4, 2)),
-    numeric("bmm method", "x.bmm(y)", **_B,
+    numeric("bmm method", "x.bmm(y)", inputs=_B,
             note="Jittor's tensors have no method `bmm`.",
             workaround='jt.nn.bmm(x, y)'),
     numeric("transpose by .T", "x.T", workaround="x.t()",
-            note="Jittor's tensors have no attribute `T`.", **_MATRIX),
+            note="Jittor's tensors have no attribute `T`.", inputs=_MATRIX),
     numeric("transpose by .mT", "x.mT", x=real(2, 3, 4), workaround="x.transpose(-2, -1)",
             note="Jittor's tensors have no attribute `mT`."),
-    numeric("t()", "x.t()", **_MATRIX),
+    numeric("t()", "x.t()", inputs=_MATRIX),
     numeric("trace", "torch.trace(x)", workaround="jt.diag(x).sum()",
-            note="Jittor has no `trace`.", **_SQUARE),
+            note="Jittor has no `trace`.", inputs=_SQUARE),
     numeric("outer of unequal vectors", "torch.outer(x, y)", x=real(3), y=weight(2)),
     numeric("cross, last dimension by default", "torch.linalg.cross(x, y)", "jt.cross(x, y)",
             x=real(4, 3), y=weight(4, 3)),
@@ -94,7 +97,7 @@ ENTRIES = (
     _matrix("logdet", "torch.logdet(a)", "jt.logdet(a)", "jt.linalg.slogdet(a)[1]",
             "Jittor has no `logdet`."),
     _matrix("determinant of a batch", "torch.linalg.det(torch.stack([a, 2 * a]))"),
-    numeric("gradient of a singular determinant", "torch.linalg.det(x * 0)", **_SQUARE,
+    numeric("gradient of a singular determinant", "torch.linalg.det(x * 0)", inputs=_SQUARE,
             note="Jittor divides by the determinant.",),
     _matrix("matrix_power", "torch.linalg.matrix_power(a, 3)", workaround="a @ a @ a",
             note="Jittor has no `matrix_power`."),
@@ -129,11 +132,11 @@ ENTRIES = (
             "jt.cholesky(a @ a.t())", "jt.linalg.cholesky(a @ a.t())",
             "It is `jt.linalg.cholesky`."),
     numeric("vector norm", "torch.linalg.vector_norm(x)", workaround="jt.sqrt((x * x).sum())",
-            note="Jittor has no `vector_norm`.", **_MATRIX),
+            note="Jittor has no `vector_norm`.", inputs=_MATRIX),
     numeric("matrix norm", "torch.linalg.matrix_norm(x)", workaround="jt.sqrt((x * x).sum())",
-            note="Jittor has no `matrix_norm`.", **_MATRIX),
+            note="Jittor has no `matrix_norm`.", inputs=_MATRIX),
     numeric("norm by linalg", "torch.linalg.norm(x)", workaround="jt.sqrt((x * x).sum())",
-            note="Jittor has no `linalg.norm`.", **_MATRIX),
+            note="Jittor has no `linalg.norm`.", inputs=_MATRIX),
     rule("matrix_rank", "torch.linalg.matrix_rank(torch.ones(2, 2)).item()",
          workaround="int((jt.linalg.svd(jt.ones((2, 2)))[1] > 1e-5).sum().item())",
          note="Jittor has no `matrix_rank`."),

@@ -17,17 +17,17 @@ def _lacking(
     cases = _CASES if domain == "real" else ("ordinary", "zeros", "nan")
     return numeric(
         name, torch, cases=cases, gradient=gradient, workaround=workaround,
-        note=f"Jittor has no `{name}`. {note}".strip(), **inputs,
+        note=f"Jittor has no `{name}`. {note}".strip(), inputs=inputs,
     )  # fmt: skip
 
 
 def _same(name: str, torch: str, jittor: str = "", note: str = "", workaround: str = "") -> Entry:
-    return numeric(name, torch, jittor, cases=_CASES, note=note, workaround=workaround, **_X)
+    return numeric(name, torch, jittor, cases=_CASES, note=note, workaround=workaround, inputs=_X)
 
 
 def _logical(name: str, operands: str = "x > 0, y > 0") -> Entry:
     return numeric(
-        name, f"torch.{name}({operands})", cases=("ordinary", "nan"), gradient=False, **_PAIR
+        name, f"torch.{name}({operands})", cases=("ordinary", "nan"), gradient=False, inputs=_PAIR
     )
 
 
@@ -124,38 +124,41 @@ ENTRIES = (
             note="Jittor's function has no gradient."),
     numeric("digamma", "torch.digamma(x)", "jt.digamma.apply(x)", x=positive(3, 4),
             note="Jittor computes it in float32, whatever the dtype of the input."),
-    numeric("hypot", "torch.hypot(x, y)", cases=("ordinary", "zeros", "large magnitude"), **_PAIR),
-    numeric("hypot of huge numbers", "torch.hypot(x * 1e30, y * 1e30)", **_PAIR,
+    numeric("hypot", "torch.hypot(x, y)", cases=("ordinary", "zeros", "large magnitude"),
+            inputs=_PAIR),
+    numeric("hypot of huge numbers", "torch.hypot(x * 1e30, y * 1e30)", inputs=_PAIR,
             workaround="m = (jt.maximum(jt.abs(x), jt.abs(y)) * 1e30).detach()\n"
             "m * jt.sqrt((x * 1e30 / m).sqr() + (y * 1e30 / m).sqr())",
             note="Jittor squares the numbers, which overflows."),
     numeric("remainder of a tensor", "x % y", cases=("ordinary", "large magnitude"),
             note="The gradient with respect to the divisor is -floor(x / y) without the gradient "
-            "that arrives from above.", **_PAIR),
+            "that arrives from above.", inputs=_PAIR),
     numeric("gradient of x % y, as x - floor(x / y) y", "torch.remainder(x, y)",
             "x - jt.floor(x / y).detach() * y",
-            note="The gradients are right so.", **_PAIR),
-    numeric("minimum", "torch.minimum(x, y)", cases=("ordinary", "infinity", "nan"), **_PAIR,
+            note="The gradients are right so.", inputs=_PAIR),
+    numeric("minimum", "torch.minimum(x, y)", cases=("ordinary", "infinity", "nan"), inputs=_PAIR,
             note="Where one of the two is NaN, the gradient goes to the other."),
     numeric("where, receiver as condition", "torch.where(x > 0, x, y)", "(x > 0).where(x, y)",
             cases=("ordinary", "nan"), note="The method of Jittor is called on the condition.",
-            **_PAIR),
-    numeric("where, receiver as value", "x.where(x > 0, y)", cases=("ordinary", "nan"), **_PAIR,
+            inputs=_PAIR),
+    numeric("where, receiver as value", "x.where(x > 0, y)", cases=("ordinary", "nan"),
+            inputs=_PAIR,
             workaround="jt.where(x > 0, x, y)",
             note="PyTorch's method is called on the first value, Jittor's on the condition."),
-    numeric("where with a number", "torch.where(x > 0, x, 0.0)", cases=("ordinary", "nan"), **_X),
-    numeric("where with two numbers", "torch.where(x > 0, 1.0, 0.0)", gradient=False, **_X,
+    numeric("where with a number", "torch.where(x > 0, x, 0.0)", cases=("ordinary", "nan"),
+            inputs=_X),
+    numeric("where with two numbers", "torch.where(x > 0, 1.0, 0.0)", gradient=False, inputs=_X,
             workaround="(x > 0).cast(x.dtype)", note="Python numbers are float32 in Jittor, in a "
             "float64 graph too."),
-    numeric("where with a condition alone", "torch.where(x > 0)", gradient=False, **_X),
+    numeric("where with a condition alone", "torch.where(x > 0)", gradient=False, inputs=_X),
     _logical("logical_and"),
     _logical("logical_or"),
     _logical("logical_xor"),
     _logical("logical_not", "x > 0"),
     numeric("logical_not of numbers", "torch.logical_not(torch.round(x))",
-            cases=("ordinary", "zeros"), gradient=False, **_X),
+            cases=("ordinary", "zeros"), gradient=False, inputs=_X),
     numeric("logical_and of numbers", "torch.logical_and(x, y)",
-            cases=("ordinary", "zeros"), gradient=False, **_PAIR),
+            cases=("ordinary", "zeros"), gradient=False, inputs=_PAIR),
     _bitwise("bitwise_and"),
     _bitwise("bitwise_or"),
     _bitwise("bitwise_xor"),
@@ -164,7 +167,7 @@ ENTRIES = (
             workaround="i << j", note="Named `left_shift` in Jittor.",
             i=index(6, below=9), j=index(6, below=7)),
     numeric("shift by an operator", "(i << 2) + (i >> 1)", gradient=False, i=index(6, below=9)),
-    numeric("invert a mask", "~(x > 0)", gradient=False, **_X,
+    numeric("invert a mask", "~(x > 0)", gradient=False, inputs=_X,
             workaround="jt.logical_not(x > 0)", note="Jittor's tensors have no operator `~`."),
-    numeric("mask and mask", "(x > 0) & (x < 1)", gradient=False, **_X),
+    numeric("mask and mask", "(x > 0) & (x < 1)", gradient=False, inputs=_X),
 )  # fmt: skip

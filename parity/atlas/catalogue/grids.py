@@ -11,7 +11,7 @@ _ONLY_2D = "Jittor resizes two dimensions only."
 def _sample(name: str, options: str, note: str = "", workaround: str = "") -> Entry:
     return numeric(
         f"grid_sample, {name}", f"F.grid_sample(x, g, {options})", cases=_CASES, note=note,
-        workaround=workaround, **_GRID,
+        workaround=workaround, inputs=_GRID,
     )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ ENTRIES = (
             "align_corners=False), align_corners=False)",
             "i = jt.array([[[1.0, 0, 0], [0, 1, 0]]]).cast(x.dtype)\n"
             "jt.nn.grid_sample(x, jt.nn.affine_grid(i, x.shape, align_corners=False), "
-            "align_corners=False)", **_IMAGE),
+            "align_corners=False)", inputs=_IMAGE),
     numeric("affine_grid, corners aligned", "F.affine_grid(x, (2, 1, 3, 4), align_corners=True)",
             x=real(2, 2, 3)),
     numeric("affine_grid of volumes", "F.affine_grid(x, (2, 1, 2, 3, 4), align_corners=False)",
@@ -78,22 +78,25 @@ ENTRIES = (
             "y = jt.repeat_interleave(jt.repeat_interleave(x, 2, 2), 2, 3)\n"
             "jt.repeat_interleave(y, 2, 4)", 1, 1, 2, 3, 2),
     _resize("trilinear", "size=(3, 4, 5), mode='trilinear'", _ONLY_2D, "", 1, 1, 2, 3, 4),
-    numeric("UpsamplingNearest2d", "torch.nn.UpsamplingNearest2d(scale_factor=2)(x)", **_IMAGE),
-    numeric("UpsamplingBilinear2d", "torch.nn.UpsamplingBilinear2d(scale_factor=2)(x)", **_IMAGE,
+    numeric("UpsamplingNearest2d", "torch.nn.UpsamplingNearest2d(scale_factor=2)(x)",
+            inputs=_IMAGE),
+    numeric("UpsamplingBilinear2d", "torch.nn.UpsamplingBilinear2d(scale_factor=2)(x)",
+            inputs=_IMAGE,
             workaround="jt.nn.interpolate(x, size=(x.shape[2] * 2, x.shape[3] * 2), "
             "mode='bilinear', align_corners=True)",
             note="PyTorch's layer aligns corners, Jittor's does not."),
     numeric("Upsample, bilinear, corners aligned",
-            "torch.nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True)(x)", **_IMAGE),
+            "torch.nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True)(x)",
+            inputs=_IMAGE),
     numeric("Upsample, two scale factors", "torch.nn.Upsample(scale_factor=(2, 3))(x)",
             workaround="jt.repeat_interleave(jt.repeat_interleave(x, 2, 2), 3, 3)",
             note="Jittor's layer reads an attribute `align_cornerss`, which does not exist.",
-            **_IMAGE),
-    numeric("Upsample, size", "torch.nn.Upsample(size=(6, 8))(x)", **_IMAGE,
+            inputs=_IMAGE),
+    numeric("Upsample, size", "torch.nn.Upsample(size=(6, 8))(x)", inputs=_IMAGE,
             workaround="jt.nn.interpolate(x, size=(6, 8), mode='nearest')",
             note="Jittor's layer has no argument `size`."),
     numeric("upsample by repeat_interleave",
-            "x.repeat_interleave(2, 2).repeat_interleave(2, 3)", **_IMAGE),
+            "x.repeat_interleave(2, 2).repeat_interleave(2, 3)", inputs=_IMAGE),
     rule("size of interpolate, scale factor 0.7",
          "list(F.interpolate(torch.ones(1, 1, 10, 10), scale_factor=0.7).shape)",
          "list(jt.nn.interpolate(jt.ones((1, 1, 10, 10)), scale_factor=0.7).shape)"),

@@ -13,7 +13,7 @@ def _changed(
     return numeric(
         name, _COPY.format(torch), _COPY.format(jittor) if jittor else "",
                 cases=("ordinary", "nan"),
-        gradient=gradient, workaround=workaround and _COPY.format(workaround), note=note, **_X,
+        gradient=gradient, workaround=workaround and _COPY.format(workaround), note=note, inputs=_X,
     )  # fmt: skip
 
 
@@ -32,9 +32,13 @@ def _rule(name: str, torch: str, jittor: str = "", workaround: str = "", note: s
     )  # fmt: skip
 
 
+_AT_NAN = {
+    "clamp_": "The gradient at NaN is 1 in Jittor and 0 in PyTorch.",
+    "abs_": "The gradient at NaN is -1 in Jittor and 0 in PyTorch.",
+}
 ENTRIES = (
     *(
-        _changed(name, f"y.{name}({argument})")
+        _changed(name, f"y.{name}({argument})", note=_AT_NAN.get(name, ""))
         for name, argument in (
             ("add_", "2.0"), ("sub_", "2.0"), ("mul_", "2.0"), ("clamp_", "-0.5, 0.5"),
             ("abs_", ""), ("sigmoid_", ""), ("fill_", "3.0"), ("zero_", ""), ("erf_", ""),

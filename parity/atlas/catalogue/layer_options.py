@@ -79,7 +79,7 @@ ENTRIES = (
     layer("ConvTranspose2d, output_size", "torch.nn.ConvTranspose2d(4, 3, 3, 2, 1)",
           "m(x, output_size=(10, 12))", cases=_CASES, note="Jittor's layer has no argument "
           "`output_size`: give `output_padding`.", workaround="jt.nn.conv_transpose(x, m.weight, "
-          "m.bias, 2, 1, output_padding=1)", **_IMAGE),
+          "m.bias, 2, 1, output_padding=1)", inputs=_IMAGE),
     _conv("ConvTranspose1d", "torch.nn.ConvTranspose1d(4, 3, 3, 2)",
           "Jittor has no `ConvTranspose1d`.", "", 2, 4, 5),
     _conv("ConvTranspose3d", "torch.nn.ConvTranspose3d(2, 3, 2, 2)", "", "", 1, 2, 2, 3, 2),
@@ -99,7 +99,7 @@ ENTRIES = (
             workaround="jt.nn.conv2d(x.unsqueeze(-1), w.unsqueeze(-1), padding=(1, 0)).squeeze(-1)"
             ),
     numeric("conv2d with a bias", "F.conv2d(x, w, b, padding=1)", cases=_CASES,
-            w=weight(3, 4, 3, 3), b=weight(3), **_IMAGE),
+            w=weight(3, 4, 3, 3), b=weight(3), inputs=_IMAGE),
     numeric("conv3d, groups", "F.conv3d(x, w, groups=2)", cases=_CASES, x=real(1, 2, 3, 4, 3),
             w=weight(4, 1, 2, 2, 2), note=_GROUPED,
             workaround="jt.concat([jt.nn.conv3d(x[:, i:i + 1], w[2 * i:2 * i + 2]) "
@@ -109,13 +109,13 @@ ENTRIES = (
             "F.conv2d(F.grid_sample(x, g, align_corners=True), w)",
             "g = jt.stack([o[..., 0], o[..., 1]], -1)\n"
             "jt.nn.conv2d(jt.nn.grid_sample(x, g, align_corners=True), w)",
-            o=weight(1, 3, 4, 2), w=weight(3, 4, 1, 1), **_IMAGE),
+            o=weight(1, 3, 4, 2), w=weight(3, 4, 1, 1), inputs=_IMAGE),
     numeric("local convolution by unfold",
             "y = F.unfold(x, 3, padding=1)\n(w @ y).reshape(1, 2, 5, 6)",
             "y = jt.nn.unfold(x, 3, padding=1)\n(w @ y).reshape(1, 2, 5, 6)", w=weight(2, 36),
-            **_IMAGE),
+            inputs=_IMAGE),
     *(
-        numeric(f"unfold, {name}", f"F.unfold(x, {options})", **_IMAGE)
+        numeric(f"unfold, {name}", f"F.unfold(x, {options})", inputs=_IMAGE)
         for name, options in (
             ("stride 2", "2, stride=2"), ("dilation", "2, dilation=2"),
             ("kernel of two sizes", "(2, 3), padding=(0, 1)"),
@@ -128,10 +128,10 @@ ENTRIES = (
             ("dilation", "(4, 4), 2, dilation=2", 4),
         )
     ),
-    numeric("channel_shuffle", "F.channel_shuffle(x, 2)", **_IMAGE,
+    numeric("channel_shuffle", "F.channel_shuffle(x, 2)", inputs=_IMAGE,
             workaround="x.reshape(x.shape[0], 2, -1, *x.shape[2:]).transpose(1, 2)"
             ".reshape(x.shape)", note="Jittor has no `channel_shuffle`."),
-    numeric("PixelShuffle", "torch.nn.PixelShuffle(2)(x)", **_IMAGE),
+    numeric("PixelShuffle", "torch.nn.PixelShuffle(2)(x)", inputs=_IMAGE),
     numeric("PixelUnshuffle", "torch.nn.PixelUnshuffle(2)(x)", x=real(1, 2, 4, 6),
             workaround="n, c, h, w = x.shape\n"
             "x.reshape(n, c, h // 2, 2, w // 2, 2).permute(0, 1, 3, 5, 2, 4)"

@@ -8,7 +8,9 @@ _CASES = ("ordinary", "zeros", "large offset", "large magnitude", "infinity", "n
 def _product(
     name: str, torch: str, jittor: str, workaround: str = "", note: str = "", **inputs: InputSpec
 ) -> Entry:
-    return numeric(name, torch, jittor, cases=_CASES, workaround=workaround, note=note, **inputs)
+    return numeric(
+        name, torch, jittor, cases=_CASES, workaround=workaround, note=note, inputs=inputs
+    )
 
 
 def _square(

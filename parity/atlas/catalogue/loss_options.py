@@ -24,7 +24,7 @@ def _reductions(
         numeric(
             f"{name}, reduction {r}", torch.replace("REDUCTION", r),
             jittor.replace("REDUCTION", r), cases=cases, note=note,
-            workaround=_REDUCED[r].format(loss) if loss else "", **inputs,
+            workaround=_REDUCED[r].format(loss) if loss else "", inputs=inputs,
         )
         for r in reductions
     ]  # fmt: skip
@@ -35,7 +35,7 @@ def _lacking(
     cases: tuple[str, ...] = _CASES,
 ) -> Entry:  # fmt: skip
     text = f"Jittor has no `{name}`. {note}".strip()
-    return numeric(name, torch, cases=cases, note=text, workaround=loss, **inputs)
+    return numeric(name, torch, cases=cases, note=text, workaround=loss, inputs=inputs)
 
 
 _SIGN = "jt.ternary(y > 0, 1.0, -1.0)"
@@ -52,7 +52,7 @@ ENTRIES = (
     *_reductions("smooth_l1_loss", "F.smooth_l1_loss(x, y, reduction='REDUCTION')",
                  "jt.nn.smooth_l1_loss(x, y, reduction='REDUCTION')", "", "",
                  reductions=("sum", "none")),
-    numeric("smooth_l1_loss, beta", "F.smooth_l1_loss(x, y, beta=0.5)", cases=_CASES, **_PAIR,
+    numeric("smooth_l1_loss, beta", "F.smooth_l1_loss(x, y, beta=0.5)", cases=_CASES, inputs=_PAIR,
             workaround="d = jt.abs(x - y)\njt.ternary(d < 0.5, d * d, d - 0.25).mean()",
             note="Jittor's function has no argument `beta`."),
     *_reductions("binary_cross_entropy_with_logits",
@@ -64,12 +64,12 @@ ENTRIES = (
     numeric("binary_cross_entropy_with_logits, size_average",
             "F.binary_cross_entropy_with_logits(x, torch.sigmoid(y), reduction='sum')",
             "jt.nn.binary_cross_entropy_with_logits(x, jt.sigmoid(y), size_average=False)",
-            cases=_CASES, **_PAIR),
+            cases=_CASES, inputs=_PAIR),
     numeric("binary_cross_entropy_with_logits, weight",
             "F.binary_cross_entropy_with_logits(x, torch.sigmoid(y), torch.abs(w).detach())",
-            cases=_CASES, w=weight(6), **_PAIR),
+            cases=_CASES, w=weight(6), inputs=_PAIR),
     numeric("BCEWithLogitsLoss layer", "torch.nn.BCEWithLogitsLoss()(x, torch.sigmoid(y))",
-            cases=_CASES, **_PAIR),
+            cases=_CASES, inputs=_PAIR),
     *_reductions("binary_cross_entropy",
                  "F.binary_cross_entropy(x, torch.sigmoid(y).detach(), reduction='REDUCTION')",
                  "jt.nn.bce_loss(x, jt.sigmoid(y).detach(), reduction='REDUCTION')",
@@ -89,21 +89,22 @@ ENTRIES = (
                  "jt.nn.CrossEntropyLoss(reduction='REDUCTION')(x, t)", _PICKED,
                  "Jittor's layer has no argument `reduction`; the function has.", _ROWS),
     numeric("CrossEntropyLoss layer without options", "torch.nn.CrossEntropyLoss()(x, t)",
-            cases=_CASES, **_ROWS),
+            cases=_CASES, inputs=_ROWS),
     numeric("cross_entropy, label smoothing", "F.cross_entropy(x, t, label_smoothing=0.1)",
-            f"{_CE}(x, t, label_smoothing=0.1)", cases=_CASES, **_ROWS,
+            f"{_CE}(x, t, label_smoothing=0.1)", cases=_CASES, inputs=_ROWS,
             workaround=f"l = {_LOG}\n0.9 * {_CE}(x, t) - 0.1 * l.mean(1).mean()",
             note="Jittor's function has no argument `label_smoothing`."),
     numeric("cross_entropy, weight and ignore_index",
             "F.cross_entropy(x, t, torch.abs(w).detach(), ignore_index=1)",
-            f"{_CE}(x, t, jt.abs(w).detach(), ignore_index=1)", cases=_CASES, w=weight(4), **_ROWS),
+            f"{_CE}(x, t, jt.abs(w).detach(), ignore_index=1)", cases=_CASES, w=weight(4),
+                    inputs=_ROWS),
     numeric("cross_entropy, every target ignored", "F.cross_entropy(x, t * 0, ignore_index=0)",
-            f"{_CE}(x, t * 0, ignore_index=0)", **_ROWS,
+            f"{_CE}(x, t * 0, ignore_index=0)", inputs=_ROWS,
             note="The loss is NaN in both, 0 divided by 0; the gradient is NaN in Jittor and 0 in "
             "PyTorch."),
     numeric("cross_entropy of a logit of -infinity",
             "F.cross_entropy(x.masked_fill(x == x.min(), -np.inf), t * 0 + x.argmax(1))",
-            f"{_CE}(jt.ternary(x == x.min(), -np.inf, x), t * 0 + x.argmax(1)[0])", **_ROWS,
+            f"{_CE}(jt.ternary(x == x.min(), -np.inf, x), t * 0 + x.argmax(1)[0])", inputs=_ROWS,
             workaround="y = jt.ternary(x == x.min(), -1e30, x)\n"
             f"{_CE}(y, t * 0 + x.argmax(1)[0])",
             note="Jittor multiplies all logits by a mask of the target and adds them: 0 times "
@@ -121,13 +122,14 @@ ENTRIES = (
                  f"jt.nn.nll_loss({_LOG}, t, reduction='REDUCTION')", "", "", _ROWS,
                  ("sum", "none")),
     numeric("nll_loss, weight", "F.nll_loss(torch.log_softmax(x, 1), t, torch.abs(w).detach())",
-            f"jt.nn.nll_loss({_LOG}, t, jt.abs(w).detach())", cases=_CASES, w=weight(4), **_ROWS),
+            f"jt.nn.nll_loss({_LOG}, t, jt.abs(w).detach())", cases=_CASES, w=weight(4),
+                    inputs=_ROWS),
     numeric("nll_loss, ignore_index 1",
             "F.nll_loss(torch.log_softmax(x, 1), t, ignore_index=1)",
-            f"jt.nn.nll_loss({_LOG}, t, ignore_index=1)", cases=_CASES, **_ROWS),
+            f"jt.nn.nll_loss({_LOG}, t, ignore_index=1)", cases=_CASES, inputs=_ROWS),
     numeric("nll_loss, target -100",
             "F.nll_loss(torch.log_softmax(x, 1), torch.where(t == 0, -100, t))",
-            f"jt.nn.nll_loss({_LOG}, jt.ternary(t == 0, -100, t))", **_ROWS,
+            f"jt.nn.nll_loss({_LOG}, jt.ternary(t == 0, -100, t))", inputs=_ROWS,
             workaround=f"{_CE}(x, jt.ternary(t == 0, -100, t), ignore_index=-100)",
             note="Jittor does not ignore the target -100: it reads memory outside the "
             "probabilities and the weights."),
@@ -136,7 +138,7 @@ ENTRIES = (
             workaround=f"{_CE}(x, t)", note="Jittor accepts two dimensions only."),
     numeric("NLLLoss layer", "torch.nn.NLLLoss()(torch.log_softmax(x, 1), t)",
             f"jt.nn.NLLLoss()({_LOG}, t)", workaround=f"{_CE}(x, t)",
-            note="Jittor has no `NLLLoss`, only the function `nll_loss`.", **_ROWS),
+            note="Jittor has no `NLLLoss`, only the function `nll_loss`.", inputs=_ROWS),
     *_reductions("KLDivLoss", "torch.nn.KLDivLoss(reduction='REDUCTION')"
                  "(torch.log_softmax(x, 1), torch.softmax(y, 1))",
                  f"jt.nn.KLDivLoss(reduction='REDUCTION')({_LOG}, jt.nn.softmax(y, dim=1))",
@@ -179,7 +181,8 @@ ENTRIES = (
              f"jt.maximum({_DIFF.format('x', 'y')} - {_DIFF.format('x', 'z')} + 0.5, 0).mean()",
              _TRIPLE, cases=("ordinary", "zeros")),
     _lacking("cosine_embedding_loss", "F.cosine_embedding_loss(x, y, torch.ones(3, dtype=x.dtype))",
-             "c = (x * y).sum(1) / jt.sqrt((x * x).sum(1) * (y * y).sum(1))\n(1 - c).mean()",
+             "c = (x * y).sum(1) / jt.sqrt(((x * x).sum(1) + 1e-12) * ((y * y).sum(1) + 1e-12))\n"
+             "(1 - c).mean()",
              {"x": real(3, 4), "y": weight(3, 4)}, cases=("ordinary",)),
     _lacking("cosine_similarity", "F.cosine_similarity(x, y, dim=1)",
              "n = jt.sqrt(jt.maximum((x * x).sum(1), 1e-16))\n"

@@ -16,57 +16,73 @@ _KINDS = {
         "jt.array64(np.array([1.5, 3.0]))",
     ),
 }
-# (a, b) -> why the dtype of a + b differs
-_SUMS: dict[tuple[str, str], str] = {
-    ("bool", "bool"): "",
-    ("bool", "int32"): "",
-    ("bool", "float32"): "",
-    ("uint8", "uint8"): "",
-    ("uint8", "int8"): "",
-    ("uint8", "int32"): "",
-    ("int8", "int16"): "",
-    ("int16", "float32"): "",
-    ("int32", "float16"): "",
-    ("int32", "float32"): "",
-    ("int32", "float64"): "",
-    ("float16", "float16"): "",
-    ("float16", "float32"): "",
-    ("float32", "float16"): "",
-    ("float16", "bfloat16"): "",
-    ("bfloat16", "float32"): "",
-    ("float32", "bfloat16"): "",
-    ("float16", "float64"): "",
-    ("float32", "float64"): "",
-    ("float64", "float32"): "",
+_SMALL = "With a small integer type a fraction gives float16, not float32."
+_SIGNED = "An operation of unsigned integers gives signed ones in Jittor."
+_WIDER = "Jittor returns float32."
+_TRUNCATED = "Jittor cuts the digits off, PyTorch rounds to the nearest."
+_PAIRS = (
+    ("bool", "bool"), ("bool", "int32"), ("bool", "float32"), ("uint8", "uint8"),
+    ("uint8", "int8"), ("uint8", "int32"), ("int8", "int16"), ("int16", "float32"),
+    ("int32", "float16"), ("int32", "float32"), ("int32", "float64"), ("float16", "float16"),
+    ("float16", "float32"), ("float32", "float16"), ("float16", "bfloat16"),
+    ("bfloat16", "float32"), ("float32", "bfloat16"), ("float16", "float64"),
+    ("float32", "float64"), ("float64", "float32"),
+)  # fmt: skip
+_NOTES = {
+    "uint8 + uint8, dtype": _SIGNED,
+    "uint8 + int8, dtype": _SIGNED,
+    "uint8 + 1, dtype": _SIGNED,
+    "int32 + float16, dtype": "PyTorch keeps the float type, Jittor takes the one of the integer's "
+    "size.",
+    "float16 + bfloat16, dtype": "PyTorch takes float32, which holds both.",
+    "bool * 2, dtype": "The product with a number has the size of the tensor's dtype.",
+    "bool + 0.5, dtype": _SMALL,
+    "uint8 * 0.5, dtype": _SMALL,
+    "int8 / 2, dtype": _SMALL,
+    "float32.long()": "Jittor's default integers have 32 bits.",
+    "float32.short()": "Jittor's tensors have no `short`: use `int16()`.",
+    "float32.byte()": "Jittor's tensors have no `byte`: use `uint8()`.",
+    "uint8 minus a larger number": _SIGNED,
+    "uint8 divided by 255": f"{_SMALL} Cast to float32 first.",
+    "floor of a large float to an integer": "Jittor's default integers have 32 bits.",
+    "rounding to bfloat16": _TRUNCATED,
+    "exponential of float16": _WIDER,
+    "exponential of bfloat16": _WIDER,
+    "softmax of bfloat16": _TRUNCATED,
+    "mean of bfloat16": _TRUNCATED,
+    "quotient of bfloat16": _TRUNCATED,
 }
 
 
-def _sum(a: str, b: str, note: str) -> Entry:
+def _sum(a: str, b: str) -> Entry:
     (ta, ja), (tb, jb) = _KINDS[a], _KINDS[b]
-    return rule(f"{a} + {b}, dtype", f"({ta} + {tb}).dtype", f"({ja} + {jb}).dtype", note=note)
+    name = f"{a} + {b}, dtype"
+    return rule(name, f"({ta} + {tb}).dtype", f"({ja} + {jb}).dtype", note=_NOTES.get(name, ""))
 
 
-def _with_number(dtype: str, operator: str, number: str, note: str = "") -> Entry:
+def _with_number(dtype: str, operator: str, number: str) -> Entry:
     t, j = _KINDS[dtype]
-    return rule(f"{dtype} {operator} {number}, dtype", f"({t} {operator} {number}).dtype",
-                f"({j} {operator} {number}).dtype", note=note)  # fmt: skip
+    name = f"{dtype} {operator} {number}, dtype"
+    return rule(name, f"({t} {operator} {number}).dtype", f"({j} {operator} {number}).dtype",
+                note=_NOTES.get(name, ""))  # fmt: skip
 
 
 def _value(name: str, torch: str, jittor: str, note: str = "", workaround: str = "") -> Entry:
     return rule(name, f"[float(v) for v in ({torch}).tolist()]",
-                f"[float(v) for v in ({jittor}).tolist()]", note=note,
+                f"[float(v) for v in ({jittor}).tolist()]", note=note or _NOTES.get(name, ""),
                 workaround=workaround)  # fmt: skip
 
 
-def _cast(source: str, method: str, note: str = "") -> Entry:
+def _cast(source: str, method: str) -> Entry:
     t, j = _KINDS[source]
-    return rule(f"{source}.{method}()", f"({t}).{method}().dtype", f"({j}).{method}().dtype",
-                note=note)  # fmt: skip
+    name = f"{source}.{method}()"
+    return rule(name, f"({t}).{method}().dtype", f"({j}).{method}().dtype",
+                note=_NOTES.get(name, ""))  # fmt: skip
 
 
 _HALF = {"float16": ".half()", "bfloat16": ".bfloat16()"}
 ENTRIES = (
-    *(_sum(a, b, note) for (a, b), note in _SUMS.items()),
+    *(_sum(a, b) for a, b in _PAIRS),
     *(
         _with_number(dtype, operator, number)
         for dtype, operator, number in (
@@ -179,7 +195,8 @@ ENTRIES = (
          note="PyTorch raises an exception."),
     rule("masked_fill of integers by a float",
          "torch.tensor([1, 2]).masked_fill(torch.tensor([True, False]), 0.5).tolist()",
-         "jt.array([1, 2]).masked_fill(jt.array([True, False]), 0.5).tolist()"),
+         "jt.array([1, 2]).masked_fill(jt.array([True, False]), 0.5).tolist()",
+         note="PyTorch keeps the integers, Jittor makes floats of them."),
     rule("type_as", "torch.tensor([1]).type_as(torch.ones(1)).dtype",
          "jt.array([1]).type_as(jt.ones(1)).dtype"),
     rule("to(dtype)", "torch.ones(1).to(torch.float16).dtype",
@@ -203,7 +220,7 @@ ENTRIES = (
     numeric("half precision and back", "x.half().to(x.dtype)", "x.float16().cast(x.dtype)",
             gradient=False, x=real(3, 4)),
     numeric("bfloat16 and back", "x.bfloat16().to(x.dtype)", "x.bfloat16().cast(x.dtype)",
-            gradient=False, x=real(3, 4)),
+            gradient=False, x=real(3, 4), note=_TRUNCATED),
     numeric("gradient through float16", "(x.half() * 2).to(x.dtype)",
             "(x.float16() * 2).cast(x.dtype)", x=real(3, 4)),
     numeric("gradient through a cast to integers", "x.int().to(x.dtype) * y",

@@ -25,7 +25,7 @@ def _state(name: str, make: str, steps: int, read: str, note: str = "") -> Entry
     j = make.replace("torch.", "jt.")
     return numeric(
         name, _STEPS.format(make, steps, read), _STEPS.format(j, steps, read), note=note,
-        gradient=False, **_IMAGE,
+        gradient=False, inputs=_IMAGE,
     )  # fmt: skip
 
 
@@ -44,15 +44,15 @@ ENTRIES = (
           "Jittor's layer has no argument `bias`."),
     numeric("layer_norm, weight None", "F.layer_norm(x, (3,), None, None, 1e-5)",
             workaround="jt.nn.layer_norm(x, (3,), 1, 0, 1e-5)",
-            note="Jittor takes 1 and 0 in place of None.", **_IMAGE),
-    numeric("layer_norm of an integer shape", "F.layer_norm(x, [3])", **_IMAGE),
+            note="Jittor takes 1 and 0 in place of None.", inputs=_IMAGE),
+    numeric("layer_norm of an integer shape", "F.layer_norm(x, [3])", inputs=_IMAGE),
     _norm("GroupNorm layer", "torch.nn.GroupNorm(2, 4)"),
     _norm("GroupNorm without weights", "torch.nn.GroupNorm(2, 4, affine=False)"),
     _norm("GroupNorm of one group", "torch.nn.GroupNorm(1, 4)"),
     _norm("GroupNorm of each channel", "torch.nn.GroupNorm(4, 4)"),
     _norm("GroupNorm, five dimensions", "torch.nn.GroupNorm(2, 4)", _ONE_PASS, "", 2, 4, 2, 2, 2),
     _norm("GroupNorm, two dimensions", "torch.nn.GroupNorm(2, 4)", _ONE_PASS, "", 3, 4),
-    layer("InstanceNorm2d", "torch.nn.InstanceNorm2d(4)", cases=_CASES, **_IMAGE,
+    layer("InstanceNorm2d", "torch.nn.InstanceNorm2d(4)", cases=_CASES, inputs=_IMAGE,
           workaround=jittor_layer("jt.nn.InstanceNorm2d(4, affine=False)") + "m(x)",
           note="The default of `affine` is True in Jittor and False in PyTorch: Jittor's layer has "
           f"weights, which are trained and stored. {_ONE_PASS}"),
@@ -64,14 +64,14 @@ ENTRIES = (
          note="The default of `affine` is True in Jittor and False in PyTorch."),
     numeric("InstanceNorm2d, running statistics",
             "torch.nn.InstanceNorm2d(4, track_running_stats=True)(x)",
-            note="Jittor's layer keeps no running statistics.", **_IMAGE),
+            note="Jittor's layer keeps no running statistics.", inputs=_IMAGE),
     _norm("BatchNorm2d layer", "torch.nn.BatchNorm2d(4)"),
     _norm("BatchNorm1d, two dimensions", "torch.nn.BatchNorm1d(4)", _ONE_PASS, "", 6, 4),
     _norm("BatchNorm1d, sequence", "torch.nn.BatchNorm1d(4)", _ONE_PASS, "", 3, 4, 5),
     _norm("BatchNorm3d", "torch.nn.BatchNorm3d(4)", _ONE_PASS, "", 2, 4, 2, 2, 2),
     _norm("BatchNorm2d, eps", _BN.format(", eps=1e-2")),
     numeric("BatchNorm2d without weights", _BN.format(", affine=False") + "(x)", cases=_CASES,
-            note=_ONE_PASS, **_IMAGE),
+            note=_ONE_PASS, inputs=_IMAGE),
     rule("BatchNorm2d, momentum None", _BN.format(", momentum=None") + "(torch.ones(2, 4, 1, 1))"
          ".sum().item() == 0", note="Jittor has no cumulative average."),
     rule("BatchNorm2d without running statistics",
@@ -88,40 +88,40 @@ ENTRIES = (
            _BIASED),
     numeric("batch_norm, evaluation", "F.batch_norm(x, torch.abs(r).detach() * 0 + 1, "
             "torch.abs(r).detach() + 1)", "jt.nn.batch_norm(x, jt.abs(r).detach() * 0 + 1, "
-            "jt.abs(r).detach() + 1)", r=weight(4), **_IMAGE),
+            "jt.abs(r).detach() + 1)", r=weight(4), inputs=_IMAGE),
     numeric("batch_norm, training", "F.batch_norm(x, None, None, training=True)",
-            workaround=_FUNCTIONAL, note="Jittor's function refuses training.", **_IMAGE),
+            workaround=_FUNCTIONAL, note="Jittor's function refuses training.", inputs=_IMAGE),
     numeric("instance_norm with weights", "F.instance_norm(x, weight=w, bias=w)",
-            cases=("ordinary",), w=weight(4), **_IMAGE),
+            cases=("ordinary",), w=weight(4), inputs=_IMAGE),
     rule("SyncBatchNorm", "torch.nn.SyncBatchNorm(4).num_features",
          workaround="jt.nn.BatchNorm(4).num_features",
          note="Jittor has no `SyncBatchNorm`: its BatchNorm synchronises where MPI runs."),
-    numeric("RMSNorm", "torch.nn.RMSNorm(3, eps=1e-6)(x)", cases=_CASES, **_IMAGE,
+    numeric("RMSNorm", "torch.nn.RMSNorm(3, eps=1e-6)(x)", cases=_CASES, inputs=_IMAGE,
             workaround=f"x / {_RMS.format('1e-6')}", note="Jittor has no `RMSNorm`."),
-    numeric("rms_norm, eps by default", "F.rms_norm(x, (3,))", **_IMAGE,
+    numeric("rms_norm, eps by default", "F.rms_norm(x, (3,))", inputs=_IMAGE,
             workaround=f"x / {_RMS.format('float(np.finfo(str(x.dtype)).eps)')}",
             note="Jittor has no `rms_norm`; PyTorch's epsilon is that of the dtype."),
-    numeric("LocalResponseNorm", "torch.nn.LocalResponseNorm(2)(x)", **_IMAGE,
+    numeric("LocalResponseNorm", "torch.nn.LocalResponseNorm(2)(x)", inputs=_IMAGE,
             workaround="s = jt.nn.pad(x * x, (0, 0, 0, 0, 1, 0))\n"
             "x / (1 + 1e-4 * (s[:, 1:] + s[:, :-1]) / 2) ** 0.75",
             note="Jittor has no `LocalResponseNorm`."),
     *(
         numeric(f"normalize, {name}", f"F.normalize(x, {options})",
-                f"jt.normalize(x, {options})", cases=("ordinary", "tiny magnitude"), **_IMAGE)
+                f"jt.normalize(x, {options})", cases=("ordinary", "tiny magnitude"), inputs=_IMAGE)
         for name, options in (
             ("last dimension", "dim=-1"), ("dimension 0", "dim=0"), ("order 1", "p=1"),
         )
     ),
     numeric("normalize, order infinity", "F.normalize(x, p=np.inf)", "jt.normalize(x, p=np.inf)",
             workaround="x / jt.maximum(jt.abs(x).max(1, keepdims=True), 1e-12)",
-            note="Jittor has norms of order 1 and 2 only.", **_IMAGE),
+            note="Jittor has norms of order 1 and 2 only.", inputs=_IMAGE),
     numeric("normalize, eps", "F.normalize(x, eps=0.5)", "jt.normalize(x, eps=0.5)",
-            cases=("ordinary", "tiny magnitude"), **_IMAGE,
+            cases=("ordinary", "tiny magnitude"), inputs=_IMAGE,
             workaround="x / jt.maximum(jt.sqrt(jt.maximum((x * x).sum(1, keepdims=True), 1e-30)), "
             "0.5)",
             note="PyTorch divides by max(norm, eps), Jittor by the root of max(squares, eps)."),
     numeric("normalize under nn", "F.normalize(x)", workaround="jt.normalize(x)",
-            note="It is `jt.normalize`.", **_IMAGE),
+            note="It is `jt.normalize`.", inputs=_IMAGE),
     numeric("weight_norm", torch_layer("torch.nn.Linear(4, 3)")
             + "m = torch.nn.utils.weight_norm(m)\nm(x)",
             jittor_layer("jt.nn.Linear(4, 3)") + "from jittor.weightnorm import weight_norm\n"

@@ -31,7 +31,7 @@ def _steps(
 ) -> Entry:  # fmt: skip
     return numeric(
         name, _TORCH.format(torch, backward), _JITTOR.format(jittor or torch, step), cases=_CASES,
-        gradient=False, note=note, workaround=workaround, **_INPUTS,
+        gradient=False, note=note, workaround=workaround, inputs=_INPUTS,
     )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ ENTRIES = (
            note="Jittor counts backward passes, not steps, so that the bias correction is that of "
            "a later step: add the losses and call `step(loss)` once.",
            workaround=_JITTOR.format("AdamW([p], 1e-2, weight_decay=0)",
-                                     f"o.step({_LOSS} + {_LOSS} * 2)")),
+                                     "o.step((p * g + p * g * 2).sum())")),
     _steps("RMSprop, alpha", "RMSprop([p], 1e-2, alpha=0.9)"),
     _steps("RMSprop, momentum", "RMSprop([p], 1e-2, momentum=0.9)",
            note="Jittor's RMSprop has no argument `momentum`.",
@@ -116,8 +116,9 @@ ENTRIES = (
     _lacking("Rprop", "Rprop([p], 0.01)",
              "m, step = jt.zeros_like(p), jt.full_like(p, 0.01)",
              "s = (m * g > 0).cast(p.dtype) - (m * g < 0).cast(p.dtype); "
-             "step = jt.clamp(step * jt.ternary(s > 0, 1.2, jt.ternary(s < 0, 0.5, 1.0)), "
-             "1e-6, 50.0); g = jt.ternary(s < 0, jt.zeros_like(g), g); "
+             "step = jt.clamp(step * (1 + 0.2 * (s > 0).cast(p.dtype) - "
+             "0.5 * (s < 0).cast(p.dtype)), 1e-6, 50.0); "
+             "g = jt.ternary(s < 0, jt.zeros_like(g), g); "
              "p.update(p - step * ((g > 0).cast(p.dtype) - (g < 0).cast(p.dtype))); m = g"),
     *(
         _steps(name, f"{name}([p], 0.01)", note=f"Jittor has no `{name}`.")

@@ -18,6 +18,8 @@ _OVERLAP = (
     "Where the sizes do not divide, the windows of PyTorch overlap; those of Jittor have a fixed "
     "stride."
 )
+_NAN = "Jittor ignores a NaN in a window."
+_FULL = "Every one of equal elements gets the gradient in full."
 _CELLS = """H, W = x.shape[-2:]
 rows = [x[:, :, H * i // {0} : -(-H * (i + 1) // {0})] for i in range({0})]
 columns = [slice(W * j // {1}, -(-W * (j + 1) // {1})) for j in range({1})]
@@ -34,15 +36,26 @@ def _pool(
     )  # fmt: skip
 
 
+def _same_windows(size: int, cells: int) -> bool:
+    """Tell whether PyTorch's windows are those of a fixed stride, the largest that fits."""
+    stride = size // cells
+    width = size - (cells - 1) * stride
+    return all(
+        (size * i // cells, -(-size * (i + 1) // cells)) == (i * stride, i * stride + width)
+        for i in range(cells)
+    )
+
+
 def _adaptive(kind: str, size: tuple[int, int], *shape: int) -> Entry:
     layer = {"avg": "AdaptiveAvgPool2d", "max": "AdaptiveMaxPool2d"}[kind]
     mean = {"avg": "mean", "max": "max"}[kind]
     height, width = shape[-2:]
-    divides = height % size[0] == 0 and width % size[1] == 0
+    same = _same_windows(height, size[0]) and _same_windows(width, size[1])
+    notes = [_OVERLAP] * (not same) + [_FULL] * (kind == "max")
     return numeric(
         f"{layer}, {height} by {width} to {size[0]} by {size[1]}", f"torch.nn.{layer}({size})(x)",
         cases=("ordinary", "ties"), x=real(*shape),
-        workaround="" if divides else _CELLS.format(*size, mean), note="" if divides else _OVERLAP,
+        workaround="" if same else _CELLS.format(*size, mean), note=" ".join(notes),
     )  # fmt: skip
 
 
@@ -72,15 +85,16 @@ ENTRIES = (
           1, 1, 2, 2),
     _pool("avg_pool2d, window as large as the image", "F.avg_pool2d(x, (5, 4))", "",
           "x.mean((2, 3), keepdims=True)", _TOO_LARGE),
-    _pool("max_pool2d, window of two sizes", "F.max_pool2d(x, (2, 3), (1, 2))"),
-    _pool("MaxPool2d layer", "torch.nn.MaxPool2d(3, stride=2, padding=1)(x)"),
+    _pool("max_pool2d, window of two sizes", "F.max_pool2d(x, (2, 3), (1, 2))", "", "", _NAN),
+    _pool("MaxPool2d layer", "torch.nn.MaxPool2d(3, stride=2, padding=1)(x)", "", "", _NAN),
     _pool("MaxPool2d, dilation 1", "torch.nn.MaxPool2d(2, dilation=1)(x)", "",
           "jt.nn.MaxPool2d(2)(x)", "Jittor refuses every `dilation`, 1 included."),
     _pool("max_pool2d, ceil_mode and padding", "F.max_pool2d(x, 2, 2, 1, ceil_mode=True)", "", "",
           _EMPTY),
-    _pool("max_pool2d, ceil_mode, windows apart", "F.max_pool2d(x, 2, 3, ceil_mode=True)", "", "",
+    _pool("max_pool2d, ceil_mode, windows apart", "F.max_pool2d(x, 1, 3, ceil_mode=True)", "", "",
           _EMPTY),
-    _pool("max_pool2d, return_indices", "F.max_pool2d(x, 2, 2, return_indices=True)[1]"),
+    _pool("max_pool2d, return_indices", "F.max_pool2d(x, 2, 2, return_indices=True)[1]", "", "",
+          _NAN),
     _pool("avg_pool2d, ceil_mode and padding", "F.avg_pool2d(x, 2, 2, 1, ceil_mode=True)", "", "",
           _EMPTY),
     _pool("avg_pool2d, ceil_mode, padding not counted",
@@ -94,8 +108,8 @@ ENTRIES = (
           "`divisor_override`."),
     _pool("lp_pool2d", "F.lp_pool2d(x, 2, 2)", "",
           "jt.sqrt(jt.nn.avg_pool2d(x * x, 2) * 4)", "Jittor has no `lp_pool2d`."),
-    _pool("max_pool3d, padding", "F.max_pool3d(x, 2, 2, 1)", "", "", "", 1, 1, 4, 4, 6),
-    _pool("max_pool3d, window of three sizes", "F.max_pool3d(x, (1, 2, 3))", "", "", "",
+    _pool("max_pool3d, padding", "F.max_pool3d(x, 2, 2, 1)", "", "", _NAN, 1, 1, 4, 4, 6),
+    _pool("max_pool3d, window of three sizes", "F.max_pool3d(x, (1, 2, 3))", "", "", _NAN,
           1, 1, 4, 5, 6),
     _pool("AvgPool3d, padding", "torch.nn.AvgPool3d(2, 2, 1)(x)", "", "", "", 1, 1, 4, 4, 6),
     _pool("AvgPool3d, padding not counted",
@@ -118,13 +132,14 @@ ENTRIES = (
     _pool("AdaptiveAvgPool2d, a tuple of ones", "torch.nn.AdaptiveAvgPool2d((1, 1))(x)"),
     _pool("adaptive_avg_pool2d under nn", "F.adaptive_avg_pool2d(x, 1)", "",
           "x.mean((2, 3), keepdims=True)", "Jittor has the layer only."),
-    _pool("AdaptiveAvgPool3d to 1", "torch.nn.AdaptiveAvgPool3d(1)(x)", "", "", "", 1, 2, 2, 3, 4),
+    _pool("AdaptiveAvgPool3d to 1", "torch.nn.AdaptiveAvgPool3d(1)(x)", "", "",
+          "Jittor adds the numbers one after the other, PyTorch in pairs.", 1, 2, 2, 3, 4),
     _pool("AdaptiveAvgPool3d, dividing", "torch.nn.AdaptiveAvgPool3d(2)(x)", "", "", "",
           1, 1, 4, 2, 6),
     _pool("AdaptiveAvgPool3d, not dividing", "torch.nn.AdaptiveAvgPool3d(3)(x)", "", "", _OVERLAP,
           1, 1, 4, 5, 4),
-    _pool("AdaptiveMaxPool3d, dividing", "torch.nn.AdaptiveMaxPool3d(2)(x)", "", "", "",
-          1, 1, 4, 2, 6),
+    _pool("AdaptiveMaxPool3d, dividing", "torch.nn.AdaptiveMaxPool3d(2)(x)", "", "",
+          f"{_NAN} {_FULL}", 1, 1, 4, 2, 6),
     numeric("MaxUnpool2d", "y, i = F.max_pool2d(x, 2, return_indices=True)\n"
             "torch.nn.MaxUnpool2d(2)(y, i)",
             "y, i = jt.nn.MaxPool2d(2, return_indices=True)(x)\njt.nn.MaxUnpool2d(2)(y, i)",
@@ -132,13 +147,15 @@ ENTRIES = (
     numeric("MaxUnpool2d, output_size", "y, i = F.max_pool2d(x, 2, return_indices=True)\n"
             "torch.nn.MaxUnpool2d(2)(y, i, output_size=x.shape)",
             "y, i = jt.nn.MaxPool2d(2, return_indices=True)(x)\n"
-            "jt.nn.MaxUnpool2d(2)(y, i, output_size=x.shape)", **_IMAGE),
+            "jt.nn.MaxUnpool2d(2)(y, i, output_size=x.shape)", inputs=_IMAGE),
     numeric("MaxUnpool2d, overlapping windows",
             "y, i = F.max_pool2d(x, 3, 1, return_indices=True)\n"
             "torch.nn.MaxUnpool2d(3, 1)(y, i, output_size=x.shape)",
             "y, i = jt.nn.MaxPool2d(3, 1, return_indices=True)(x)\n"
-            "jt.nn.MaxUnpool2d(3, 1)(y, i, output_size=x.shape)", gradient=False, **_IMAGE),
-    numeric("global average by mean", "x.mean((2, 3))", **_IMAGE),
-    numeric("global average of negative dimensions", "x.mean((-2, -1))", **_IMAGE),
-    numeric("global maximum by amax", "x.amax((2, 3))", "x.max((2, 3))", **_IMAGE),
+            "jt.nn.MaxUnpool2d(3, 1)(y, i, output_size=x.shape)", gradient=False, inputs=_IMAGE,
+            note="Where the stride is not the window, Jittor adds the maxima of windows that share "
+            "an element, and computes its place by the size of the pooled image."),
+    numeric("global average by mean", "x.mean((2, 3))", inputs=_IMAGE),
+    numeric("global average of negative dimensions", "x.mean((-2, -1))", inputs=_IMAGE),
+    numeric("global maximum by amax", "x.amax((2, 3))", "x.max((2, 3))", inputs=_IMAGE),
 )  # fmt: skip

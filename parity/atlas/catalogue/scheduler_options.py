@@ -25,11 +25,12 @@ ENTRIES = (
           note=f"{_LATE} A milestone that is given twice counts once.",
           workaround="jt.optim.LambdaLR(o, lambda n: 0.01 if n >= 5 else 1)"),
     rates("MultiStepLR, milestone 0", "MultiStepLR(o, [0, 10], 0.1)", note=f"{_LATE} PyTorch "
-          "never reaches a milestone of 0.", workaround="jt.optim.LambdaLR(o, lambda n: 0.1 if n "
-          ">= 10 else 1)"),
+          "applies a milestone of 0 at once.",
+          workaround="jt.optim.LambdaLR(o, lambda n: 0.01 if n >= 10 else 0.1)"),
     rates("CosineAnnealingLR beyond its period", "CosineAnnealingLR(o, 10)", note=_LATE,
           workaround="jt.lr_scheduler.CosineAnnealingLR(o, 10)\ns.step()"),
-    rates("CosineAnnealingLR, period 1", "CosineAnnealingLR(o, 1)", note=_LATE),
+    rates("CosineAnnealingLR, period 1", "CosineAnnealingLR(o, 1)", note=_LATE,
+          workaround="jt.lr_scheduler.CosineAnnealingLR(o, 1)\ns.step()"),
     rates("ExponentialLR, growing", "ExponentialLR(o, 1.05)", note=_LATE,
           workaround="jt.lr_scheduler.ExponentialLR(o, 1.05)\ns.step()"),
     rates("LambdaLR, warm-up", "LambdaLR(o, lambda n: min(1.0, (n + 1) / 10))",

@@ -14,7 +14,7 @@ def _sorted(
     gradient: bool = False, cases: tuple[str, ...] = _CASES,
 ) -> Entry:  # fmt: skip
     return numeric(name, torch, jittor, cases=cases, gradient=gradient, workaround=workaround,
-                   note=note, **_X)  # fmt: skip
+                   note=note, inputs=_X)  # fmt: skip
 
 
 ENTRIES = (
