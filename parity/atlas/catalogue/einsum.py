@@ -98,7 +98,7 @@ ENTRIES = (
             "Jittor has no `logdet`."),
     _matrix("determinant of a batch", "torch.linalg.det(torch.stack([a, 2 * a]))"),
     numeric("gradient of a singular determinant", "torch.linalg.det(x * 0)", inputs=_SQUARE,
-            note="Jittor divides by the determinant.",),
+            note="The gradient contains the inverse of the matrix.",),
     _matrix("matrix_power", "torch.linalg.matrix_power(a, 3)", workaround="a @ a @ a",
             note="Jittor has no `matrix_power`."),
     _matrix("matrix_exp", "torch.linalg.matrix_exp(a / 10)", note="Jittor has no `matrix_exp`."),
@@ -115,8 +115,8 @@ ENTRIES = (
             workaround="jt.linalg.inv(jt.triu(a)) @ x", note="Jittor has no `solve_triangular`."),
     _matrix("svd, reconstruction", "u, s, v = torch.linalg.svd(a)\n(u * s) @ v",
             "u, s, v = jt.linalg.svd(a)\n(u * s) @ v",
-            note='The gradients of the singular vectors are not those of PyTorch: the product of '
-            'the factors, which is the matrix itself, has another gradient than the matrix.'),
+            note='The product of the three factors is the matrix, and its gradient in Jittor is '
+            'not that of the matrix: those of the singular vectors are wrong.'),
     numeric("singular values, four by three", "torch.linalg.svd(x, full_matrices=False)[1]",
             "jt.linalg.svd(x)[1]", x=real(4, 3)),
     numeric("singular values, three by four", "torch.linalg.svd(x, full_matrices=False)[1]",

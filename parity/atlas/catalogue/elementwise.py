@@ -27,14 +27,20 @@ def _same(name: str, torch: str, jittor: str = "", note: str = "", workaround: s
 
 def _logical(name: str, operands: str = "x > 0, y > 0") -> Entry:
     return numeric(
-        name, f"torch.{name}({operands})", cases=("ordinary", "nan"), gradient=False, inputs=_PAIR
+        name,
+        f"torch.{name}({operands})",
+        cases=("ordinary", "nan"),
+        gradient=False,
+        inputs=_PAIR if "y" in operands else _X,
     )
 
 
 def _bitwise(name: str, operands: str = "i, j") -> Entry:
+    inputs = {"i": index(6, below=9), "j": index(6, below=7)}
     return numeric(
-        name, f"torch.{name}({operands})", gradient=False, i=index(6, below=9), j=index(6, below=7)
-    )
+        name, f"torch.{name}({operands})", gradient=False,
+        inputs={name: inputs[name] for name in operands.split(", ")},
+    )  # fmt: skip
 
 
 _FINITE = "jt.ternary(jt.isnan(x), jt.zeros_like(x), x)"

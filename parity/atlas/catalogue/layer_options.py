@@ -1,6 +1,6 @@
 """Convolutions, linear layers and embeddings as layers, with their options."""
 
-from parity.atlas.catalogue._layers import layer
+from parity.atlas.catalogue._layers import jittor_layer, layer
 from parity.atlas.entry import Entry, index, numeric, real, rule, weight
 
 _CASES = ("ordinary", "large offset")
@@ -13,6 +13,7 @@ def _conv(name: str, make: str, note: str = "", workaround: str = "", *shape: in
                  x=real(*(shape or (1, 4, 5, 6))))  # fmt: skip
 
 
+_PLAIN = jittor_layer("jt.nn.Conv2d(4, 3, 3)")
 ENTRIES = (
     layer("Linear", "torch.nn.Linear(4, 3)", x=real(2, 4)),
     layer("Linear, three dimensions", "torch.nn.Linear(4, 3)", x=real(2, 3, 4)),
@@ -30,7 +31,8 @@ ENTRIES = (
          "m.weight.tolist()", note="Jittor has no `from_pretrained`: assign the weight."),
     layer("EmbeddingBag", "torch.nn.EmbeddingBag(5, 3)", "m(i) * x", x=real(2, 1),
           i=index(2, 4, below=5), jittor_call="m(i) * x", jittor="jt.nn.EmbeddingBag(5, 3)",
-          note="Jittor has no `EmbeddingBag`: take the mean of an `Embedding`."),
+          note="Jittor has no `EmbeddingBag`: take the mean of an `Embedding`.",
+          workaround=jittor_layer("jt.nn.Embedding(5, 3)") + "m(i).mean(1) * x"),
     rule("weights of Embedding, padding_idx",
          "torch.nn.Embedding(3, 2, padding_idx=1).weight[1].tolist()",
          "jt.nn.Embedding(3, 2, padding_idx=1).weight[1].tolist()"),
@@ -48,13 +50,15 @@ ENTRIES = (
     _conv("Conv2d, depthwise, stride 2", "torch.nn.Conv2d(4, 4, 3, 2, 1, groups=4)"),
     _conv("Conv2d without bias", "torch.nn.Conv2d(4, 3, 3, bias=False)"),
     _conv("Conv2d, padding 'same'", "torch.nn.Conv2d(4, 3, 3, padding='same')",
-          "Jittor accepts numbers only."),
+          "Jittor accepts numbers only.",
+          jittor_layer("jt.nn.Conv2d(4, 3, 3, padding=1)") + "m(x)"),
     _conv("Conv2d, padding 'valid'", "torch.nn.Conv2d(4, 3, 3, padding='valid')",
-          "Jittor accepts numbers only."),
+          "Jittor accepts numbers only.", _PLAIN + "m(x)"),
     *(
         _conv(f"Conv2d, padding_mode {mode}",
               f"torch.nn.Conv2d(4, 3, 3, padding=1, padding_mode='{mode}')",
-              "Jittor's layer has no argument `padding_mode`: pad first.")
+              "Jittor's layer has no argument `padding_mode`: pad first.",
+              _PLAIN + f"m(jt.nn.pad(x, (1, 1, 1, 1), mode='{mode}'))")
         for mode in ("reflect", "replicate", "circular")
     ),
     _conv("Conv1d", "torch.nn.Conv1d(4, 3, 3)", "", "", 2, 4, 6),
@@ -81,7 +85,9 @@ ENTRIES = (
           "`output_size`: give `output_padding`.", workaround="jt.nn.conv_transpose(x, m.weight, "
           "m.bias, 2, 1, output_padding=1)", inputs=_IMAGE),
     _conv("ConvTranspose1d", "torch.nn.ConvTranspose1d(4, 3, 3, 2)",
-          "Jittor has no `ConvTranspose1d`.", "", 2, 4, 5),
+          "Jittor has no `ConvTranspose1d`.",
+          jittor_layer("jt.nn.ConvTranspose2d(4, 3, (3, 1), (2, 1))")
+          + "m(x.unsqueeze(-1)).squeeze(-1)", 2, 4, 5),
     _conv("ConvTranspose3d", "torch.nn.ConvTranspose3d(2, 3, 2, 2)", "", "", 1, 2, 2, 3, 2),
     _conv("ConvTranspose3d, padding", "torch.nn.ConvTranspose3d(2, 3, 3, 2, 1)", "", "",
           1, 2, 2, 3, 2),

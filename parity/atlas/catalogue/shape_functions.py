@@ -149,7 +149,8 @@ ENTRIES = (
          note="Jittor stops one element early where the step is negative: use `np.arange`."),
     rule("arange of fractions", "[round(v, 4) for v in torch.arange(0, 0.9, 0.3).tolist()]",
          workaround="[round(v, 4) for v in jt.array(np.arange(3) * 0.3).tolist()]",
-         note="Jittor rounds the number of elements down: use `linspace`."),
+         note='The end is included where the last step falls short of it by a rounding error: '
+            'use `linspace`.'),
     rule("arange of floats", "torch.arange(0.0, 3.0).dtype"),
     rule("linspace, no steps", "torch.linspace(0, 1, 0).tolist()",
          note="Jittor returns the start."),

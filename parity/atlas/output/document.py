@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from parity.atlas.entry import ported
 from parity.atlas.finding import AtlasCause
 from parity.atlas.output.program import PREAMBLE
 from parity.atlas.output.text import headline, other_findings
@@ -213,10 +214,13 @@ def _workaround(workaround: WorkaroundResult | None) -> str:
 
 def _agreeing(atlas: Atlas) -> str:
     entries = [entry for entry in atlas.entries if Verdict[entry.verdict].passes(strict=True)]
-    text = f"\n## The same ({len(entries)})\n\nThese agree on every input that was tried.\n\n"
+    text = f"\n## The same ({len(entries)})\n\nThese agree on every input that was tried. "
+    text += "Where no source of Jittor is given, it is PyTorch's with `jt` for `torch` and `jt.nn` "
+    text += "for `F`.\n\n"
     text += "| group | entry | PyTorch | Jittor | note |\n|---|---|---|---|---|\n"
     for entry in entries:
-        sources = " | ".join(_cell(source) for source in (entry.torch, entry.jittor))
+        jittor = "" if entry.jittor == ported(entry.torch) else _cell(entry.jittor)
+        sources = f"{_cell(entry.torch)} | {jittor}"
         text += f"| {entry.group} | {entry.name} | {sources} | {entry.note} |\n"
     return text
 

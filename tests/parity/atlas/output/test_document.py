@@ -52,6 +52,9 @@ def test_the_page_shows_case_size_program_and_workaround() -> None:
     )
     assert workaround in text
     assert "| g | exp | `a \\| b` | `c` | A note. |" in text
+    port = replace(SAME, torch="F.relu(x)", jittor="jt.nn.relu(x)")
+    text = document.to_markdown(Atlas(versions=VERSIONS, entries=[port]))
+    assert "| g | exp | `F.relu(x)` |  | A note. |" in text
 
 
 @pytest.mark.parametrize(
