@@ -2,6 +2,12 @@
 
 from parity.atlas.entry import Entry, positive, real, unit, weight
 
+# Of two inputs, a case that cuts one does not fit the other.
+_NOT_EMPTY = (
+    "ordinary", "zeros", "constant", "large offset", "large magnitude", "tiny magnitude", "ties",
+    "infinity", "nan",
+)  # fmt: skip
+
 
 def _pointwise(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
     return Entry(
@@ -153,10 +159,12 @@ ENTRIES = (
     _pointwise("asinh", "torch.asinh(x)", "jt.asinh(x)"),
     Entry(
         name="atan2",
-        note="The constant pi has float32 precision, and atan2(0, y) has another value.",
+        note="The constant pi has float32 precision, and atan2(-0, y) of a negative y is pi "
+        "instead of -pi.",
         torch="torch.atan2(x, y)",
         jittor="jt.arctan2(x, y)",
         inputs={"x": real(3, 4), "y": weight(3, 4)},
+        cases=_NOT_EMPTY,
     ),
     Entry(
         name="pow of a negative base",
@@ -172,6 +180,7 @@ ENTRIES = (
         note=(
             "The gradient with respect to the exponent contains log(x): for a base of 0 it is NaN."
         ),
+        cases=_NOT_EMPTY,
     ),
     Entry(
         name="remainder",
@@ -218,6 +227,7 @@ ENTRIES = (
             "NaN is false, and then the second is taken; the gradient goes to that one "
             "alone."
         ),
+        cases=_NOT_EMPTY,
     ),
     Entry(
         name="maximum of equal numbers",
@@ -240,5 +250,6 @@ ENTRIES = (
         torch="torch.where(x > 0, x, y)",
         jittor="jt.where(x > 0, x, y)",
         inputs={"x": real(3, 4), "y": weight(3, 4)},
+        cases=_NOT_EMPTY,
     ),
 )

@@ -31,13 +31,6 @@ def _multihead(
     )  # fmt: skip
 
 
-def _norm(y: str) -> str:
-    return (
-        f"y = {y}\nc = y - y.mean(-1, keepdims=True)\n"
-        "y = c / jt.sqrt((c * c).mean(-1, keepdims=True) + 1e-5)"
-    )
-
-
 _J_CAUSAL = "jt.triu(jt.ones((4, 4)), 1).bool()"
 _J_PAD = _PAD.replace("torch.tensor(", "jt.array(")
 ENTRIES = (

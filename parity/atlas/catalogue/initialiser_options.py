@@ -3,8 +3,6 @@
 from parity.atlas.catalogue.initialisers import initialised
 from parity.atlas.entry import Entry, rule, sample
 
-_W = "w = jt.zeros((128, 64, 3, 3))\n"
-
 
 def _filled(name: str, arguments: str, jittor: str, shape: str = "4, 4", note: str = "") -> Entry:
     """Return an entry of an initialiser that is not random."""

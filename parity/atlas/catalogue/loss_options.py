@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from parity.atlas.entry import Entry, InputSpec, index, numeric, real, unit, weight
+from parity.atlas.entry import Entry, InputSpec, index, numeric, real, rule, unit, weight
 
 _CASES = ("ordinary", "zeros", "large magnitude", "nan")
 _PAIR = {"x": real(6), "y": weight(6)}
@@ -199,6 +199,22 @@ ENTRIES = (
              "(jt.ternary(x > 0, x, jt.zeros_like(x)) - x * t + "
              "jt.log(1 + jt.exp(jt.ternary(x > 0, -x, x)))).mean()",
              {"x": real(3, 4), "y": weight(3, 4)}),
+    *(
+        rule(f"{name} of an empty batch is NaN",
+             f"torch.isnan(F.{name}(torch.zeros({shape}), torch.zeros({target}))).item()",
+             f"bool(jt.isnan(jt.nn.{jittor}(jt.zeros(({shape},)), jt.zeros(({target},))))"
+             ".item())", note=note)
+        for name, jittor, shape, target, note in (
+            ("mse_loss", "mse_loss", "0", "0", "PyTorch gives NaN, the mean of nothing, Jittor 0."),
+            ("l1_loss", "l1_loss", "0", "0", "PyTorch gives NaN, the mean of nothing, Jittor 0."),
+            ("smooth_l1_loss", "smooth_l1_loss", "0", "0",
+             "PyTorch gives NaN, the mean of nothing, Jittor 0."),
+        )
+    ),
+    rule("cross_entropy of an empty batch is NaN",
+         "torch.isnan(F.cross_entropy(torch.zeros(0, 3), torch.zeros(0).long())).item()",
+         "bool(jt.isnan(jt.nn.cross_entropy_loss(jt.zeros((0, 3)), jt.zeros((0,)).int32()))"
+         ".item())"),
     numeric("ctc_loss, sum", "F.ctc_loss(torch.log_softmax(x, 2), torch.tensor([[1, 2], [2, 2]]), "
             "torch.tensor([6, 6]), torch.tensor([2, 2]), reduction='sum')",
             "jt.ctc_loss(jt.nn.log_softmax(x, dim=2), jt.array([[1, 2], [2, 2]]), "

@@ -7,7 +7,7 @@ _IMAGE = {"x": real(1, 2, 5, 4)}
 _NO_1D = "Jittor has no pooling in one dimension."
 _CHW = "Jittor requires a batch dimension."
 _TOO_LARGE = (
-    "Jittor refuses a window that is as long as the image, even where padding makes room for it."
+    "Jittor refuses a window that is as long as the image, even where padding makes it larger."
 )
 _EMPTY = (
     "Jittor adds a window that begins in the padding behind the image: its average divides by the "

@@ -9,7 +9,6 @@ _ORDER = (
     "PyTorch puts the parameters of a direction together, Jittor those of a kind: copy them by "
     "name, not in order."
 )
-_PACK = "torch.nn.utils.rnn.{}"
 
 ENTRIES = (
     layer("RNN, relu", "torch.nn.RNN(3, 2, nonlinearity='relu')", "m(x)[0]", inputs=_X),

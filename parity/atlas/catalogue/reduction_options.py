@@ -103,14 +103,14 @@ ENTRIES = (
              cases=("ordinary", "zeros", "large offset")),
     numeric("geometric mean", "torch.exp(torch.log(x).mean(1))", x=positive(3, 4)),
     *(
-        numeric(f"{name} of a million numbers", torch.format(_LARGE),
+        numeric(f"{name} a million numbers", torch.format(_LARGE),
                 (jittor or torch).format(_LARGE), x=real(4), gradient=False, note=note)
         for name, torch, jittor, note in (
-            ("mean", "{}.mean()", "", _NAIVE),
-            ("mean along", "{}.mean(1)", "", _NAIVE),
-            ("var", "({0} * torch.arange(250000, dtype=x.dtype)).var(unbiased=True)",
+            ("mean of", "{}.mean()", "", _NAIVE),
+            ("mean along a dimension of", "{}.mean(1)", "", _NAIVE),
+            ("var of", "({0} * torch.arange(250000, dtype=x.dtype)).var(unbiased=True)",
              "({0} * jt.arange(250000).cast(x.dtype)).var(unbiased=True)", _NAIVE),
-            ("norm", "{}.reshape(-1).norm(dim=0)", "", _NAIVE),
+            ("norm of", "{}.reshape(-1).norm(dim=0)", "", ""),
         )
     ),
     numeric("gradient of the mean of a million numbers", f"{_LARGE}.mean()", x=real(4),

@@ -244,7 +244,6 @@ ENTRIES = (
         inputs={"x": real(3, 4)},
         cases=("ordinary", "large offset"),
         gradient=False,
-        note=("Jittor counts in float32, whatever the dtype of the input; the counts are right."),
     ),
     Entry(
         name="searchsorted",
