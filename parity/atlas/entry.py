@@ -87,12 +87,15 @@ class Entry:
     note: str = ""
 
 
+_NUMERIC_CASES = ("ordinary", "zeros", "large magnitude")
+
+
 def numeric(
     name: str,
     torch: str,
     jittor: str = "",
     *,
-    cases: tuple[str, ...] | None = ("ordinary",),
+    cases: tuple[str, ...] | None = _NUMERIC_CASES,
     gradient: bool = True,
     workaround: str = "",
     note: str = "",

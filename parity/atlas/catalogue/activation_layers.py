@@ -85,7 +85,8 @@ ENTRIES = (
             cases=("ordinary", "saturated above"), note="A row of minus infinities alone is NaN "
             "in both.", inputs=_X),
     _lacking("hardswish", "F.hardswish(x)", "x * jt.clamp(x + 3, 0, 6) / 6"),
-    _lacking("hardsigmoid", "F.hardsigmoid(x)", "jt.clamp(x + 3, 0, 6) / 6"),
+    _lacking("hardsigmoid", "F.hardsigmoid(x)", "jt.clamp(x + 3, 0, 6) / 6",
+             "PyTorch's gradient in float64 is a float32 constant, 1/6."),
     _lacking("Hardswish", "torch.nn.Hardswish()(x)", "x * jt.clamp(x + 3, 0, 6) / 6"),
     _lacking("glu", "F.glu(x, dim=1)", "x[:, :2] / (jt.exp(-jt.maximum(x[:, 2:], -80)) + 1)"),
     _lacking("selu", "F.selu(x)", _SELU),

@@ -64,7 +64,8 @@ ENTRIES = (
             note="Jittor's `ComplexNumber` has no `angle`; `jt.arctan2` gives it with the "
             'precision of float32.', inputs=_X),
     numeric("polar", "torch.view_as_real(torch.polar(torch.abs(x[:, 0]), y[:, 1]))",
-            "jt.nn.view_as_real(jt.nn.polar(jt.abs(x[:, 0]), y[:, 1]))", inputs=_X),
+            "jt.nn.view_as_real(jt.nn.polar(jt.abs(x[:, 0]), y[:, 1]))", inputs=_X,
+            cases=("ordinary",)),
     numeric("rotary embedding by complex numbers",
             "torch.view_as_real(torch.view_as_complex(x) * torch.polar(torch.ones(3, dtype=x.dtype)"
             ", y[:, 0]))",

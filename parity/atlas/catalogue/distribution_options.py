@@ -24,13 +24,15 @@ ENTRIES = (
                  f"{_J}Normal(m, jt.exp(s)).log_prob(x)", cases=("ordinary", "large magnitude"),
                  x=real(3, 4), m=weight(3, 4), s=weight(3, 4)),
     numeric("Normal, entropy", f"{_D}Normal(x, torch.exp(x)).entropy()",
-            f"{_J}Normal(x, jt.exp(x)).entropy()", x=real(3, 4)),
+            f"{_J}Normal(x, jt.exp(x)).entropy()", x=real(3, 4),
+            cases=("ordinary", "zeros")),
     numeric("Normal, divergence",
             "a, b = torch.distributions.Normal(x, torch.exp(x)), "
             "torch.distributions.Normal(y, torch.exp(y))\n"
             "torch.distributions.kl_divergence(a, b)",
             "a, b = jt.distributions.Normal(x, jt.exp(x)), jt.distributions.Normal(y, jt.exp(y))\n"
-            "jt.distributions.kl_divergence(a, b)", x=real(3, 4), y=weight(3, 4)),
+            "jt.distributions.kl_divergence(a, b)", x=real(3, 4), y=weight(3, 4),
+            cases=("ordinary", "zeros")),
     numeric("Normal by hand, reparametrised log_prob of a VAE",
             "-0.5 * (1 + s - x ** 2 - torch.exp(s)).sum(1)",
             "-0.5 * (1 + s - x ** 2 - jt.exp(s)).sum(1)", x=real(3, 4), s=weight(3, 4)),
@@ -46,7 +48,8 @@ ENTRIES = (
              f"{_D}kl_divergence({_D}Categorical({_P}), {_D}Categorical(torch.ones(3) / 3))"),
     numeric("Categorical, gradient of log_prob",
             f"{_D}Categorical(torch.softmax(x, 0)).log_prob(torch.tensor(1))",
-            f"{_J}Categorical(jt.nn.softmax(x, dim=0)).log_prob(jt.array([1]))", x=real(4)),
+            f"{_J}Categorical(jt.nn.softmax(x, dim=0)).log_prob(jt.array([1]))", x=real(4),
+            cases=("ordinary", "zeros")),
     sample("Categorical, logits", f"{_D}Categorical(logits=torch.tensor([0.0, 1.0, 3.0]))"
            f".sample(({_N},)).float()",
            f"{_J}Categorical(logits=jt.array([0.0, 1.0, 3.0])).sample(({_N},)).float()",

@@ -79,9 +79,11 @@ ENTRIES = (
     numeric("binary_cross_entropy, weight",
             "F.binary_cross_entropy(x, torch.sigmoid(y).detach(), torch.abs(w).detach())",
             "jt.nn.bce_loss(x, jt.sigmoid(y).detach(), jt.abs(w).detach())",
-            x=unit(6), y=weight(6), w=weight(6)),
+            x=unit(6), y=weight(6), w=weight(6),
+            cases=("ordinary",)),
     numeric("BCELoss layer, target 0 and 1", "torch.nn.BCELoss()(x, (y > 0).to(x.dtype))",
-            "jt.nn.BCELoss()(x, (y > 0).cast(x.dtype))", x=unit(6), y=weight(6)),
+            "jt.nn.BCELoss()(x, (y > 0).cast(x.dtype))", x=unit(6), y=weight(6),
+            cases=("ordinary",)),
     *_reductions("cross_entropy", "F.cross_entropy(x, t, reduction='REDUCTION')",
                  f"{_CE}(x, t, reduction='REDUCTION')", "", "", _ROWS, ("sum", "none")),
     *_reductions("CrossEntropyLoss layer",
@@ -108,7 +110,8 @@ ENTRIES = (
             workaround="y = jt.ternary(x == x.min(), -1e30, x)\n"
             f"{_CE}(y, t * 0 + x.argmax(1)[0])",
             note="Jittor multiplies all logits by a mask of the target and adds them: 0 times "
-            "infinity is NaN. A large negative number in place of -infinity is not affected."),
+            "infinity is NaN. A large negative number in place of -infinity is not affected.",
+            cases=("ordinary",)),
     numeric("cross_entropy of one example without a batch", "F.cross_entropy(x, t[0])",
             f"{_CE}(x, t[0])", x=real(4), t=index(1, below=4),
             workaround=f"{_CE}(x.unsqueeze(0), t)", note="Jittor requires a batch dimension."),

@@ -1,5 +1,6 @@
 """Products under other names, decompositions and functions of matrices."""
 
+from parity.atlas.catalogue._sources import norm
 from parity.atlas.entry import Entry, numeric, real, rule, weight
 
 _MATRIX = {"x": real(3, 4)}
@@ -14,7 +15,7 @@ def _matrix(
 ) -> Entry:  # fmt: skip
     return numeric(
         name, _A + torch, _JA + (jittor or torch.replace("torch.", "jt.")), gradient=gradient,
-        workaround=workaround and _JA + workaround, note=note, inputs=_SQUARE,
+        cases=("ordinary",), workaround=workaround and _JA + workaround, note=note, inputs=_SQUARE,
     )  # fmt: skip
 
 
@@ -98,11 +99,11 @@ ENTRIES = (
     _matrix("cholesky by torch.cholesky", "torch.linalg.cholesky(a @ a.T)",
             "jt.cholesky(a @ a.t())", "jt.linalg.cholesky(a @ a.t())",
             "It is `jt.linalg.cholesky`."),
-    numeric("vector norm", "torch.linalg.vector_norm(x)", workaround="jt.sqrt((x * x).sum())",
+    numeric("vector norm", "torch.linalg.vector_norm(x)", workaround=norm("(x * x).sum()"),
             note="Jittor has no `vector_norm`.", inputs=_MATRIX),
-    numeric("matrix norm", "torch.linalg.matrix_norm(x)", workaround="jt.sqrt((x * x).sum())",
+    numeric("matrix norm", "torch.linalg.matrix_norm(x)", workaround=norm("(x * x).sum()"),
             note="Jittor has no `matrix_norm`.", inputs=_MATRIX),
-    numeric("norm by linalg", "torch.linalg.norm(x)", workaround="jt.sqrt((x * x).sum())",
+    numeric("norm by linalg", "torch.linalg.norm(x)", workaround=norm("(x * x).sum()"),
             note="Jittor has no `linalg.norm`.", inputs=_MATRIX),
     rule("matrix_rank", "torch.linalg.matrix_rank(torch.ones(2, 2)).item()",
          workaround="int((jt.linalg.svd(jt.ones((2, 2)))[1] > 1e-5).sum().item())",

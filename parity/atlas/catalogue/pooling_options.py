@@ -162,5 +162,6 @@ ENTRIES = (
             "PyTorch writes one of them."),
     numeric("global average by mean", "x.mean((2, 3))", inputs=_IMAGE),
     numeric("global average of negative dimensions", "x.mean((-2, -1))", inputs=_IMAGE),
-    numeric("global maximum by amax", "x.amax((2, 3))", "x.max((2, 3))", inputs=_IMAGE),
+    numeric("global maximum by amax", "x.amax((2, 3))", "x.max((2, 3))", inputs=_IMAGE,
+            note=_FULL),
 )  # fmt: skip
