@@ -24,8 +24,8 @@ _SELU = (
 )
 _CLAMPED = "The argument of `sigmoid` is clamped to at least -30 in float32."
 _LOG_EXP = (
-    "Computed as log(1 + exp(x)), without log1p; above the threshold by another formula, which "
-    "does not return x itself."
+    "Computed as log(1 + exp(beta x)) / beta, without log1p; above the threshold it is larger than "
+    "x by log(1 + exp(-threshold)) / beta, by default 2e-9."
 )
 _MISH = "x * jt.tanh(jt.nn.softplus(x))"
 _NEGATIVE = "jt.ternary(x > 0, jt.zeros_like(x), x)"
