@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -84,6 +85,52 @@ class Entry:
     gradient: bool = True
     workaround: str = ""
     note: str = ""
+
+
+_NUMERIC_CASES = ("ordinary", "zeros", "large magnitude")
+
+
+def numeric(
+    name: str,
+    torch: str,
+    jittor: str = "",
+    *,
+    cases: tuple[str, ...] | None = _NUMERIC_CASES,
+    gradient: bool = True,
+    workaround: str = "",
+    note: str = "",
+    inputs: Mapping[str, InputSpec] | None = None,
+    **named: InputSpec,
+) -> Entry:
+    """Return an entry whose inputs are those in `inputs` and those that are named.
+
+    By default the Jittor source is `ported`.
+    """
+    return Entry(
+        name=name, torch=torch, jittor=jittor or ported(torch), inputs={**(inputs or {}), **named},
+        cases=cases, gradient=gradient, workaround=workaround, note=note,
+    )  # fmt: skip
+
+
+def rule(name: str, torch: str, jittor: str = "", workaround: str = "", note: str = "") -> Entry:
+    """Return an entry of plain values; by default the Jittor source is `ported`."""
+    return Entry(
+        name=name, torch=torch, jittor=jittor or ported(torch), kind="rule", workaround=workaround,
+        note=note,
+    )  # fmt: skip
+
+
+def sample(name: str, torch: str, jittor: str = "", workaround: str = "", note: str = "") -> Entry:
+    """Return an entry of random numbers; by default the Jittor source is `ported`."""
+    return Entry(
+        name=name, torch=torch, jittor=jittor or ported(torch), kind="random",
+        workaround=workaround, note=note,
+    )  # fmt: skip
+
+
+def ported(source: str) -> str:
+    """Return a PyTorch source with the names of Jittor's modules: where a port starts."""
+    return re.sub(r"\btorch\.", "jt.", re.sub(r"\bF\.", "jt.nn.", source))
 
 
 def split_source(source: str) -> tuple[str, str]:

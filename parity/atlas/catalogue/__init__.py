@@ -9,7 +9,7 @@ from parity.atlas.entry import Entry
 
 
 def _load() -> dict[str, tuple[Entry, ...]]:
-    names = sorted(info.name for info in pkgutil.iter_modules(__path__))
+    names = sorted(i.name for i in pkgutil.iter_modules(__path__) if not i.name.startswith("_"))
     return {n: importlib.import_module(f"{__name__}.{n}").ENTRIES for n in names}
 
 

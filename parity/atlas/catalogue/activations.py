@@ -2,6 +2,12 @@
 
 from parity.atlas.entry import Entry, positive, real, unit, weight
 
+# Of two inputs, a case that cuts one does not fit the other.
+_NOT_EMPTY = (
+    "ordinary", "zeros", "constant", "large offset", "large magnitude", "tiny magnitude", "ties",
+    "infinity", "nan",
+)  # fmt: skip
+
 
 def _pointwise(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
     return Entry(
@@ -21,7 +27,15 @@ _TIES = "PyTorch gives each argument half of the gradient, Jittor all of it to t
 ENTRIES = (
     _pointwise("relu", "F.relu(x)", "jt.nn.relu(x)", note="NaN becomes 0."),
     _pointwise("leaky_relu", "F.leaky_relu(x, 0.2)", "jt.nn.leaky_relu(x, 0.2)"),
-    _pointwise("relu6", "F.relu6(x)", "jt.nn.relu6(x)"),
+    _pointwise(
+        "relu6",
+        "F.relu6(x)",
+        "jt.nn.relu6(x)",
+        note=(
+            "PyTorch's own gradient at NaN is 0 or 1, depending on the size and the dtype "
+            "of the tensor; Jittor's is 1."
+        ),
+    ),
     _pointwise(
         "elu",
         "F.elu(x, 0.5)",
@@ -67,15 +81,42 @@ ENTRIES = (
     _pointwise(
         "mish", "F.mish(x)", "jt.nn.mish(x)", note="Computed with log(1 + exp(x)), without log1p."
     ),
-    _pointwise("hardtanh", "F.hardtanh(x)", "jt.nn.hardtanh(x)"),
-    _pointwise("sign", "torch.sign(x)", "jt.nn.sign(x)"),
-    _pointwise("ELU module", "torch.nn.ELU()(x)", "jt.nn.ELU()(x)"),
+    _pointwise(
+        "hardtanh",
+        "F.hardtanh(x)",
+        "jt.nn.hardtanh(x)",
+        note=(
+            "PyTorch's own gradient at NaN is 0 or 1, depending on the size and the dtype "
+            "of the tensor; Jittor's is 1."
+        ),
+    ),
+    _pointwise(
+        "sign",
+        "torch.sign(x)",
+        "jt.nn.sign(x)",
+        note=(
+            "NaN stays NaN, where PyTorch gives 0; and the gradient is 1 at 0, which is "
+            "passed through."
+        ),
+    ),
+    _pointwise(
+        "ELU module",
+        "torch.nn.ELU()(x)",
+        "jt.nn.ELU()(x)",
+        note=(
+            "exp(x) is computed for positive numbers too; where it overflows, the gradient is NaN."
+        ),
+    ),
     _pointwise("LeakyReLU module", "torch.nn.LeakyReLU()(x)", "jt.nn.LeakyReLU()(x)"),
     Entry(
         name="PReLU",
         torch="torch.nn.PReLU(4)(x)",
         jittor="jt.nn.PReLU(4)(x)",
         inputs={"x": real(2, 4, 3, 2)},
+        note=(
+            "Computed as max(0, x) + w min(0, x): NaN becomes 0, and the gradient at 0 is 1 "
+            "+ w, where PyTorch has w."
+        ),
     ),
     Entry(
         name="PReLU, two dimensions",
@@ -101,7 +142,7 @@ ENTRIES = (
     _same("tanh"),
     _same("atan"),
     _same("erf"),
-    _same("abs"),
+    _same("abs", note="The gradient is 1 at 0 and -1 at NaN; PyTorch has 0 at both."),
     _same("floor"),
     _same("ceil"),
     _same("round", note="Halves differ: see `round half` under `dtypes`."),
@@ -111,17 +152,19 @@ ENTRIES = (
     _same("sqrt", "positive"),
     _same("rsqrt", "positive"),
     _same("log2", "positive"),
-    _same("expm1"),
+    _same("expm1", note="Computed as exp(x) - 1, which loses the digits of small numbers."),
     _same("asin", "unit"),
     _same("acos", "unit"),
     _same("erfinv", "unit"),
     _pointwise("asinh", "torch.asinh(x)", "jt.asinh(x)"),
     Entry(
         name="atan2",
-        note="The constant pi has float32 precision, and atan2(0, y) has another value.",
+        note="The constant pi has float32 precision, and atan2(-0, y) of a negative y is pi "
+        "instead of -pi.",
         torch="torch.atan2(x, y)",
         jittor="jt.arctan2(x, y)",
         inputs={"x": real(3, 4), "y": weight(3, 4)},
+        cases=_NOT_EMPTY,
     ),
     Entry(
         name="pow of a negative base",
@@ -134,6 +177,10 @@ ENTRIES = (
         torch="x ** y",
         jittor="x ** y",
         inputs={"x": positive(3, 4), "y": weight(3, 4)},
+        note=(
+            "The gradient with respect to the exponent contains log(x): for a base of 0 it is NaN."
+        ),
+        cases=_NOT_EMPTY,
     ),
     Entry(
         name="remainder",
@@ -160,6 +207,7 @@ ENTRIES = (
         torch="torch.clamp(x, -0.5, 0.5)",
         jittor="jt.clamp(x, -0.5, 0.5)",
         inputs={"x": real(3, 4)},
+        note="The gradient at NaN is 1 in Jittor and 0 in PyTorch.",
     ),
     Entry(
         name="clamp, at its limits",
@@ -167,12 +215,19 @@ ENTRIES = (
         jittor="jt.clamp(x, -1.0, 1.0)",
         inputs={"x": real(3, 4)},
         cases=("ties",),
+        note=("An element that equals a limit has no gradient in Jittor and all of it in PyTorch."),
     ),
     Entry(
         name="maximum",
         torch="torch.maximum(x, y)",
         jittor="jt.maximum(x, y)",
         inputs={"x": real(3, 4), "y": weight(3, 4)},
+        note=(
+            "Where one of the two is NaN, the result may be the other: a comparison with "
+            "NaN is false, and then the second is taken; the gradient goes to that one "
+            "alone."
+        ),
+        cases=_NOT_EMPTY,
     ),
     Entry(
         name="maximum of equal numbers",
@@ -195,5 +250,6 @@ ENTRIES = (
         torch="torch.where(x > 0, x, y)",
         jittor="jt.where(x > 0, x, y)",
         inputs={"x": real(3, 4), "y": weight(3, 4)},
+        cases=_NOT_EMPTY,
     ),
 )

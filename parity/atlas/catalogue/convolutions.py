@@ -160,12 +160,17 @@ ENTRIES = (
         inputs={"x": real(2, 4, 5), "w": weight(3, 2, 3, 3)},
         cases=("ordinary",),
         workaround="jt.nn.conv2d(x.unsqueeze(0), w).squeeze(0)",
+        note="Jittor requires a batch dimension.",
     ),
     Entry(
         name="conv2d, too few channels",
         kind="rule",
         torch="list(F.conv2d(torch.ones(1, 1, 4, 4), torch.ones(3, 2, 3, 3)).shape)",
         jittor="list(jt.nn.conv2d(jt.ones((1, 1, 4, 4)), jt.ones((3, 2, 3, 3))).numpy().shape)",
+        note=(
+            "Jittor does not compare the channels of the input with those of the weight, "
+            "and reads memory outside the input."
+        ),
     ),
     Entry(
         name="unfold",

@@ -1,14 +1,8 @@
 """Reading and writing by index, slice and mask."""
 
-from parity.atlas.entry import Entry, index, real, weight
+from parity.atlas.entry import Entry, index, real, rule, weight
 
 _CASES = ("ordinary", "nan")
-
-
-def _rule(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
-    return Entry(
-        name=name, torch=torch, jittor=jittor, kind="rule", workaround=workaround, note=note
-    )
 
 
 _I = {"x": real(4, 3), "i": index(5, below=4)}
@@ -154,34 +148,36 @@ ENTRIES = (
         cases=_CASES,
         gradient=False,
     ),
-    _rule(
+    rule(
         "an index out of range",
         "torch.tensor([1.0, 2.0])[torch.tensor([5])].shape",
         "jt.array([1.0, 2.0])[jt.array([5])].numpy().shape",
         note="Jittor reads memory outside the tensor.",
     ),
-    _rule(
+    rule(
         "an integer out of range",
         "torch.tensor([1.0, 2.0])[5].shape",
         "jt.array([1.0, 2.0])[5].numpy().shape",
     ),
-    _rule(
+    rule(
         "an embedding's index out of range",
         "F.embedding(torch.tensor([3]), torch.ones(2, 2)).shape",
         "jt.nn.embedding(jt.array([3]), jt.ones((2, 2))).numpy().shape",
         note="A vocabulary that is one too small is the usual reason.",
     ),
-    _rule(
+    rule(
         "one_hot of a class out of range",
         "F.one_hot(torch.tensor([3]), 2).tolist()",
         "jt.nn.one_hot(jt.array([3]), 2).tolist()",
+        note="Jittor returns a row of zeros.",
     ),
-    _rule(
+    rule(
         "a gather out of range",
         "torch.gather(torch.ones(2, 2), 0, torch.tensor([[4, 4]])).shape",
         "jt.gather(jt.ones((2, 2)), 0, jt.array([[4, 4]])).numpy().shape",
+        note="Jittor reads memory outside the tensor.",
     ),
-    _rule(
+    rule(
         "the gradient of padding_idx",
         "m = torch.nn.Embedding(3, 2, padding_idx=0)\nm(torch.tensor([0, 1])).sum().backward()\n"
         "m.weight.grad.tolist()",

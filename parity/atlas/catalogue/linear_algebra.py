@@ -1,15 +1,18 @@
 """Matrix products, decompositions, and attention."""
 
-from parity.atlas.entry import Entry, InputSpec, real, weight
+from parity.atlas.entry import Entry, InputSpec, numeric, real, weight
 
 _CASES = ("ordinary", "zeros", "large offset", "large magnitude", "infinity", "nan", "empty")
 
 
 def _product(
-    name: str, torch: str, jittor: str, workaround: str = "", **inputs: InputSpec
+    name: str, torch: str, jittor: str, workaround: str = "", note: str = "", **inputs: InputSpec
 ) -> Entry:
-    return Entry(
-        name=name, torch=torch, jittor=jittor, inputs=inputs, cases=_CASES, workaround=workaround
+    # Where every input has the first dimension, a case that cuts it in one of them fits none.
+    shared = [spec.shape[:1] for spec in inputs.values()]
+    cases = _CASES[:-1] if shared.count(shared[0]) > 1 else _CASES
+    return numeric(
+        name, torch, jittor, cases=cases, workaround=workaround, note=note, inputs=inputs
     )
 
 
@@ -36,7 +39,7 @@ ENTRIES = (
     _product("matmul, batched", "x @ y", "x @ y", x=real(2, 3, 4), y=weight(2, 4, 2)),
     _product("matmul, broadcast", "x @ y", "x @ y", x=real(2, 3, 4), y=weight(4, 2)),
     _product("matrix by vector", "x @ y", "x @ y", x=real(3, 4), y=weight(4)),
-    _product("vector by vector", "x @ y", "x @ y", "(x * y).sum()", x=real(4), y=weight(4)),
+    _product("vector by vector", "x @ y", "x @ y", x=real(4), y=weight(4)),
     _product("bmm", "torch.bmm(x, y)", "jt.nn.bmm(x, y)", x=real(2, 3, 4), y=weight(2, 4, 2)),
     _product(
         "baddbmm",
@@ -86,6 +89,10 @@ ENTRIES = (
         "(x * y).sum()",
         x=real(2, 3),
         y=weight(2, 3),
+        note=(
+            "Jittor cannot make a tensor without dimensions, which the result of a full "
+            "contraction is."
+        ),
     ),
     _product(
         "tensordot, negative dimensions",
@@ -94,6 +101,7 @@ ENTRIES = (
         "jt.nn.tensordot(x, y, ([1], [0]))",
         x=real(2, 3),
         y=weight(3, 4),
+        note="Jittor accepts dimensions counted from the start only.",
     ),
     Entry(
         name="cross",

@@ -1,5 +1,6 @@
 """Normalisation layers in training and in evaluation, their running statistics, and norms."""
 
+from parity.atlas.catalogue._sources import norm
 from parity.atlas.entry import Entry, real, weight
 
 _CASES = (
@@ -133,6 +134,11 @@ m.running_var""",
         jittor="jt.normalize(x, dim=1)",
         inputs={"x": real(3, 4)},
         cases=_CASES,
+        note=(
+            "PyTorch divides by max(norm, 1e-12). Jittor clamps the sum of squares at "
+            "1e-30, so that the norm is at least 1e-15: the gradient at 0 is a thousand "
+            "times as large."
+        ),
     ),
     Entry(
         name="norm of order 2",
@@ -141,6 +147,7 @@ m.running_var""",
         inputs={"x": real(3, 4)},
         cases=_CASES,
         note="The sum of squares is clamped to at least 1e-30, so that the norm of zeros is 1e-15.",
+        workaround=norm("x.sqr().sum(1)"),
     ),
     Entry(
         name="norm of order 1",
@@ -148,16 +155,18 @@ m.running_var""",
         jittor="jt.norm(x, 1, dim=1)",
         inputs={"x": real(3, 4)},
         cases=_CASES,
+        note=(
+            "The gradient of the absolute value is 1 at 0 and -1 at NaN in Jittor, and 0 in "
+            "PyTorch."
+        ),
     ),
     Entry(
         name="norm without dim",
         torch="torch.norm(x)",
         jittor="jt.norm(x)",
         inputs={"x": real(3, 4)},
-        cases=("ordinary",),
-        workaround="jt.norm(x.reshape(-1), 2, dim=0)",
-        note="Without `dim`, Jittor computes the norm over the last dimension. With it, the norm "
-        "is at "
-        "least 1e-15.",
+        cases=_CASES,
+        workaround=norm("x.sqr().sum()"),
+        note="Without `dim`, Jittor computes the norm over the last dimension.",
     ),
 )

@@ -26,7 +26,16 @@ ENTRIES = (
         4,
         note="Jittor ignores a NaN in a window.",
     ),
-    _pool("max_pool2d, odd size", "F.max_pool2d(x, 2)", "jt.nn.max_pool2d(x, 2)", 1, 2, 5, 3),
+    _pool(
+        "max_pool2d, odd size",
+        "F.max_pool2d(x, 2)",
+        "jt.nn.max_pool2d(x, 2)",
+        1,
+        2,
+        5,
+        3,
+        note="Jittor ignores a NaN in a window.",
+    ),
     _pool(
         "max_pool2d, ceil_mode",
         "F.max_pool2d(x, 2, ceil_mode=True)",
@@ -35,6 +44,7 @@ ENTRIES = (
         2,
         5,
         3,
+        note="Jittor ignores a NaN in a window.",
     ),
     _pool(
         "max_pool2d, padding",
@@ -44,6 +54,7 @@ ENTRIES = (
         2,
         5,
         4,
+        note="Jittor ignores a NaN in a window.",
     ),
     _pool(
         "max_pool2d, overlapping",
@@ -53,6 +64,7 @@ ENTRIES = (
         2,
         5,
         4,
+        note="Jittor ignores a NaN in a window.",
     ),
     _pool(
         "max_pool2d, dilation",
@@ -62,6 +74,7 @@ ENTRIES = (
         1,
         5,
         5,
+        note="Jittor refuses every `dilation`, 1 included.",
     ),
     _pool(
         "max_pool2d, indices",
@@ -71,6 +84,7 @@ ENTRIES = (
         2,
         4,
         4,
+        note="Jittor ignores a NaN in a window.",
     ),
     _pool("avg_pool2d", "F.avg_pool2d(x, 2)", "jt.nn.avg_pool2d(x, 2)", 2, 1, 4, 4),
     _pool(
@@ -102,6 +116,7 @@ ENTRIES = (
         4,
         workaround="one = x * 0 + 1\njt.nn.avg_pool2d(x, 3, stride=2, padding=1) / "
         "jt.nn.avg_pool2d(one, 3, stride=2, padding=1).detach()",
+        note=("Without `ceil_mode` Jittor counts the padding, whatever `count_include_pad` says."),
     ),
     _pool(
         "avg_pool2d, ceil_mode",
@@ -112,7 +127,17 @@ ENTRIES = (
         5,
         3,
     ),
-    _pool("max_pool3d", "F.max_pool3d(x, 2)", "jt.nn.MaxPool3d(2)(x)", 1, 1, 4, 6, 3),
+    _pool(
+        "max_pool3d",
+        "F.max_pool3d(x, 2)",
+        "jt.nn.MaxPool3d(2)(x)",
+        1,
+        1,
+        4,
+        6,
+        3,
+        note="Jittor ignores a NaN in a window.",
+    ),
     _pool("avg_pool3d", "F.avg_pool3d(x, 2)", "jt.nn.AvgPool3d(2)(x)", 1, 1, 4, 6, 3),
     _pool(
         "avg_pool3d, window as long as the axis",
@@ -158,6 +183,10 @@ jt.stack([jt.stack(row, -1) for row in cells], 2)""",
         2,
         4,
         6,
+        note=(
+            "Jittor ignores a NaN in a window, and every one of equal elements gets the "
+            "gradient in full."
+        ),
     ),
     _pool(
         "adaptive_max_pool2d, not dividing",
@@ -167,5 +196,9 @@ jt.stack([jt.stack(row, -1) for row in cells], 2)""",
         1,
         4,
         5,
+        note=(
+            "Where the sizes do not divide, the windows of PyTorch overlap; those of Jittor "
+            "have a fixed stride."
+        ),
     ),
 )

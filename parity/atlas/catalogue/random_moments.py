@@ -1,62 +1,55 @@
 """Distributions of random numbers, judged by 20,000 samples, and seeds."""
 
-from parity.atlas.entry import Entry
-
-
-def _sample(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
-    return Entry(
-        name=name, torch=torch, jittor=jittor, kind="random", workaround=workaround, note=note
-    )
-
+from parity.atlas.entry import Entry, sample
 
 _N = "20000"
 ENTRIES = (
-    _sample("rand", f"torch.rand({_N})", f"jt.rand({_N})"),
-    _sample("randn", f"torch.randn({_N})", f"jt.randn({_N})"),
-    _sample("randn, odd size", "torch.randn(19999)", "jt.randn(19999)"),
-    _sample(
+    sample("rand", f"torch.rand({_N})", f"jt.rand({_N})"),
+    sample("randn", f"torch.randn({_N})", f"jt.randn({_N})"),
+    sample("randn, odd size", "torch.randn(19999)", "jt.randn(19999)"),
+    sample(
         "randint",
         f"torch.randint(0, 7, ({_N},)).float()",
         f"jt.randint(0, 7, ({_N},)).float()",
     ),
-    _sample(
+    sample(
         "randint, negative numbers",
         f"torch.randint(-5, 5, ({_N},)).float()",
         f"jt.randint(-5, 5, ({_N},)).float()",
     ),
-    _sample("randperm", f"torch.randperm({_N}).float()", f"jt.randperm({_N}).float()"),
-    _sample("normal", f"torch.normal(2.0, 3.0, ({_N},))", f"jt.normal(2.0, 3.0, ({_N},))"),
-    _sample(
+    sample("randperm", f"torch.randperm({_N}).float()", f"jt.randperm({_N}).float()"),
+    sample("normal", f"torch.normal(2.0, 3.0, ({_N},))", f"jt.normal(2.0, 3.0, ({_N},))"),
+    sample(
         "bernoulli",
         f"torch.bernoulli(torch.full(({_N},), 0.3))",
         f"jt.bernoulli(jt.full(({_N},), 0.3)).float()",
     ),
-    _sample(
+    sample(
         "multinomial",
         f"torch.multinomial(torch.tensor([1.0, 2, 5]), {_N}, True).float()",
         f"jt.multinomial(jt.array([1.0, 2, 5]), {_N}, True).float()",
     ),
-    _sample(
+    sample(
         "uniform_",
         f"torch.empty({_N}).uniform_(-2, 3)",
         f"w = jt.zeros(({_N},))\njt.init.uniform_(w, -2, 3)\nw",
     ),
-    _sample(
+    sample(
         "dropout",
         f"F.dropout(torch.ones({_N}), 0.3, True)",
         f"jt.nn.dropout(jt.ones({_N}), 0.3, True)",
     ),
-    _sample(
+    sample(
         "dropout2d",
         "F.dropout2d(torch.ones(100, 200, 1, 2), 0.3, True)",
         "jt.nn.dropout2d(jt.ones(100, 200, 1, 2), 0.3, True)",
     ),
-    _sample(
+    sample(
         "Categorical",
         f"torch.distributions.Categorical(torch.tensor([0.1, 0.2, 0.7])).sample(({_N},)).float()",
         f"jt.distributions.Categorical(jt.array([0.1, 0.2, 0.7])).sample(({_N},)).float()",
     ),
-    _sample(
+    sample(
         "Geometric",
         f"torch.distributions.Geometric(torch.tensor([0.3])).sample(({_N},))",
         f"jt.distributions.Geometric(jt.array([0.3])).sample(({_N}, 1)).float()",

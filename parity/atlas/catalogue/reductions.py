@@ -73,6 +73,7 @@ ENTRIES = (
         "x.std(1)",
         _ROOT.format("x.var(1, unbiased=True)"),
         cases=_NOT_EMPTY,
+        note=("The variance is clamped to at least 1e-6, so that the result is never below 1e-3."),
     ),
     _reduced(
         "logsumexp",
@@ -99,6 +100,9 @@ ENTRIES = (
         jittor="x.prod(1)",
         inputs={"x": real(3, 4)},
         cases=("ordinary", "zeros", "ties", "large magnitude", "empty"),
+        note=(
+            "The gradient divides the product by each element: it is NaN for elements that are 0."
+        ),
     ),
     _reduced(
         "max",
@@ -118,7 +122,12 @@ ENTRIES = (
         "x.max(1)",
         note="The gradient is distributed differently among equal elements.",
     ),
-    _reduced("min along", "x.min(1)[0]", "x.min(1)"),
+    _reduced(
+        "min along",
+        "x.min(1)[0]",
+        "x.min(1)",
+        note=("Jittor ignores NaN, and every one of equal elements gets the gradient in full."),
+    ),
     _reduced(
         "argmax along",
         "x.argmax(1)",
@@ -140,10 +149,33 @@ ENTRIES = (
         "index, y = jt.argsort(x, dim=1)\ny[:, (x.shape[1] - 1) // 2]",
         "Jittor builds one slice too few and selects an entire row.",
     ),
-    _reduced("median along 0", "x.median(0)[0]", "jt.median(x, 0)"),
-    _reduced("sort", "torch.sort(x, 1)[0]", "jt.sort(x, 1)[0]"),
     _reduced(
-        "sort, indices", "torch.sort(x, dim=1, stable=True)[1]", "jt.sort(x, 1)[1]", gradient=False
+        "median along 0",
+        "x.median(0)[0]",
+        "jt.median(x, 0)",
+        note=(
+            "PyTorch's median of numbers with a NaN is NaN; Jittor takes the middle of an "
+            "order in which a NaN has no fixed place."
+        ),
+    ),
+    _reduced(
+        "sort",
+        "torch.sort(x, 1)[0]",
+        "jt.sort(x, 1)[0]",
+        note=(
+            "PyTorch sorts NaN to the end. Jittor compares with it, so that numbers beside "
+            "a NaN may stay unsorted."
+        ),
+    ),
+    _reduced(
+        "sort, indices",
+        "torch.sort(x, dim=1, stable=True)[1]",
+        "jt.sort(x, 1)[1]",
+        gradient=False,
+        note=(
+            "PyTorch sorts NaN to the end. Jittor compares with it, so that numbers beside "
+            "a NaN may stay unsorted."
+        ),
     ),
     _reduced(
         "argsort",
@@ -152,8 +184,24 @@ ENTRIES = (
         gradient=False,
         note="Jittor returns a pair, indices and values.",
     ),
-    _reduced("topk", "torch.topk(x, 2, 1)[0]", "jt.topk(x, 2, 1)[0]"),
-    _reduced("kthvalue", "torch.kthvalue(x, 2, 1)[0]", "jt.kthvalue(x, 2, 1)[0]"),
+    _reduced(
+        "topk",
+        "torch.topk(x, 2, 1)[0]",
+        "jt.topk(x, 2, 1)[0]",
+        note=(
+            "Which of equal elements get the gradient is another choice; of an empty tensor "
+            "the shape is lost."
+        ),
+    ),
+    _reduced(
+        "kthvalue",
+        "torch.kthvalue(x, 2, 1)[0]",
+        "jt.kthvalue(x, 2, 1)[0]",
+        note=(
+            "Which of equal elements gets the gradient is another choice, and a NaN has no "
+            "fixed place in Jittor's order."
+        ),
+    ),
     _reduced("cumsum", "torch.cumsum(x, 1)", "jt.cumsum(x, 1)"),
     _reduced(
         "cumprod",
@@ -169,6 +217,7 @@ ENTRIES = (
         jittor="jt.cumprod(x, 1)",
         inputs={"x": positive(3, 4)},
         cases=("ordinary", "zeros", "large offset"),
+        note="Computed as exp(cumsum(log x)): the gradient at 0 is NaN.",
     ),
     _reduced("any", "(x > 0).any(1)", "(x > 0).any(1)", gradient=False),
     _reduced("all", "(x > 0).all(1)", "(x > 0).all(1)", gradient=False),

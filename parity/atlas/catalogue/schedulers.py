@@ -21,59 +21,60 @@ rates"""
 _LATE = "The first call of `step()` is step 0 again, so that every rate comes one step late."
 
 
-def _rates(
+def rates(
     name: str, torch: str, jittor: str = "", loss: str = "", workaround: str = "", note: str = ""
 ) -> Entry:
+    """Return an entry of a schedule, whose workaround is another scheduler, or statements."""
     return Entry(
         name=name, torch=_TORCH.format(torch, loss),
         jittor=_JITTOR.format(jittor or f"jt.lr_scheduler.{torch}", loss),
-        gradient=False, workaround=workaround, note=note,
+        gradient=False, workaround=workaround and _JITTOR.format(workaround, loss), note=note,
     )  # fmt: skip
 
 
 def _stepped_once(jittor: str) -> str:
-    return _JITTOR.format(f"jt.lr_scheduler.{jittor}\ns.step()", "")
+    return f"jt.lr_scheduler.{jittor}\ns.step()"
 
 
 _LOSS = "max(0.5, 1 - 0.1 * step)"
 ENTRIES = (
-    _rates("StepLR", "StepLR(o, 10, 0.5)", workaround=_stepped_once("StepLR(o, 10, 0.5)")),
-    _rates(
+    rates("StepLR", "StepLR(o, 10, 0.5)"),
+    rates(
         "MultiStepLR",
         "MultiStepLR(o, [5, 20], 0.1)",
         note=_LATE,
         workaround=_stepped_once("MultiStepLR(o, [5, 20], 0.1)"),
     ),
-    _rates(
+    rates(
         "ExponentialLR",
         "ExponentialLR(o, 0.9)",
         note=_LATE,
         workaround=_stepped_once("ExponentialLR(o, 0.9)"),
     ),
-    _rates(
+    rates(
         "CosineAnnealingLR",
         "CosineAnnealingLR(o, 20)",
         note=_LATE,
         workaround=_stepped_once("CosineAnnealingLR(o, 20)"),
     ),
-    _rates(
+    rates(
         "CosineAnnealingLR with a floor",
         "CosineAnnealingLR(o, 50, 1e-3)",
         note=_LATE,
         workaround=_stepped_once("CosineAnnealingLR(o, 50, 1e-3)"),
     ),
-    _rates(
+    rates(
         "LambdaLR",
         "LambdaLR(o, lambda n: 1 / (1 + n))",
         "jt.optim.LambdaLR(o, lambda n: 1 / (1 + n))",
     ),
-    _rates("ReduceLROnPlateau", "ReduceLROnPlateau(o, patience=3)", loss=_LOSS),
-    _rates(
+    rates("ReduceLROnPlateau", "ReduceLROnPlateau(o, patience=3)", loss=_LOSS),
+    rates(
         "ReduceLROnPlateau, absolute, cooldown",
         "ReduceLROnPlateau(o, patience=2, threshold_mode='abs', threshold=0.2, cooldown=4)",
         loss=_LOSS,
     ),
-    _rates(
+    rates(
         "ReduceLROnPlateau, mode max, relative, below zero",
         "ReduceLROnPlateau(o, 'max', patience=3)",
         loss=f"-{_LOSS}",
@@ -86,7 +87,9 @@ ENTRIES = (
         jittor="o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n"
         "s.get_last_lr()",
         workaround=(
-            "o = jt.optim.SGD([jt.zeros(1)], 0.1)\ns = jt.lr_scheduler.StepLR(o, 2)\n[o.lr]"
+            "o = jt.optim.SGD([jt.zeros(1)], 0.1)\n"
+            "s = jt.lr_scheduler.StepLR(o, 2)\n"
+            "[g.get('lr', o.lr) for g in o.param_groups]"
         ),
         note="Jittor's schedulers set `lr` of the optimizer, and of the parameter groups that have "
         "their own.",

@@ -1,6 +1,6 @@
 """Permuting, splitting and joining; shapes that only one of the two accepts."""
 
-from parity.atlas.entry import Entry, real, weight
+from parity.atlas.entry import Entry, real, rule, weight
 
 
 def _reshaped(
@@ -10,12 +10,6 @@ def _reshaped(
         name=name, torch=torch, jittor=jittor or torch, inputs={"x": real(2, 3, 4)},
         cases=("ordinary", "nan", "one row"), workaround=workaround, note=note,
     )  # fmt: skip
-
-
-def _rule(name: str, torch: str, jittor: str, workaround: str = "", note: str = "") -> Entry:
-    return Entry(
-        name=name, torch=torch, jittor=jittor, kind="rule", workaround=workaround, note=note
-    )
 
 
 ENTRIES = (
@@ -67,26 +61,33 @@ ENTRIES = (
         inputs={"x": real(3), "y": weight(2)},
         cases=("ordinary",),
     ),
-    _rule(
+    rule(
         "squeeze without dim",
         "list(torch.ones(1, 2, 1).squeeze().shape)",
         "list(jt.ones((1, 2, 1)).squeeze().shape)",
     ),
-    _rule(
+    rule(
         "reshaping to a wrong size",
         "list(torch.ones(2, 3).reshape(4, 2).shape)",
         "list(jt.ones((2, 3)).reshape((4, 2)).shape)",
     ),
-    _rule(
+    rule(
         "shapes that do not broadcast",
         "list((torch.ones(2, 3) + torch.ones(2)).shape)",
         "list((jt.ones((2, 3)) + jt.ones((2,))).shape)",
     ),
-    _rule("arange", "torch.arange(1, 2, 0.25).tolist()", "jt.arange(1, 2, 0.25).tolist()"),
-    _rule("linspace", "torch.linspace(0, 1, 5).tolist()", "jt.linspace(0, 1, 5).tolist()"),
-    _rule("linspace of one", "torch.linspace(2, 3, 1).tolist()", "jt.linspace(2, 3, 1).tolist()"),
-    _rule("len of an empty tensor", "len(torch.zeros(0, 3))", "len(jt.zeros((0, 3)))"),
-    _rule(
+    rule("arange", "torch.arange(1, 2, 0.25).tolist()", "jt.arange(1, 2, 0.25).tolist()"),
+    rule("linspace", "torch.linspace(0, 1, 5).tolist()", "jt.linspace(0, 1, 5).tolist()"),
+    rule(
+        "linspace of one",
+        "torch.linspace(2, 3, 1).tolist()",
+        "jt.linspace(2, 3, 1).tolist()",
+        note=(
+            "With one step `linspace` returns its first argument as it is: an integer stays one."
+        ),
+    ),
+    rule("len of an empty tensor", "len(torch.zeros(0, 3))", "len(jt.zeros((0, 3)))"),
+    rule(
         "a view that is written",
         "x = torch.zeros(3)\ny = x[:2]\ny += 1\nx.tolist()",
         "x = jt.zeros(3)\ny = x[:2]\ny += 1\nx.tolist()",

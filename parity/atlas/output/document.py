@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+from parity.atlas.entry import ported
 from parity.atlas.finding import AtlasCause
 from parity.atlas.output.program import PREAMBLE
 from parity.atlas.output.text import headline, other_findings
@@ -42,13 +44,19 @@ Every program below begins with these lines, and its output is what it printed:
 A difference is relative to the largest value that PyTorch has there; beside it stands the noise,
 the difference that rounding explains. Jittor has no zero-dimensional tensors, and its default
 integers have 32 bits: both are entries under `dtypes`, and are ignored elsewhere. A workaround is
-another Jittor source for the same operation; it was judged in the same way.
+another Jittor source for the same operation; it was judged in the same way, and it agrees on every
+input but those that are named.
 """
 _SECTIONS: tuple[tuple[str, str, Callable[[EntryResult], bool]], ...] = (
     (
         "Different on ordinary inputs",
         "These differences concern every port that uses the operator.",
-        lambda entry: _fails(entry) and entry.ordinary and not _is_below_float32(entry),
+        lambda entry: (
+            _fails(entry)
+            and entry.ordinary
+            and not _is_below_float32(entry)
+            and not _is_missing(entry)
+        ),
     ),
     (
         "Different on unusual inputs only",
@@ -67,6 +75,11 @@ _SECTIONS: tuple[tuple[str, str, Callable[[EntryResult], bool]], ...] = (
         "less.",
         lambda entry: entry.verdict == Verdict.NUMERICALLY_WEAKER.name,
     ),
+)
+_MISSING = (
+    "Missing in Jittor",
+    "Jittor has no such function, layer, method or argument, and raises an exception. The source "
+    "is PyTorch's; the workaround does the same with what Jittor has.",
 )
 _BEYOND = """
 ## Differences that no single operator shows
@@ -125,11 +138,21 @@ def to_markdown(atlas: Atlas) -> str:
         entries = [entry for entry in atlas.entries if belongs(entry)]
         text += f"\n## {title} ({len(entries)})\n\n{meaning}\n"
         text += "".join(_entry(entry) for entry in entries)
-    return text + _BEYOND + _agreeing(atlas)
+    return text + _missing(atlas) + _BEYOND + _agreeing(atlas)
 
 
 def _is_below_float32(entry: EntryResult) -> bool:
     return entry.findings[0].cause is AtlasCause.BELOW_FLOAT32
+
+
+def _is_missing(entry: EntryResult) -> bool:
+    """Tell whether the entry differs because a name or an argument is not there."""
+    finding = entry.findings[0] if entry.findings else None
+    return (
+        finding is not None
+        and finding.cause is AtlasCause.EXCEPTION
+        and bool(re.search(r"has no attribute '|unexpected keyword argument '", finding.candidate))
+    )
 
 
 def _fails(entry: EntryResult) -> bool:
@@ -150,6 +173,18 @@ def _table(atlas: Atlas) -> str:
     )
     rows.append(f"| **all** | {len(atlas.entries)} | {totals} |")
     return "\n".join(rows)
+
+
+def _missing(atlas: Atlas) -> str:
+    """Return the section of what Jittor lacks: no program shows more than the exception does."""
+    title, meaning = _MISSING
+    entries = [entry for entry in atlas.entries if _is_missing(entry)]
+    text = f"\n## {title} ({len(entries)})\n\n{meaning}\n"
+    for entry in entries:
+        note = f" {entry.note}" if entry.note else ""
+        text += f"\n### {entry.group}: {entry.name}\n\n`{entry.verdict}`.{note}\n"
+        text += f"\n```python\n{entry.torch}\n```\n{_workaround(entry.workaround)}"
+    return text
 
 
 def _entry(entry: EntryResult) -> str:
@@ -179,10 +214,13 @@ def _workaround(workaround: WorkaroundResult | None) -> str:
 
 def _agreeing(atlas: Atlas) -> str:
     entries = [entry for entry in atlas.entries if Verdict[entry.verdict].passes(strict=True)]
-    text = f"\n## The same ({len(entries)})\n\nThese agree on every input that was tried.\n\n"
+    text = f"\n## The same ({len(entries)})\n\nThese agree on every input that was tried. "
+    text += "Where no source of Jittor is given, it is PyTorch's with `jt` for `torch` and `jt.nn` "
+    text += "for `F`.\n\n"
     text += "| group | entry | PyTorch | Jittor | note |\n|---|---|---|---|---|\n"
     for entry in entries:
-        sources = " | ".join(_cell(source) for source in (entry.torch, entry.jittor))
+        jittor = "" if entry.jittor == ported(entry.torch) else _cell(entry.jittor)
+        sources = f"{_cell(entry.torch)} | {jittor}"
         text += f"| {entry.group} | {entry.name} | {sources} | {entry.note} |\n"
     return text
 

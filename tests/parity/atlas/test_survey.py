@@ -22,7 +22,7 @@ DATA = ROOT / "docs" / "jittor-divergences.json"
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--only", "nothing"], "no group 'nothing' in the atlas; its groups: activations, "),
+        (["--only", "nothing"], "no group 'nothing' in the atlas; its groups: activation_layers, "),
         (["--json", "file/where.json"], "{here}/file cannot be written into: it is a file"),
         (["--markdown", "file/where.md"], "{here}/file cannot be written into: it is a file"),
     ],

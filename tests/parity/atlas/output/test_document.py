@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,9 @@ def test_the_page_shows_case_size_program_and_workaround() -> None:
     )
     assert workaround in text
     assert "| g | exp | `a \\| b` | `c` | A note. |" in text
+    port = replace(SAME, torch="F.relu(x)", jittor="jt.nn.relu(x)")
+    text = document.to_markdown(Atlas(versions=VERSIONS, entries=[port]))
+    assert "| g | exp | `F.relu(x)` |  | A note. |" in text
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,24 @@ def test_the_cause_chooses_the_section(cause: AtlasCause, section: str) -> None:
     text = document.to_markdown(Atlas(versions=VERSIONS, entries=[entry]))
     assert f"## {section}" in text
     assert "`SEMANTIC_DIFFERENCE` (gradient with respect to x): difference 0.5, noise 1e-08" in text
+
+
+@pytest.mark.parametrize(
+    ("exception", "missing"),
+    [
+        ("AttributeError: module 'jittor' has no attribute 'a'", True),
+        ("TypeError: a() got an unexpected keyword argument 'b'", True),
+        ("RuntimeError: the kernel does not compile", False),
+    ],
+)
+def test_what_jittor_lacks_has_a_section_without_programs(exception: str, missing: bool) -> None:
+    finding = replace(FINDING, case="ordinary", cause=AtlasCause.EXCEPTION, candidate=exception,
+                      reference="")  # fmt: skip
+    text = document.to_markdown(Atlas(versions=VERSIONS, entries=[result(findings=[finding])]))
+    assert f"## Missing in Jittor ({int(missing)})" in text
+    assert f"## Different on ordinary inputs ({int(not missing)})" in text
+    assert ("`ERROR`. A note.\n\n```python\na | b\n```\n\nWorkaround" in text) == missing
+    assert ("print(1)" in text) != missing
 
 
 @pytest.mark.parametrize(
