@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from parity.base.progress import listening
-from parity.commands.check import AGREE, DISAGREE, print_report
+from parity.commands.check import AGREE, DISAGREE, print_next_steps, print_report
 from parity.commands.terminal import ProgressLine
 from parity.errors import CannotCompare
 from parity.jittor_import import install
@@ -58,6 +58,7 @@ def check_steps(options: argparse.Namespace) -> int:
             accept=dict(_parts(text, "--accept") for text in options.accept),
         )
     print_report(report, options)
+    print_next_steps([report])
     if options.json is not None:
         report.save(options.json)
     if options.html is not None:
