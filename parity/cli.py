@@ -25,13 +25,21 @@ from parity.commands.parsers.options import (
 from parity.commands.parsers.recording import add_bundle, add_diff, add_record
 from parity.commands.parsers.start import add_demo, add_init
 from parity.commands.parsers.steps import add_steps, without_script
-from parity.errors import LONGEST, CannotCompare, RestartNeeded, code_of, one_line, refusal
+from parity.errors import (
+    LONGEST,
+    CannotCompare,
+    MissingPackage,
+    RestartNeeded,
+    code_of,
+    one_line,
+    refusal,
+)
 from safe_files import CannotWrite
 
 AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
 SKIP = 125  # for `git bisect run`
 # Codes of refusals that are no exceptions of this package.
-USAGE, STOPPED, MISSING_PACKAGE = "usage", "stopped", "missing-package"
+USAGE, STOPPED = "usage", "stopped"
 # A bundle runs where NumPy alone may be.
 OPTIONAL = ("mpmath", "pandas", "matplotlib")
 # Set in the environment of a program that was started again.
@@ -72,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _unexpected(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name in OPTIONAL:
         text = f"this needs {error.name}, which is not there: pip install {error.name}"
-        return refusal(text, MISSING_PACKAGE)
+        return refusal(text, MissingPackage.code)
     return refusal(f"{one_line(error)} (inside parity; please report it)", code_of(error))
 
 

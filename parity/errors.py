@@ -58,6 +58,12 @@ class CannotImport(CodeRaised):
     code = "cannot-import"
 
 
+class MissingPackage(CannotCompare):
+    """A package that is needed here is not installed; the text says how to get it."""
+
+    code = "missing-package"
+
+
 class UnusedEntry(CannotCompare):
     """An exception that the user made, in `allow` or `accept` say, excused nothing."""
 

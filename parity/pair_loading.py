@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from parity import jittor_import
-from parity.errors import CannotCompare, CannotImport, NoPair, users_code
+from parity.errors import CannotCompare, CannotImport, MissingPackage, NoPair, users_code
 from safe_files.reading import CannotRead, require_file
 
 # A framework that a pair may import and that this installation may lack -> the extra with it.
@@ -105,7 +105,10 @@ def _import(module_name: str, name: str) -> Any:
                 else (importlib.import_module(module_name))
             )
     except CannotCompare as error:
-        error.args = (f"{error}{_remedy(error.__cause__)}{_shadow()}",)
+        remedy = _remedy(error.__cause__)
+        error.args = (f"{error}{remedy}{_shadow()}",)
+        if remedy:
+            raise MissingPackage(*error.args) from error.__cause__
         raise
     _settle_jittor()
     return module

@@ -47,7 +47,7 @@ def test_every_refusal_is_listed_with_what_to_do() -> None:
 def test_every_class_of_refusal_has_a_listed_code_and_every_code_is_in_use() -> None:
     classes = classes_with_codes()
     assert {SideRaised, NoPartner, folder_lock.FolderIsBusy, ddpm.errors.PeersLost} <= classes
-    others = {cli.USAGE, cli.STOPPED, cli.MISSING_PACKAGE, program.USAGE, program.NO_JITTOR}
+    others = {cli.USAGE, cli.STOPPED, program.USAGE, program.NO_JITTOR}
     assert {c.code for c in classes} | others == set(REFUSALS)
 
 
