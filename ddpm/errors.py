@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 
 class InputError(ValueError):
@@ -10,7 +11,12 @@ class InputError(ValueError):
 
     Its text is one line that says what was wrong, where, and what to do; the command line prints it
     as it is and exits with status 2.
+
+    Attributes:
+        code: the word for this kind of refusal, for programs.
     """
+
+    code: ClassVar[str] = "bad-input"
 
 
 class PeersLost(Exception):  # noqa: N818 - it is named after the finding, like CannotWrite
@@ -19,8 +25,11 @@ class PeersLost(Exception):  # noqa: N818 - it is named after the finding, like 
     Its text is one line like that of `InputError`.
 
     Attributes:
+        code: the word for this kind of refusal, for programs.
         checkpoint: path of the state that was saved when this was noticed, if it was.
     """
+
+    code: ClassVar[str] = "peers-lost"
 
     def __init__(self, line: str, checkpoint: Path | None = None) -> None:
         super().__init__(line)

@@ -34,8 +34,8 @@ def start() -> None:
         if not package or sys.modules.get(package) is not None:
             raise  # the package is here and a module of it is not: a fault
         extra = _EXTRAS.get(package, "ddpm")
+        remedy = f"pip install 'ddpm-parity[{extra}]'"
         print(
-            f"ddpm: the package {package} is missing; pip install 'ddpm-parity[{extra}]'",
-            file=sys.stderr,
+            f"ddpm: the package {package} is missing; {remedy}  [missing-package]", file=sys.stderr
         )
         sys.exit(2)

@@ -20,6 +20,8 @@ from safe_files import CannotWrite
 # time from those that work. A framework reads this when it is imported, which is later.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# Codes of refusals whose exceptions have none.
+USAGE, NO_JITTOR = "usage", "jittor-cannot-start"
 LONGEST_MESSAGE = 600  # characters
 LAUNCHER_SECONDS = 5.0  # in which a launcher ends the other processes, once one has ended
 MODULES = {"is": "inception"}  # `is` is a keyword of Python
@@ -68,27 +70,29 @@ class Program(click.Group):
         """Run a command; input that cannot be used ends it with one line and exit status 2."""
         try:
             return super().invoke(context)
-        except (InputError, CannotWrite, JittorEnvError) as error:
-            _refuse(f"ddpm: {error}")
+        except (InputError, CannotWrite) as error:
+            _refuse(f"ddpm: {error}", error.code)
+        except JittorEnvError as error:
+            _refuse(f"ddpm: {error}", NO_JITTOR)
         except PeersLost as error:
-            _print_refusal(f"ddpm: {error}")
+            _print_refusal(f"ddpm: {error}", error.code)
             # Threads of gloo that wait for the lost process abort a process that ends in order.
             sys.stdout.flush()
             os._exit(2)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "ddpm"
             text = " ".join(error.format_message().split())
-            _refuse(f"{path}: {text} See {path} --help")
+            _refuse(f"{path}: {text} See {path} --help", USAGE)
 
 
-def _refuse(line: str) -> NoReturn:
+def _refuse(line: str, code: str) -> NoReturn:
     """Print the reason and end the program."""
-    _print_refusal(line)
+    _print_refusal(line, code)
     sys.exit(2)
 
 
-def _print_refusal(line: str) -> None:
-    """Print why the program ends; of a host's processes, only the first prints it.
+def _print_refusal(line: str, code: str) -> None:
+    """Print why the program ends, and its code; of a host's processes, only the first prints it.
 
     A reason that quotes a long value loses its middle.
 
@@ -101,7 +105,7 @@ def _print_refusal(line: str) -> None:
     if launch.rank_on_host > 0:
         time.sleep(LAUNCHER_SECONDS)
         line = f"process {launch.rank}: {line}"
-    click.echo(line, err=True)
+    click.echo(f"{line}  [{code}]", err=True)
 
 
 @click.group(

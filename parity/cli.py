@@ -27,11 +27,21 @@ from parity.commands.parsers.options import (
 from parity.commands.parsers.recording import add_bundle, add_diff, add_record
 from parity.commands.parsers.start import add_demo, add_init
 from parity.commands.parsers.steps import add_steps, without_script
-from parity.errors import LONGEST, CannotCompare, RestartNeeded, one_line
+from parity.errors import (
+    LONGEST,
+    CannotCompare,
+    MissingPackage,
+    RestartNeeded,
+    code_of,
+    one_line,
+    refusal,
+)
 from safe_files import CannotWrite
 
 AGREE, DISAGREE, CANNOT_COMPARE = 0, 1, 2
 SKIP = 125  # for `git bisect run`
+# Codes of refusals that are no exceptions of this package.
+USAGE, STOPPED = "usage", "stopped"
 # A bundle runs where NumPy alone may be.
 OPTIONAL = ("mpmath", "pandas", "matplotlib")
 # Set in the environment of a program that was started again.
@@ -53,17 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RestartNeeded as error:
         return _restart(error)
     except (CannotCompare, CannotWrite) as error:
-        print(f"parity: {error}", file=sys.stderr)
+        print(refusal(error, code_of(error)), file=sys.stderr)
         return SKIP if getattr(options, "bisect", False) else CANNOT_COMPARE
     except KeyboardInterrupt:
-        print("parity: stopped; nothing was written", file=sys.stderr)
+        print(refusal("stopped; nothing was written", STOPPED), file=sys.stderr)
         return CANNOT_COMPARE
     except BrokenPipeError:  # `parity tree PAIR | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_COMPARE
     except Exception as error:
         # Whatever goes wrong, it is no disagreement, whose status is 1.
-        print(f"parity: {_unexpected(error)}", file=sys.stderr)
+        print(_unexpected(error), file=sys.stderr)
         if getattr(options, "verbose", False):
             traceback.print_exc()
         return SKIP if getattr(options, "bisect", False) else CANNOT_COMPARE
@@ -72,8 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _unexpected(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name in OPTIONAL:
-        return f"this needs {error.name}, which is not there: pip install {error.name}"
-    return f"{one_line(error)} (inside parity; please report it)"
+        text = f"this needs {error.name}, which is not there: pip install {error.name}"
+        return refusal(text, MissingPackage.code)
+    return refusal(f"{one_line(error)} (inside parity; please report it)", code_of(error))
 
 
 def _stop(number: int, frame: object) -> NoReturn:
@@ -109,7 +120,8 @@ def _version() -> str:
 def _restart(error: RestartNeeded) -> int:
     """Start the program again, once, as Jittor asks for after it has rebuilt a part of itself."""
     if RESTARTED in os.environ:
-        print(f"parity: {error}; it did so before: remove its cache", file=sys.stderr)
+        text = f"{error}; it did so before: remove its cache"
+        print(refusal(text, error.code), file=sys.stderr)
         return CANNOT_COMPARE
     sys.stdout.flush()
     os.execve(sys.executable, sys.orig_argv, {**os.environ, RESTARTED: "1"})
@@ -131,7 +143,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if len(message) > LONGEST:
             message = f"{message[: LONGEST // 2]} … {message[-LONGEST // 2 :]}"
-        self.exit(CANNOT_COMPARE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(CANNOT_COMPARE, f"{self.prog}: {message}; see {self.prog} --help  [{USAGE}]\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -305,12 +317,13 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from parity.commands.check import print_report
+    from parity.commands.check import print_next_steps, print_report
     from parity.report.pages.html import write_page
     from parity.report.report import Report
 
     report = Report.load(options.report)
     print_report(report, options)
+    print_next_steps([report])
     if options.html:
         write_page(report, options.html)
     return AGREE if report.passes(strict=options.strict) else DISAGREE

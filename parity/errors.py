@@ -1,4 +1,7 @@
-"""The exceptions for comparisons that cannot be made, and exceptions as one line of text."""
+"""The exceptions for comparisons that cannot be made, and exceptions as one line of text.
+
+Every kind of refusal has a code, a word that does not change; docs/codes.md lists them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 # Longest text of an exception in a message; `--verbose` shows the rest.
 LONGEST = 300
@@ -29,18 +32,60 @@ class CannotCompare(Exception):  # noqa: N818 - part of the public interface
     and exits with status 2.
 
     Attributes:
+        code: the word for this kind of refusal, for programs; it stays what it is.
         details: more lines, to be shown below; empty if there is nothing more to say.
     """
 
+    code: ClassVar[str] = "bad-input"
     details: str = ""
+
+
+class NoPair(CannotCompare):
+    """The name of a pair leads to nothing, or to something else."""
+
+    code = "no-pair"
+
+
+class CodeRaised(CannotCompare):
+    """A user's own code raised outside of the two models: `inputs`, a builder or a script."""
+
+    code = "code-raised"
+
+
+class CannotImport(CodeRaised):
+    """A module with pairs or builders raised while it was imported, or is not there."""
+
+    code = "cannot-import"
+
+
+class MissingPackage(CannotCompare):
+    """A package that is needed here is not installed; the text says how to get it."""
+
+    code = "missing-package"
+
+
+class UnusedEntry(CannotCompare):
+    """An exception that the user made, in `allow` or `accept` say, excused nothing."""
+
+    code = "unused-entry"
+
+
+class Unexpected(CannotCompare):
+    """Something inside this package raised."""
+
+    code = "internal-error"
 
 
 class RestartNeeded(CannotCompare):
     """Jittor has rebuilt a part of its cache and ends the process, to be started again."""
 
+    code = "restart-needed"
+
 
 class NotRecorded(CannotCompare):
     """A recorded side was asked for a run that its record does not have."""
+
+    code = "not-recorded"
 
 
 class SideRaised(CannotCompare):
@@ -54,6 +99,8 @@ class SideRaised(CannotCompare):
             itself.
         place: file and line of the user's code, `""` where there is none.
     """
+
+    code = "side-raised"
 
     def __init__(
         self,
@@ -94,6 +141,7 @@ class NoPartner(CannotCompare):
         tree: a `parity.structure.module_tree.Tree` of both sides, where they are known.
     """
 
+    code = "no-partner"
     tree: Any = None
 
 
@@ -107,6 +155,25 @@ class RaisedInModule(Exception):  # noqa: N818 - passes a place on, inside this 
 
 class RaisedInLoss(Exception):  # noqa: N818 - likewise
     """Says that the user's loss raised; its cause is the exception."""
+
+
+def code_of(error: BaseException) -> str:
+    """Return the code of an error, or of what led to it, which often says more.
+
+    The innermost exception of a kind of its own decides: that Jittor cannot start, say, where the
+    import of a file of pairs failed.
+    """
+    led_to_it = error.__cause__ or error.__context__
+    code = "" if led_to_it is None else code_of(led_to_it)
+    if code not in ("", CannotCompare.code, Unexpected.code):
+        return code
+    own = getattr(error, "code", None) if isinstance(error, Exception) else None  # no SystemExit
+    return own if isinstance(own, str) else Unexpected.code
+
+
+def refusal(text: object, code: str) -> str:
+    """Return the line with which the program ends: the code stands at its end."""
+    return f"parity: {text}  [{code}]"
 
 
 def one_line(error: BaseException) -> str:
@@ -142,11 +209,12 @@ def users_line(error: BaseException) -> str:
 
 
 @contextmanager
-def users_code(what: str) -> Iterator[None]:
+def users_code(what: str, kind: type[CodeRaised] = CodeRaised) -> Iterator[None]:
     """Run a user's code in a `with` block: whatever it raises becomes one line.
 
     Args:
         what: the code's name, the start of the line.
+        kind: the class of what is raised then.
 
     Raises:
         CannotCompare: the block raised something else than KeyboardInterrupt; `sys.exit` included,
@@ -162,9 +230,7 @@ def users_code(what: str) -> Iterator[None]:
                 f"{what}: Jittor has rebuilt a part of its cache and asks to be started again"
             ) from error
         place = users_line(error)
-        raised = CannotCompare(
-            f"{what} raised {one_line(error)}" + (f" ({place})" if place else "")
-        )
+        raised = kind(f"{what} raised {one_line(error)}" + (f" ({place})" if place else ""))
         raised.details = "".join(
             traceback.format_exception(type(error), error, error.__traceback__)
         ).rstrip()

@@ -21,6 +21,12 @@ from typing import Any
 JITTOR = "jittor"
 
 
+class CannotStart(ImportError):  # noqa: N818 - named as CannotCompare is
+    """Jittor is there and cannot start; the text is one line with the fix."""
+
+    code = "jittor-cannot-start"
+
+
 class JittorFinder(importlib.abc.MetaPathFinder):
     """Finds Jittor as Python does, and lets `jittor_env` start it."""
 
@@ -49,7 +55,8 @@ class JittorFinder(importlib.abc.MetaPathFinder):
 class _PreparingLoader(importlib.abc.Loader):
     """Runs a loader between `jittor_env.prepare` and `jittor_env.settle`.
 
-    Where Jittor cannot start, the import raises ImportError; its text is one line with the fix.
+    Where Jittor cannot start, the import raises CannotStart, an ImportError; its text is one line
+    with the fix.
     """
 
     def __init__(self, loader: importlib.abc.Loader, finder: JittorFinder) -> None:
@@ -60,7 +67,7 @@ class _PreparingLoader(importlib.abc.Loader):
         __tracebackhide__ = True
         # Parts of Jittor are loaded then: its own error at a second attempt would be obscure.
         if self.finder.failure:
-            raise ImportError(self.finder.failure, name=JITTOR)
+            raise CannotStart(self.finder.failure, name=JITTOR)
         with self._as_import_error() as jittor_env:
             jittor_env.prepare()
         return self.loader.create_module(spec)
@@ -85,7 +92,7 @@ class _PreparingLoader(importlib.abc.Loader):
             yield jittor_env
         except jittor_env.JittorEnvError as error:
             self.finder.failure = str(error)
-            raise ImportError(self.finder.failure, name=JITTOR) from None
+            raise CannotStart(self.finder.failure, name=JITTOR) from None
 
 
 def install() -> JittorFinder:

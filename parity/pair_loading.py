@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from parity import jittor_import
-from parity.errors import CannotCompare, users_code
+from parity.errors import CannotCompare, CannotImport, MissingPackage, NoPair, users_code
 from safe_files.reading import CannotRead, require_file
 
 # A framework that a pair may import and that this installation may lack -> the extra with it.
@@ -41,9 +41,7 @@ def load_pairs(name: str) -> list[Any]:
     wrong = next((value for value in found if not _is_pair(value)), None)
     if wrong is not None or not found:
         content = "nothing" if wrong is None else type(wrong).__name__
-        raise CannotCompare(
-            f"{name} holds {content}, and a parity.Pair, Trajectory or Tables is needed"
-        )
+        raise NoPair(f"{name} holds {content}, and a parity.Pair, Trajectory or Tables is needed")
     return found
 
 
@@ -56,7 +54,7 @@ def load_object(name: str) -> Any:
     module, attribute = _module_and_attribute(name)
     if not attribute or not hasattr(module, attribute):
         names = [key for key in vars(module) if not key.startswith("_")]
-        raise CannotCompare(f"{name}: name one of {', '.join(names) or 'nothing'} after a colon")
+        raise NoPair(f"{name}: name one of {', '.join(names) or 'nothing'} after a colon")
     return getattr(module, attribute)
 
 
@@ -68,7 +66,7 @@ def _module_and_attribute(name: str) -> tuple[Any, str]:
 def _attribute(module: Any, attribute: str) -> list[Any]:
     if not hasattr(module, attribute):
         pairs = [key for key, value in vars(module).items() if _is_pair(value)]
-        raise CannotCompare(
+        raise NoPair(
             f"{module.__name__} has no attribute {attribute!r}; its pairs: "
             f"{', '.join(pairs) or 'none'}"
         )
@@ -100,14 +98,17 @@ def _import(module_name: str, name: str) -> Any:
         sys.path.insert(0, str(Path.cwd()))
     jittor_import.install()
     try:
-        with users_code(f"{module_name} cannot be imported: it"):
+        with users_code(f"{module_name} cannot be imported: it", CannotImport):
             module = (
                 _from_file(Path(module_name))
                 if _is_path(module_name)
                 else (importlib.import_module(module_name))
             )
     except CannotCompare as error:
-        error.args = (f"{error}{_remedy(error.__cause__)}{_shadow()}",)
+        remedy = _remedy(error.__cause__)
+        error.args = (f"{error}{remedy}{_shadow()}",)
+        if remedy:
+            raise MissingPackage(*error.args) from error.__cause__
         raise
     _settle_jittor()
     return module

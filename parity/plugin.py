@@ -142,7 +142,7 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     Returns a function (pair, seed=0) -> Report.
     """
-    from parity.errors import CannotCompare
+    from parity.errors import CannotCompare, code_of
     from parity.report.text import strict_note
 
     def compare(subject: Any, *, seed: int = 0) -> Any:
@@ -150,13 +150,15 @@ def parity(request: pytest.FixtureRequest) -> Callable[..., Any]:
         try:
             report = _compared(request.config, subject, seed)
         except CannotCompare as error:
-            problem = f"{subject.name}: could not be compared: {error}"
+            code = code_of(error)
+            problem = f"{subject.name}: could not be compared: {error}  [{code}]"
         else:
-            problem = ""
+            problem = code = ""
         if problem:
             request.config.stash[_LINES].append(problem)
             request.node.user_properties.append(("parity_pair", subject.name))
             request.node.user_properties.append(("parity_problem", problem))
+            request.node.user_properties.append(("parity_code", code))
             pytest.fail(problem, pytrace=False)
         record(request.config, report, seed=seed)
         request.node.user_properties += properties(report)

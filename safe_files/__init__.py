@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from safe_files import abandoned
 
@@ -20,7 +20,12 @@ class CannotWrite(Exception):  # noqa: N818 - it is named after the finding, lik
 
     Its text is one line that says what was wrong, where, and what to do; a program prints it as it
     is and exits with status 2.
+
+    Attributes:
+        code: the word for this kind of refusal, for programs.
     """
+
+    code: ClassVar[str] = "cannot-write"
 
     @classmethod
     def because(cls, path: Path | str, error: OSError) -> CannotWrite:

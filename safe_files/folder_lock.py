@@ -17,6 +17,8 @@ NAME = ".lock"
 class FolderIsBusy(CannotWrite):
     """Another process holds a folder's lock."""
 
+    code = "folder-is-busy"
+
 
 @contextmanager
 def folder_lock(folder: Path | str, *, busy: str) -> Iterator[None]:

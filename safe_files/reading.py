@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, ClassVar, NoReturn
 
 _CHUNK = 1 << 20
 _RECURSION_LIMIT = 1000  # Python's default
@@ -21,7 +21,12 @@ class CannotRead(Exception):  # noqa: N818 - it is named after the finding, like
     """An input cannot be read.
 
     Its text says on one line what was wrong, and where; whoever catches it adds what to do.
+
+    Attributes:
+        code: the word for this kind of refusal, for programs.
     """
+
+    code: ClassVar[str] = "cannot-read"
 
 
 def require_file(path: Path | str) -> os.stat_result:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from parity.commands.check import AGREE
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, MissingPackage
 from parity.pair import Pair
 from safe_files import make_folder
 
@@ -21,7 +21,7 @@ def survey_atlas(options: argparse.Namespace) -> int:
     """
     missing = [name for name in ("torch", "jittor") if not find_spec(name)]
     if missing:
-        raise CannotCompare(
+        raise MissingPackage(
             f"the atlas needs {' and '.join(missing)}; pip install "
             f"'ddpm-parity[{','.join(missing)}]'"
         )

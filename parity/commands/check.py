@@ -14,7 +14,19 @@ from parity.base.progress import listening
 from parity.commands.naming.subjects import Subject, subjects_of
 from parity.commands.terminal import ProgressLine, quiet
 from parity.compare.project import accepted_here
-from parity.errors import CannotCompare, NoPartner, RestartNeeded, one_line, users_line
+from parity.diagnose.next_steps import REFUSALS, SHOWN, next_step
+from parity.errors import (
+    CannotCompare,
+    CodeRaised,
+    NoPartner,
+    RestartNeeded,
+    Unexpected,
+    UnusedEntry,
+    code_of,
+    one_line,
+    refusal,
+    users_line,
+)
 from parity.pair import Pair
 from parity.report.outcome import Outcome
 from parity.report.pages.markdown import Entry, summary
@@ -73,6 +85,8 @@ def check_pairs(options: argparse.Namespace) -> int:
         reports = [entry.report for entry in checked if entry.report is not None]
         worst = _ratcheted(ratchet, reports, worst, options)
         worst = _accepted(reports, worst, options)
+    if ratchet is None:
+        print_next_steps([entry.report for entry in checked if entry.report is not None])
     return SKIP if options.bisect and worst == CANNOT_COMPARE else worst
 
 
@@ -114,7 +128,10 @@ def _accepted(reports: Sequence[Outcome], worst: int, options: argparse.Namespac
     used = {finding.known for report in reports for finding in report.findings}
     unused = accepted_here().unused(used)
     for text in unused:
-        print(f"parity: {text}", file=sys.stderr if options.strict else sys.stdout)
+        if options.strict:
+            print(refusal(text, UnusedEntry.code), file=sys.stderr)
+        else:
+            print(f"parity: {text}")
     return CANNOT_COMPARE if unused and options.strict and worst == AGREE else worst
 
 
@@ -130,8 +147,9 @@ def _compared(subject: Subject, options: argparse.Namespace) -> Report:
         raise
     except Exception as error:
         # Nothing that goes wrong may look like a disagreement, whose exit status is 1.
-        place = users_line(error) or "inside parity; please report it"
-        wrapped = CannotCompare(f"{one_line(error)} ({place})")
+        place = users_line(error)
+        kind = CodeRaised if place else Unexpected
+        wrapped = kind(f"{one_line(error)} ({place or 'inside parity; please report it'})")
         wrapped.details = traceback.format_exc().rstrip()
         raise wrapped from error
 
@@ -157,6 +175,12 @@ def print_report(report: Report, options: argparse.Namespace) -> None:
         print(note)
 
 
+def print_next_steps(reports: Sequence[Outcome]) -> None:
+    """Print what to do after reports; what several have in common once."""
+    for step in dict.fromkeys(map(next_step, reports)):
+        print(f"next: {step}")
+
+
 def _print_problem(
     error: CannotCompare | CannotWrite,
     options: argparse.Namespace,
@@ -167,12 +191,14 @@ def _print_problem(
     text = str(error)
     if name and name not in text:
         text = f"{name}: {text}"
-    print(f"parity: {text}", file=sys.stderr)
+    print(refusal(text, code_of(error)), file=sys.stderr)
     if isinstance(error, NoPartner) and error.tree is not None:
         lines = tree_lines(
             error.tree, only_differences=True, longest=TREE_LINES, as_options=as_options
         )
         print("\n".join(lines), file=sys.stderr)
+    if code_of(error) in SHOWN:
+        print(f"  what to do: {REFUSALS[code_of(error)].remedy}", file=sys.stderr)
     details = getattr(error, "details", "")
     if details and options.verbose:
         print(details, file=sys.stderr)

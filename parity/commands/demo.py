@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, MissingPackage
 from safe_files import CannotWrite, make_folder, write_text
 
 ORIGINAL = '''\
@@ -65,7 +65,7 @@ def run_demo(options: argparse.Namespace) -> int:
         CannotWrite: one of the files exists, or cannot be written.
     """
     if find_spec(FRAMEWORK) is None:
-        raise CannotCompare("the demo is in PyTorch, which is not there: pip install torch")
+        raise MissingPackage("the demo is in PyTorch, which is not there: pip install torch")
     folder: Path = options.folder
     original, port = folder / "original.py", folder / "port.py"
     for path in (original, port):

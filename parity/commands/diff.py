@@ -11,7 +11,7 @@ from pathlib import Path
 from parity.base.progress import listening
 from parity.commands.check import AGREE, CANNOT_COMPARE, DISAGREE, print_report
 from parity.commands.terminal import ProgressLine
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, code_of, refusal
 from parity.report.report import Report
 from safe_files import require_writable
 
@@ -41,7 +41,7 @@ def diff_records(options: argparse.Namespace) -> int:
         try:
             records[path] = Record.open(path)
         except CannotCompare as error:
-            print(f"parity: {error}", file=sys.stderr)
+            print(refusal(error, code_of(error)), file=sys.stderr)
             worst = CANNOT_COMPARE
     pairs = list(itertools.combinations(records, 2))
     for number, (column, row) in enumerate(pairs, 1):
@@ -51,7 +51,7 @@ def diff_records(options: argparse.Namespace) -> int:
             with listening(line.show), line:
                 report = diff(records[column], records[row], teacher)
         except CannotCompare as error:
-            print(f"parity: {error}", file=sys.stderr)
+            print(refusal(error, code_of(error)), file=sys.stderr)
             worst = CANNOT_COMPARE
             continue
         reports[row, column] = report

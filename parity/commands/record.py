@@ -15,7 +15,7 @@ from parity.base.progress import listening
 from parity.commands.check import CANNOT_COMPARE
 from parity.commands.naming.subjects import subjects_of
 from parity.commands.terminal import ProgressLine, quiet
-from parity.errors import CannotCompare, RestartNeeded
+from parity.errors import CannotCompare, RestartNeeded, code_of, refusal
 from parity.pair import Pair
 from safe_files import CannotWrite, make_folder, require_writable
 
@@ -68,7 +68,7 @@ def record_pairs(options: argparse.Namespace) -> int:
         except RestartNeeded:
             raise
         except (CannotCompare, CannotWrite) as error:
-            print(f"parity: {pair.name}: {error}", file=sys.stderr)
+            print(refusal(f"{pair.name}: {error}", code_of(error)), file=sys.stderr)
             status = CANNOT_COMPARE
             continue
         print(f"{path}: the {options.side} of {pair.name}, {_in_mib(path.stat().st_size)}")

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from parity.base.progress import listening
-from parity.commands.check import AGREE, DISAGREE, print_report
+from parity.commands.check import AGREE, DISAGREE, print_next_steps, print_report
 from parity.commands.terminal import ProgressLine
 from parity.errors import CannotCompare
 from parity.jittor_import import install
@@ -59,6 +59,7 @@ def check_steps(options: argparse.Namespace) -> int:
         )
     report = report.made_by(options.command_line)
     print_report(report, options)
+    print_next_steps([report])
     if options.json is not None:
         report.save(options.json)
     if options.html is not None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from parity.errors import CannotCompare
+from parity.errors import UnusedEntry
 from parity.report.outcome import Outcome
 
 AnyOutcome = TypeVar("AnyOutcome", bound=Outcome)
@@ -26,12 +26,12 @@ def require_used_entries(
         used: what was.
 
     Raises:
-        CannotCompare: all agrees, and an entry matched nothing.
+        UnusedEntry: all agrees, and an entry matched nothing.
     """
     unused = [repr(entry[:100]) for entry in entries or () if entry not in used]
     if not unused:
         return report
     text = f"{name} names {', '.join(unused)}, which excused nothing: remove the entry"
     if report.passed:
-        raise CannotCompare(f"pair {report.pair!r}: {text}")
+        raise UnusedEntry(f"pair {report.pair!r}: {text}")
     return replace(report, notes=[*report.notes, text])

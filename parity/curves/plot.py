@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from parity.curves.comparing import CurveComparison
-from parity.errors import CannotCompare
+from parity.errors import CannotCompare, MissingPackage
 from safe_files import replacing
 
 _COLOUR_A, _COLOUR_B, _COLOUR_BAND = "#1f5fa8", "#c8501e", "#9db8d6"
@@ -22,7 +22,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise CannotCompare("--plot needs matplotlib; pip install 'ddpm-parity[plots]'") from None
+        raise MissingPackage("--plot needs matplotlib; pip install 'ddpm-parity[plots]'") from None
 
 
 def draw(path: Path, names: tuple[str, str], comparison: CurveComparison) -> None:

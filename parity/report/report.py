@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parity.errors import CannotCompare
+from parity.errors import MissingPackage
 from parity.report import json, text
 from parity.report.outcome import Outcome
 
@@ -50,7 +50,7 @@ class Report(Outcome):
         try:
             import pandas
         except ImportError as error:
-            raise CannotCompare("to_dataframe needs pandas: pip install pandas") from error
+            raise MissingPackage("to_dataframe needs pandas: pip install pandas") from error
         return pandas.DataFrame(json.to_dict(self)["findings"])
 
     def _repr_html_(self) -> str:

@@ -5,20 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from parity.diagnose.next_steps import advice
 from parity.report.coverage import Coverage
 from parity.report.faults import Fault
 from parity.report.finding import Finding
-from parity.report.known_divergences import DIVERGENCES
 from parity.report.outcome import Outcome
 from parity.report.wording import counted, difference_text, segment_name
 from parity.verdict import Verdict
 
-ADVICE = {
-    Verdict.SEMANTIC_DIFFERENCE: "read the two sides of this location next to each other",
-    Verdict.ERROR: "fix this before looking at anything else",
-    Verdict.ABSTAIN: "make the tensor repeatable and reachable, or list it in Pair(allow=…)",
-    Verdict.NUMERICALLY_WEAKER: "use a more accurate form on the weaker side, or accept the loss",
-}
 NEIGHBOURS = 2
 # Further faults that are listed.
 LISTED = 10
@@ -88,12 +82,6 @@ def _short(number: float) -> str:
 def _weakest(report: Outcome) -> Finding | None:
     weak = [f for f in report.findings if f.verdict is Verdict.NUMERICALLY_WEAKER]
     return weak[0] if weak else None
-
-
-def advice(finding: Finding) -> str:
-    """Return what to do about a finding."""
-    known = DIVERGENCES.get(finding.known or "")
-    return ADVICE[finding.verdict] if known is None else known.workaround
 
 
 def _others(faults: Sequence[Fault]) -> list[str]:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from parity.adapters.protocol import adapt
-from parity.errors import CannotCompare, one_line, users_line
+from parity.errors import CannotCompare, CodeRaised, one_line, users_line
 from parity.steps.frameworks.loops import loop_of
 from parity.steps.frameworks.protocol import Loop, WatchedOptimizer
 from parity.steps.loop.averages import Average
@@ -209,11 +209,11 @@ def run_script(command: Sequence[str]) -> None:
         raise
     except SystemExit as ended:
         if ended.code not in (None, 0):
-            raise CannotCompare(f"{words[0]} ended with status {ended.code}") from ended
+            raise CodeRaised(f"{words[0]} ended with status {ended.code}") from ended
     except BaseException as error:
         place = users_line(error)
         at = f" ({place})" if place else ""
-        raise CannotCompare(f"{words[0]} raised {one_line(error)}{at}") from error
+        raise CodeRaised(f"{words[0]} raised {one_line(error)}{at}") from error
     finally:
         sys.argv, sys.path[:] = argv, path
 

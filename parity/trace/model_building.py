@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from parity.adapters.protocol import Adapter, adapt
 from parity.base.numerics import Array, is_same_shape
 from parity.base.random_streams import named_streams
-from parity.errors import CannotCompare, NoPartner, users_code
+from parity.errors import CannotCompare, NoPartner, UnusedEntry, users_code
 from parity.pair import Pair
 from parity.structure.frozen_weights import frozen_on_one_side
 from parity.structure.module_tree import Side, Tree, tree
@@ -215,7 +215,7 @@ def _ignored(pair: Pair, paths: list[str]) -> list[str]:
     """Return the candidate's tensors that the user says are no weights."""
     for pattern in pair.ignore:
         if not fnmatch.filter(paths, pattern):
-            raise CannotCompare(
+            raise UnusedEntry(
                 f"pair {pair.name!r}: ignore names {pattern!r}, which matches no tensor of the "
                 "candidate"
             )

@@ -241,7 +241,7 @@ def test_wrong_usage_gets_one_line(words, line):
     run = ddpm(*words)
     assert run.exit_code == 2, run.output
     assert line in run.output
-    assert run.output.rstrip().endswith("--help")
+    assert run.output.rstrip().endswith("--help  [usage]")
     assert len(run.output.splitlines()) == 1
 
 

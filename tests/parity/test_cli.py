@@ -342,7 +342,7 @@ def test_whatever_goes_wrong_is_one_line_and_no_disagreement(
     error = capsys.readouterr().err
     assert error == (
         "parity: ZeroDivisionError: integer division or modulo by zero "
-        "(inside parity; please report it)\n"
+        "(inside parity; please report it)  [internal-error]\n"
     )
     assert main(["check", "some:pair", "--verbose"]) == 2
     assert "Traceback" in capsys.readouterr().err

@@ -345,10 +345,11 @@ def test_assert():
     result = run("test_it.py", "-k", "broken or assert", "--junitxml=junit.xml")
     text = "broken: could not be compared: pair 'broken': the candidate's builder raised ZeroDiv*"
     result.stdout.fnmatch_lines([f"*{text}"])
-    result.stdout.fnmatch_lines(["E*CannotCompare: pair 'broken': the candidate's builder*"])
+    result.stdout.fnmatch_lines(["E*CodeRaised: pair 'broken': the candidate's builder*"])
     result.stdout.no_fnmatch_line("*model_building.py*")
     junit = (pytester.path / "junit.xml").read_text()
     assert 'name="parity_problem"' in junit
+    assert 'name="parity_code" value="code-raised"' in junit
 
 
 def test_a_junit_file_holds_verdict_and_place(pytester: pytest.Pytester, run: Run) -> None:

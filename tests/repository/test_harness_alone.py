@@ -212,7 +212,7 @@ def test_a_missing_package_is_one_line(
         pytest.importorskip("click", reason="the program ddpm is not installed")
     (tmp_path / "pairs.py").write_text(TORCH_PAIRS)
     done = run_without(missing, code, tmp_path)
-    assert (done.returncode, done.stderr) == (2, f"{line}\n")
+    assert (done.returncode, done.stderr) == (2, f"{line}  [missing-package]\n")
 
 
 def interpreter(version: str) -> str | None:

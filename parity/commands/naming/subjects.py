@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from parity.errors import CannotCompare, RestartNeeded
+from parity.errors import CannotCompare, NoPair, RestartNeeded
 from parity.pair import Pair
 
 
@@ -46,7 +46,7 @@ def subjects_of(
     elif inputs or options.rename:
         raise CannotCompare("--input and --rename belong to --reference and --candidate")
     if not found and not problems:
-        raise CannotCompare("nothing to compare: name a pair, or --reference and --candidate")
+        raise NoPair("nothing to compare: name a pair, or --reference and --candidate")
     return found, problems
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from parity.diagnose.next_steps import advice
 from parity.report.faults import Fault
 from parity.report.outcome import Outcome
 from parity.report.pages.chart import chart
 from parity.report.pages.elements import add, document, element, html
 from parity.report.pages.nodes import tree_of
 from parity.report.pages.rows import finding_facts, sources, tree, verdict_mark
-from parity.report.text import LISTED, advice, describe, where
+from parity.report.text import LISTED, describe, where
 from parity.report.wording import counted
 from parity.verdict import Verdict
 from safe_files import write_text

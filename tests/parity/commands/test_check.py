@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from parity import Finding, Report, Verdict
-from parity.commands.check import _annotations, _Outputs
+from parity.commands.check import _annotations, _Outputs, _print_problem, print_next_steps
 from parity.commands.naming.subjects import Subject
+from parity.diagnose.next_steps import REFUSALS
+from parity.errors import CannotCompare, NoPartner
 from parity.report.pages.markdown import Entry
 from safe_files import CannotWrite
 
@@ -65,3 +67,24 @@ def test_annotations_name_what_fails_and_nothing_else() -> None:
         "::error title=parity: gone::no builder",
     ]
     assert any("weak" in line for line in _annotations(entries, strict=True))
+
+
+def test_what_could_not_be_compared_is_followed_by_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = options(verbose=False)
+    _print_problem(NoPartner("w has no partner"), shown, "net")
+    _print_problem(CannotCompare("--input is missing"), shown)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "parity: net: w has no partner  [no-partner]",
+        f"  what to do: {REFUSALS['no-partner'].remedy}",
+        "parity: --input is missing  [bad-input]",  # the line says it itself
+    ]
+
+
+def test_the_next_step_of_several_pairs_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = [report(name, Verdict.SEMANTIC_DIFFERENCE) for name in ("b", "c")]
+    print_next_steps([report("a"), *bad])
+    steps = capsys.readouterr().out.splitlines()
+    assert [step.split()[:2] for step in steps] == [["next:", "compare"], ["next:", "repair"]]
