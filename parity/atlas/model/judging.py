@@ -22,11 +22,12 @@ from parity.atlas.calls.sources import torch_source
 from parity.atlas.calls.use import Use
 from parity.atlas.cases import ORDINARY, real_case
 from parity.atlas.entry import Entry
-from parity.atlas.finding import AtlasCause, ComparedTensor, Finding
+from parity.atlas.finding import VALUE, AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge import judge_numeric
-from parity.atlas.judge_values import judge_samples
+from parity.atlas.judge_values import judge_exception, judge_samples
 from parity.atlas.tasks import versions
 from parity.base.numerics import Array, Precision, rounded
+from parity.verdict import Verdict
 
 # Numbers that a random function is asked for, in at most so many calls.
 SAMPLE, CALLS = 20_000, 1_000
@@ -132,39 +133,51 @@ def inputs_of(use: Use, case: str) -> dict[str, Array]:
 
 
 def _judge_random(use: Use, source: str, reference: Backend, candidate: Backend) -> list[Finding]:
-    """Judge a random function by the distribution of what it returns for inputs of ones.
+    """Judge a random function by the distribution of what many calls return."""
+    expected, wrong = _draw(use, torch_source(use), reference)
+    actual, also_wrong = _draw(use, source, candidate)
+    if wrong or also_wrong:
+        return [judge_exception("", VALUE, wrong, also_wrong)]
+    if expected.keys() != actual.keys():
+        sizes = (max(samples, default=0) for samples in (expected, actual))
+        return [
+            Finding(
+                case="", tensor=VALUE, verdict=Verdict.ERROR, cause=AtlasCause.SHAPE,
+                reference=f"up to number {next(sizes)}", candidate=f"up to number {next(sizes)}",
+            )
+        ]  # fmt: skip
+    findings = []
+    for number, sample in expected.items():
+        tensor = ComparedTensor("value", f"at {number}")
+        findings += judge_samples((sample, ""), (actual[number], ""), tensor)
+    return findings
 
-    Numbers within one result may depend on each other: dropout of channels drops all of one. So
-    each call adds one number, and its difference to the next one in the result, to the samples;
-    more only of functions that draw each number for itself.
+
+def _draw(use: Use, source: str, backend: Backend) -> tuple[dict[int, Array], str]:
+    """Return samples, by the number of an element in the result; or an exception.
+
+    Elements of one result may depend on each other, as dropout of channels drops all of one. So
+    each call adds one number to each sample: of the first, the middle and the last element, and,
+    under -1, the difference of the first two. Of functions that draw each number for itself, all
+    numbers of results for ones are one sample.
     """
-    drawn = [
-        _draw(use, text, backend)
-        for backend, text in ((reference, torch_source(use)), (candidate, source))
-    ]
-    (numbers, differences, wrong), (others, other_differences, other_wrong) = drawn
-    return [
-        *judge_samples((numbers, wrong), (others, other_wrong)),
-        *judge_samples(
-            (differences, wrong), (other_differences, other_wrong), ComparedTensor("value", "pairs")
-        ),
-    ]
-
-
-def _draw(use: Use, source: str, backend: Backend) -> tuple[Array, Array, str]:
-    """Return numbers and differences of neighbours from many calls, or an exception."""
-    numbers: list[Array] = []
-    differences: list[Array] = []
+    drawn: dict[int, list[Array]] = {}
     independent = use.name.rpartition(".")[2].strip("_").lower() in INDEPENDENT
+    inputs = _ones(use) if independent else use.inputs
     try:
         backend.value(f"{backend.seeding}\n0")
-        while len(numbers) < CALLS and sum(array.size for array in numbers) < SAMPLE:
-            value = backend.run_once(source, _ones(use)).ravel()
-            numbers.append(value if independent else value[:1])
-            differences.append(np.diff(value[:2]))
+        for _ in range(CALLS):
+            value = backend.run_once(source, inputs).ravel()
+            if independent:
+                drawn.setdefault(0, []).append(value)
+            for number in () if independent else sorted({0, value.size // 2, value.size - 1}):
+                drawn.setdefault(number, []).append(value[number : number + 1])
+            drawn.setdefault(-1, []).append(np.diff(value[:2]))
+            if sum(array.size for array in drawn.get(0, ())) >= SAMPLE:
+                break
     except Exception as error:  # any exception of a framework is a result to compare
-        return np.zeros(0), np.zeros(0), describe_exception(error)
-    return np.concatenate(numbers), np.concatenate(differences), ""
+        return {}, describe_exception(error)
+    return {number: np.concatenate(arrays) for number, arrays in drawn.items()}, ""
 
 
 def _ones(use: Use) -> dict[str, Array]:

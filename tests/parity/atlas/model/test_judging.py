@@ -106,6 +106,26 @@ def test_random_functions_are_judged_by_their_distribution(
     assert all(v.passes() for v in verdicts(backends, u, source)) is agrees
 
 
+@pytest.mark.parametrize(("causal", "agrees"), [(True, True), (False, False)])
+def test_what_a_random_function_computes_is_judged_too(
+    backends: tuple[Backend, Backend], causal: bool, agrees: bool
+) -> None:
+    rows = {name: X.reshape(1, 6, 8) + i for i, name in enumerate("xyz")}
+    u = Use(
+        name="torch.nn.functional.scaled_dot_product_attention",
+        positional=(Ref("x"), Ref("y"), Ref("z")),
+        keywords={"dropout_p": 0.1, "is_causal": True}, inputs=rows, random=True,
+    )  # fmt: skip
+    source = f"F.scaled_dot_product_attention(x, y, z, dropout_p=0.1, is_causal={causal})"
+    assert all(v.passes() for v in verdicts(backends, u, source)) is agrees
+
+
+def test_a_random_result_of_another_size_is_an_error(backends: tuple[Backend, Backend]) -> None:
+    u = Use(name="torch.nn.functional.dropout2d", positional=(Ref("x"),), inputs={"x": X},
+            random=True)  # fmt: skip
+    assert verdicts(backends, u, "F.dropout2d(x[:1])") == {Verdict.ERROR}
+
+
 def test_independent_numbers_are_all_used(backends: tuple[Backend, Backend]) -> None:
     u = Use(name="torch.randn", positional=(50, 40), random=True)
     assert all(v.passes() for v in verdicts(backends, u, "torch.randn(50, 40)"))
