@@ -108,20 +108,39 @@ alternating pairs of steps) | `impl_jittor.kernels`: attention, GroupNorm and Si
 in float64 agrees to 1e-9 at best; the survey converts them to float64, so that it compares the \
 operators themselves | `parity.adapters.jittor_float64`, `impl_jittor.operators.constant` |
 """
+_LINK = """
+## The rest
+
+{missing} entries that are missing in Jittor, with what to write instead, and all that are the same
+are in [{others}]({others}).
+"""
 _FRAMEWORKS = {"torch": "PyTorch", "jittor": "Jittor"}
 
 
 def write(atlas: Atlas, path: Path) -> None:
-    """Write the page, completely or not at all.
+    """Write two pages: what differs, and beside it what is missing or the same.
+
+    GitHub shows no page of more than half a megabyte.
 
     Raises:
-        CannotWrite: the file cannot be written.
+        CannotWrite: a file cannot be written.
     """
-    write_text(path, to_markdown(atlas))
+    for name, text in pages(atlas, path.name).items():
+        write_text(path.with_name(name), text)
 
 
-def to_markdown(atlas: Atlas) -> str:
-    """Return the page."""
+def pages(atlas: Atlas, name: str) -> dict[str, str]:
+    """Return the pages by the names of their files, the first under the given one."""
+    others = f"{Path(name).stem}-others{Path(name).suffix}"
+    link = _LINK.format(others=others, missing=sum(map(_is_missing, atlas.entries)))
+    back = f"# Missing in Jittor, or the same\n\nThe rest of [{name}]({name}).\n"
+    return {
+        name: _different(atlas) + link,
+        others: back + _missing(atlas) + _agreeing(atlas),
+    }
+
+
+def _different(atlas: Atlas) -> str:
     versions = atlas.versions
     text = _HEAD.format(
         jittor=versions["jittor"],
@@ -138,7 +157,7 @@ def to_markdown(atlas: Atlas) -> str:
         entries = [entry for entry in atlas.entries if belongs(entry)]
         text += f"\n## {title} ({len(entries)})\n\n{meaning}\n"
         text += "".join(_entry(entry) for entry in entries)
-    return text + _missing(atlas) + _BEYOND + _agreeing(atlas)
+    return text + _BEYOND
 
 
 def _is_below_float32(entry: EntryResult) -> bool:

@@ -38,11 +38,15 @@ def result(**changes: object) -> EntryResult:
     return EntryResult(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def both(atlas: Atlas) -> str:
+    return "".join(document.pages(atlas, "atlas.md").values())
+
+
 SAME = result(name="exp", verdict="IDENTICAL", findings=[], programs={}, workaround=None)
 
 
 def test_the_page_shows_case_size_program_and_workaround() -> None:
-    text = document.to_markdown(Atlas(versions=VERSIONS, entries=[result(), SAME]))
+    text = both(Atlas(versions=VERSIONS, entries=[result(), SAME]))
     assert "It holds for Jittor 1.3 and PyTorch 2.0" in text
     assert "| g | 2 | 1 | 1 |" in text
     assert "## Different on unusual inputs only (1)" in text
@@ -53,7 +57,7 @@ def test_the_page_shows_case_size_program_and_workaround() -> None:
     assert workaround in text
     assert "| g | exp | `a \\| b` | `c` | A note. |" in text
     port = replace(SAME, torch="F.relu(x)", jittor="jt.nn.relu(x)")
-    text = document.to_markdown(Atlas(versions=VERSIONS, entries=[port]))
+    text = both(Atlas(versions=VERSIONS, entries=[port]))
     assert "| g | exp | `F.relu(x)` |  | A note. |" in text
 
 
@@ -70,7 +74,7 @@ def test_the_cause_chooses_the_section(cause: AtlasCause, section: str) -> None:
         verdict=Verdict.SEMANTIC_DIFFERENCE, cause=cause,
     )  # fmt: skip
     entry = result(verdict="SEMANTIC_DIFFERENCE", findings=[finding])
-    text = document.to_markdown(Atlas(versions=VERSIONS, entries=[entry]))
+    text = both(Atlas(versions=VERSIONS, entries=[entry]))
     assert f"## {section}" in text
     assert "`SEMANTIC_DIFFERENCE` (gradient with respect to x): difference 0.5, noise 1e-08" in text
 
@@ -86,7 +90,7 @@ def test_the_cause_chooses_the_section(cause: AtlasCause, section: str) -> None:
 def test_what_jittor_lacks_has_a_section_without_programs(exception: str, missing: bool) -> None:
     finding = replace(FINDING, case="ordinary", cause=AtlasCause.EXCEPTION, candidate=exception,
                       reference="")  # fmt: skip
-    text = document.to_markdown(Atlas(versions=VERSIONS, entries=[result(findings=[finding])]))
+    text = both(Atlas(versions=VERSIONS, entries=[result(findings=[finding])]))
     assert f"## Missing in Jittor ({int(missing)})" in text
     assert f"## Different on ordinary inputs ({int(not missing)})" in text
     assert ("`ERROR`. A note.\n\n```python\na | b\n```\n\nWorkaround" in text) == missing
@@ -102,11 +106,13 @@ def test_what_jittor_lacks_has_a_section_without_programs(exception: str, missin
 )
 def test_a_workaround_that_fixes_nothing_is_not_printed(workaround: WorkaroundResult) -> None:
     atlas = Atlas(versions=VERSIONS, entries=[result(workaround=workaround)])
-    assert "better" not in document.to_markdown(atlas)
+    assert "better" not in both(atlas)
 
 
 def test_the_committed_page_is_generated_from_the_committed_data() -> None:
-    assert PAGE.read_text(encoding="utf-8") == document.to_markdown(read(DATA))
+    pages = document.pages(read(DATA), PAGE.name)
+    assert {name: (DOCS / name).read_text(encoding="utf-8") for name in pages} == pages
+    assert all(len(text.encode()) < 512 * 1024 for text in pages.values())  # what GitHub shows
 
 
 def test_the_committed_data_lists_the_catalogue_and_holds_for_the_installed_jittor() -> None:
