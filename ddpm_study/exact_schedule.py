@@ -72,9 +72,7 @@ def exact_sampler_tables(config: DiffusionConfig, sample: SampleConfig) -> dict[
     every, eta = exact_tables(config)["alpha_bar"], mpf(sample.eta or 0)
     bar = [every[t] for t in sample.timesteps(config.T)]
     before = [mpf(1), *bar[:-1]]
-    variance = [
-        eta**2 * (1 - p) / (1 - a) * (1 - a / p) for p, a in zip(before, bar, strict=True)
-    ]
+    variance = [eta**2 * (1 - p) / (1 - a) * (1 - a / p) for p, a in zip(before, bar, strict=True)]
     log_snr = [mpmath.log(a / (1 - a)) / 2 for a in bar]
     steps = [mpmath.inf, *(after - t for after, t in pairwise(log_snr))]
     inner = [h / (2 * earlier) for h, earlier in pairwise(steps[1:])]
@@ -97,7 +95,9 @@ def exact_sampler_tables_and_limits(
     exact, schedule = exact_sampler_tables(config, sample), exact_tables(config)
     product = conditioning(schedule, "alpha_bar", config.schedule)
     limit = 2 * max(conditioning(schedule, "sigma", config.schedule), product)
-    return {name: (values, product if name == "signal" else limit) for name, values in exact.items()}
+    return {
+        name: (values, product if name == "signal" else limit) for name, values in exact.items()
+    }
 
 
 def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float:

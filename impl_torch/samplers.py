@@ -76,9 +76,7 @@ class DDIM(Sampler):
         sigma = extract(self.tables.sigma, full(position, x_t), x_t)
         return self.combine(x_0, epsilon, position) + sigma * noise
 
-    def predict(
-        self, model: NoisePredictor, x_t: Tensor, position: int
-    ) -> tuple[Tensor, Tensor]:
+    def predict(self, model: NoisePredictor, x_t: Tensor, position: int) -> tuple[Tensor, Tensor]:
         """Return the predicted x_0, clipped if so configured, and the noise that it implies.
 
         Where clipping changes x_0, the network's noise no longer belongs to it.

@@ -251,6 +251,12 @@ def test_wrong_usage_gets_one_line(words, line):
         (("--num-samples", 0), "num_samples = 0 cannot be used"),
         (("--steps", 6), "steps = 6 cannot be used: it must be at most the T = 5 training"),
         (("--steps", 0), "steps = 0 cannot be used"),
+        (("--eta", 0.5), "eta = 0.5 cannot be used: it must be left out for ddpm"),
+        (
+            ("--eta", 0, "--sampler", "heun"),
+            "eta = 0.0 cannot be used: it must be left out for heun",
+        ),
+        (("--eta", 1.5, "--sampler", "ddim"), "eta = 1.5 cannot be used: it must be in [0, 1]"),
         (("--size", 32), "--size 32, but the checkpoint was trained on 28"),
         (("--ckpt", "none.safetensors"), "none.safetensors does not exist"),
     ],
@@ -268,6 +274,33 @@ def test_sampling_takes_fewer_steps_than_the_training_has_timesteps(trained):
     assert ddpm(*words, "--steps", 2, "--sampler", "ddpm").exit_code == 0
     names = sorted(path.name for path in (trained / "samples").glob("step_*"))
     assert names == ["step_t0000.png", "step_t0001.png", "step_t0005.png"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ddim", "--spacing", "trailing"),
+        ("ddim", "--eta", 0.5, "--spacing", "leading"),
+        ("dpm-solver++",),
+        ("heun",),
+    ],
+    ids=lambda words: " ".join(map(str, words)),
+)
+def test_every_sampler_draws_other_images_and_the_same_in_both_frameworks(trained, words):
+    common = ("sample", "--ckpt", "checkpoints/ddpm_mnist_epoch2.safetensors", "--num-samples", 1)
+    runs = {
+        "torch": ("--sampler", *words, "--steps", 3, "--framework", "torch"),
+        "jittor": ("--sampler", *words, "--steps", 3, "--framework", "jittor"),
+        "ddpm": ("--steps", 3, "--framework", "torch"),
+    }
+    pictures = {}
+    for name, options in runs.items():
+        run = ddpm(*common, *options, "--out", name)
+        assert run.exit_code == 0, run.output
+        with Image.open(trained / name / "fid" / "sample_0.png") as image:
+            pictures[name] = np.asarray(image).astype(int)
+    assert np.abs(pictures["torch"] - pictures["jittor"]).max() <= 1
+    assert (pictures["torch"] != pictures["ddpm"]).any()
 
 
 def test_samples_of_an_earlier_run_are_neither_mixed_in_nor_lost(trained):

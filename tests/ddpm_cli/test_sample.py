@@ -46,6 +46,7 @@ def test_a_stopped_sampling_run_is_continued_by_the_same_command(trained, monkey
         "sample_1.png",
     ]
     others = [("--seed", 1), ("--weights", "raw"), ("--steps", 2), ("--precision", "bfloat16")]
+    others += [("--sampler", "heun"), ("--spacing", "leading")]
     others += [("--num-samples", 6), ("--batch-size", 3)]
     others += [("--ckpt", "checkpoints/ddpm_mnist_epoch2.safetensors")]
     for other in others:
