@@ -60,7 +60,7 @@ class SamplerTables:
         signal, direction: the coefficients of x_0 and of the noise (Song et al. 2021, eq. 12).
         sigma: the standard deviation of fresh noise (eq. 16); 0 in the first row.
         extrapolation: 1 / (2 r) of DPM-Solver++(2M), where r is the log-SNR's step before over this
-            one (Lu et al. 2022, algorithm 2); 0 in the first and last rows, which are of first order.
+            one (Lu et al. 2022, algorithm 2); 0 in the first and last rows, of first order.
     """
 
     def __init__(self, schedule: Schedule, eta: float) -> None:

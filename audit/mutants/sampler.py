@@ -78,7 +78,8 @@ def always_of_first_order(stepper: Any) -> None:
 def second_slope_at_the_first_timestep(stepper: Any) -> None:
     """The network given the timestep of the step's start at its end too."""
     sampler = stepper.sampler
-    predict_noise, step, start = sampler.predict_noise, sampler.step, []
+    predict_noise, step = sampler.predict_noise, sampler.step
+    start: list[int] = []
 
     def remembering(model: Any, x: Any, position: int, noise: Any) -> Any:
         start[:] = [position]
