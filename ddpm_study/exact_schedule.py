@@ -90,10 +90,14 @@ def exact_sampler_tables_and_limits(
     """Return each sampler table's exact values, and how many ulps rounding may cost.
 
     All follow from alpha_bar, whose error 1 - alpha_bar magnifies; without differences of close
-    numbers, they lose no more than two or three of its factors together.
+    numbers, they lose no more than two of its factors together. Over some timesteps alpha_bar is
+    the product of 1 - beta anew, which magnifies an error of beta by up to 1 / alpha.
     """
     exact, schedule = exact_sampler_tables(config, sample), exact_tables(config)
+    kept = [(after / before) ** 2 for before, after in pairwise(exact["signal"])]
+    last = schedule["alpha_bar"][-1] / exact["signal"][-1] ** 2
     product = conditioning(schedule, "alpha_bar", config.schedule)
+    product += float(8 * sum(1 / alpha for alpha in (*kept, last)))
     limit = 2 * max(conditioning(schedule, "sigma", config.schedule), product)
     return {
         name: (values, product if name == "signal" else limit) for name, values in exact.items()

@@ -15,7 +15,7 @@ from ddpm_study.exact_schedule import (
     exact_tables,
 )
 from ddpm_study.pairs import sampler_tables
-from parity import check
+from parity.pair_check import compare
 
 
 def test_a_schedule_of_one_step_has_beta_start() -> None:
@@ -74,7 +74,7 @@ def test_both_sides_tables_are_exact_up_to_rounding(steps: int | None, schedule:
     config = DiffusionConfig(T=50, schedule=schedule)  # type: ignore[arg-type]
     for eta in (0.0, 0.5, 1.0):
         sample = SampleConfig(sampler="ddim", steps=steps, eta=eta, spacing="trailing")
-        report = check(sampler_tables("sampler", config, sample))
+        report = compare(sampler_tables("sampler", config, sample))
         assert report.passed, str(report)
 
 
