@@ -26,8 +26,8 @@ def stale_noise_after_clipping(stepper: Any) -> None:
 def spread_of_the_whole_chain(stepper: Any) -> None:
     """Fresh noise as strong as for all timesteps, where some are left out."""
     sampler, config = stepper.sampler, stepper.config
-    whole = type(sampler.diffusion.schedule)(config.diffusion)
-    every = type(sampler.tables)(whole, config.sample.eta).sigma
+    complete = type(sampler.diffusion.schedule)(config.diffusion)
+    every = type(sampler.tables)(complete, config.sample.eta).sigma
     sampler.tables.sigma = every[list(sampler.timesteps)]
 
 

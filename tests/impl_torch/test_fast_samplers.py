@@ -120,5 +120,5 @@ def test_heun_is_that_of_diffusers(name, clip, spacing, steps):
         calls.append(x)
     ends = [*calls[1::2], calls[-1]] if len(timesteps) > 1 else calls
     bar = np.append(oracles.schedule(config)["alpha_bar"][timesteps[1:]], 1.0)
-    for state, theirs, a in zip(states, ends, bar, strict=True):
-        assert error(state.numpy(), np.sqrt(a) * theirs.numpy()) < 1e-9
+    for state, expected, a in zip(states, ends, bar, strict=True):
+        assert error(state.numpy(), np.sqrt(a) * expected.numpy()) < 1e-9

@@ -94,8 +94,8 @@ def test_ddim_with_eta_1_is_the_ancestral_chain(implementation, steps, clip):
     x_t, predicted, noise = arrays(3)
     for i in {0, 1, 3, len(ddim.timesteps) - 1}:
         given = (i, x_t, {ddim.timesteps[i]: predicted}, noise)
-        ours = step(implementation, ddim, *given)
-        assert error(ours, step(implementation, ddpm, *given)) < 1e-11, i
+        x = step(implementation, ddim, *given)
+        assert error(x, step(implementation, ddpm, *given)) < 1e-11, i
 
 
 @pytest.mark.parametrize("clip", [True, False])
