@@ -179,14 +179,25 @@ TRAINING = TrajectoryBase(
     )
 )
 _CHAIN = SMALL.with_(diffusion={"T": 12, "beta_start": 1e-2, "beta_end": 0.5})
-SAMPLING = TrajectoryBase(
-    Trajectory(
-        name="sampling, small",
-        phase="sampling",
-        reference=partial(Sampling, "torch", _CHAIN),
-        candidate=partial(Sampling, "jittor", _CHAIN),
-        steps=12,
+
+
+def _sampling(name: str, steps: int = 12, **sample: Any) -> TrajectoryBase:
+    config = _CHAIN.with_(sample={"steps": steps, **sample})
+    return TrajectoryBase(
+        Trajectory(
+            name=name,
+            phase="sampling",
+            reference=partial(Sampling, "torch", config),
+            candidate=partial(Sampling, "jittor", config),
+            steps=steps,
+        )
     )
-)
+
+
+SAMPLING = _sampling("sampling, small")
+_FEW: dict[str, Any] = {"steps": 6, "spacing": "trailing"}
+DDIM = _sampling("sampling, small, ddim", sampler="ddim", eta=0.5, **_FEW)
+DPM_SOLVER = _sampling("sampling, small, dpm-solver++", sampler="dpm-solver++", **_FEW)
+HEUN = _sampling("sampling, small, heun", sampler="heun", **_FEW)
 LINEAR = ScheduleBase("schedule, linear", DiffusionConfig(T=200, variance="fixed_small"))
 COSINE = ScheduleBase("schedule, cosine", DiffusionConfig(T=200, schedule="cosine"))

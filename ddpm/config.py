@@ -189,9 +189,10 @@ class TrainConfig:
         require(fractions, "betas", self.betas, "a tuple of two numbers in [0, 1)")
 
 
-# The name of every sampler. Both `impl_torch.samplers` and `impl_jittor.samplers` have a function
-# for each.
-SAMPLERS = ("ddpm",)
+# The name of every sampler. Both `impl_torch.samplers` and `impl_jittor.samplers` have a class for
+# each.
+SAMPLERS = ("ddpm", "ddim", "dpm-solver++", "heun")
+SPACINGS = ("linspace", "leading", "trailing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +205,9 @@ class SampleConfig:
         seed: of the sampler's noise.
         sampler: a name in `SAMPLERS`.
         steps: sampling steps, at most the T training timesteps; None for all T.
+        eta: of `ddim` alone, in [0, 1]: how much fresh noise a step adds, as a share of that of
+            ancestral sampling (Song et al. 2021, eq. 16). None for 0.
+        spacing: how fewer steps than T are spread, a name in `SPACINGS`; see `timesteps`.
     """
 
     num_samples: int = 16
@@ -211,6 +215,8 @@ class SampleConfig:
     seed: int = 0
     sampler: str = "ddpm"
     steps: int | None = None
+    eta: float | None = None
+    spacing: str = "linspace"
 
     def __post_init__(self) -> None:
         require_integer(self, "num_samples", least=1, most=10**8)
@@ -219,17 +225,27 @@ class SampleConfig:
         require(self.sampler in SAMPLERS, "sampler", self.sampler, " or ".join(SAMPLERS))
         if self.steps is not None:
             require_integer(self, "steps", least=1, most=100_000)
+        require(self.spacing in SPACINGS, "spacing", self.spacing, " or ".join(SPACINGS))
+        if self.eta is not None:
+            require(is_finite(self.eta) and 0 <= self.eta <= 1, "eta", self.eta, "in [0, 1]")
+            require(self.sampler == "ddim", "eta", self.eta, f"left out for {self.sampler}")
 
     def timesteps(self, T: int) -> tuple[int, ...]:
         """Return the visited ones of the timesteps 0 … T-1, ascending.
 
-        They are evenly spaced and end at T-1, where the chain starts from noise (Nichol & Dhariwal
-        2021, section 4).
+        `linspace` spreads them evenly from 0 to T-1 (Nichol & Dhariwal 2021, section 4). The others
+        are T / S apart: `leading` starts at 0 and rounds T / S down, so that the chain starts below
+        T-1; `trailing` ends at T-1, which is nearest to pure noise (Lin et al. 2024, table 2).
         """
         if self.steps is None:
             return tuple(range(T))
-        spaced = np.linspace(T - 1, 0, self.steps).round().astype(int)
-        return tuple(reversed(spaced.tolist()))
+        count = np.arange(self.steps)
+        spaced = {
+            "linspace": np.linspace(T - 1, 0, self.steps).round()[::-1],
+            "leading": count * (T // self.steps),
+            "trailing": (T - count * T / self.steps).round()[::-1] - 1,
+        }[self.spacing]
+        return tuple(spaced.astype(int).tolist())
 
 
 @dataclass(frozen=True, kw_only=True)

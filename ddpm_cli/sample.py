@@ -12,7 +12,7 @@ import click
 
 from ddpm import sampling
 from ddpm.checkpoint import Checkpoint
-from ddpm.config import SAMPLERS
+from ddpm.config import SAMPLERS, SPACINGS
 from ddpm.errors import InputError
 from ddpm.wording import counted
 from ddpm_cli.options import (
@@ -42,12 +42,26 @@ from safe_files.reading import sha256
     "--sampler",
     type=click.Choice(SAMPLERS),
     default="ddpm",
-    help="How each step removes noise. ddpm: ancestral sampling (Ho et al. 2020).",
+    help="How each step removes noise. ddpm: ancestral sampling (Ho et al. 2020). For few steps:"
+    " ddim (Song et al. 2021), dpm-solver++ (2M, Lu et al. 2022) and heun (Karras et al. 2022, two"
+    " calls of the network a step).",
 )
 @click.option(
     "--steps",
     type=int,
     help="Sampling steps, evenly spaced over the training timesteps. [default: all of them]",
+)
+@click.option(
+    "--spacing",
+    type=click.Choice(SPACINGS),
+    default="linspace",
+    help="Where fewer steps lie: linspace from the first timestep to the last, leading from the"
+    " first, trailing to the last.",
+)
+@click.option(
+    "--eta",
+    type=float,
+    help="For ddim: fresh noise of a step, from none at 0 to that of ddpm at 1. [default: 0]",
 )
 @click.option(
     "--weights",
@@ -72,6 +86,8 @@ def command(
     batch_size: int,
     sampler: str,
     steps: int | None,
+    spacing: str,
+    eta: float | None,
     weights: str,
     seed: int,
     out: Path,
@@ -90,7 +106,7 @@ def command(
     checkpoint = Checkpoint.load(ckpt)
     _require_shape(checkpoint, shape)
     sizes = {"num_samples": num_samples, "batch_size": batch_size, "steps": steps}
-    options = {**sizes, "sampler": sampler, "seed": seed}
+    options = {**sizes, "sampler": sampler, "spacing": spacing, "eta": eta, "seed": seed}
     checkpoint = replace(checkpoint, config=checkpoint.config.with_(sample=options))
     framework = framework or checkpoint.framework
     run = _identity(ckpt, checkpoint, framework, device, weights, acceleration)
@@ -133,6 +149,8 @@ def _identity(
         "--batch-size": config.sample.batch_size,
         "--sampler": config.sample.sampler,
         "--steps": len(config.sample.timesteps(config.diffusion.T)),
+        "--spacing": config.sample.spacing,
+        "--eta": config.sample.eta,
         "--seed": config.sample.seed,
     }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import mpmath
 from mpmath import mpf
 
-from ddpm.config import DiffusionConfig
+from ddpm.config import DiffusionConfig, SampleConfig
 
 TABLES = (
     "beta",
@@ -21,6 +22,7 @@ TABLES = (
     "posterior_mean_xt",
     "sigma",
 )
+SAMPLER_TABLES = ("signal", "direction", "sigma", "extrapolation")
 
 
 def exact_tables(config: DiffusionConfig) -> dict[str, list[mpf]]:
@@ -59,6 +61,47 @@ def exact_and_limits(config: DiffusionConfig) -> dict[str, tuple[list[mpf], floa
     """Return each table's exact values, and how many ulps rounding may cost."""
     exact = exact_tables(config)
     return {name: (exact[name], conditioning(exact, name, config.schedule)) for name in exact}
+
+
+def exact_sampler_tables(config: DiffusionConfig, sample: SampleConfig) -> dict[str, list[mpf]]:
+    """Compute the coefficients of DDIM and DPM-Solver++ as the papers write them.
+
+    Returns:
+        table -> its S values, by the attribute names of `impl_torch.schedule.SamplerTables`.
+    """
+    every, eta = exact_tables(config)["alpha_bar"], mpf(sample.eta or 0)
+    bar = [every[t] for t in sample.timesteps(config.T)]
+    before = [mpf(1), *bar[:-1]]
+    variance = [eta**2 * (1 - p) / (1 - a) * (1 - a / p) for p, a in zip(before, bar, strict=True)]
+    log_snr = [mpmath.log(a / (1 - a)) / 2 for a in bar]
+    steps = [mpmath.inf, *(after - t for after, t in pairwise(log_snr))]
+    inner = [h / (2 * earlier) for h, earlier in pairwise(steps[1:])]
+    return {
+        "signal": [mpmath.sqrt(p) for p in before],
+        "direction": [mpmath.sqrt(1 - p - v) for p, v in zip(before, variance, strict=True)],
+        "sigma": [mpmath.sqrt(v) for v in variance],
+        "extrapolation": [mpf(0), *inner, mpf(0)][: len(bar)],
+    }
+
+
+def exact_sampler_tables_and_limits(
+    config: DiffusionConfig, sample: SampleConfig
+) -> dict[str, tuple[list[mpf], float]]:
+    """Return each sampler table's exact values, and how many ulps rounding may cost.
+
+    All follow from alpha_bar, whose error 1 - alpha_bar magnifies; without differences of close
+    numbers, they lose no more than two of its factors together. Over some timesteps alpha_bar is
+    the product of 1 - beta anew, which magnifies an error of beta by up to 1 / alpha.
+    """
+    exact, schedule = exact_sampler_tables(config, sample), exact_tables(config)
+    kept = [(after / before) ** 2 for before, after in pairwise(exact["signal"])]
+    last = schedule["alpha_bar"][-1] / exact["signal"][-1] ** 2
+    product = conditioning(schedule, "alpha_bar", config.schedule)
+    product += float(8 * sum(1 / alpha for alpha in (*kept, last)))
+    limit = 2 * max(conditioning(schedule, "sigma", config.schedule), product)
+    return {
+        name: (values, product if name == "signal" else limit) for name, values in exact.items()
+    }
 
 
 def conditioning(exact: dict[str, list[mpf]], name: str, schedule: str) -> float:

@@ -10,8 +10,13 @@ import numpy as np
 
 from ddpm import streams
 from ddpm.checkpoint import Checkpoint
-from ddpm.config import DiffusionConfig, RunConfig, UNetConfig, preset
-from ddpm_study.exact_schedule import TABLES, exact_and_limits
+from ddpm.config import DiffusionConfig, RunConfig, SampleConfig, UNetConfig, preset
+from ddpm_study.exact_schedule import (
+    SAMPLER_TABLES,
+    TABLES,
+    exact_and_limits,
+    exact_sampler_tables_and_limits,
+)
 from implementations import module, sampler, schedule, trainer, unet_class
 from parity.base.numerics import Array, Precision
 from parity.compare.tables import Tables
@@ -27,6 +32,12 @@ ONE_STEPS, FREE_STEPS = 20, 100
 LEARNING_RATES, FEW_STEPS = (2e-4, 2e-2), 5
 SCHEDULES: tuple[Literal["linear", "cosine"], ...] = ("linear", "cosine")
 VARIANCES: tuple[Literal["fixed_small", "fixed_large"], ...] = ("fixed_small", "fixed_large")
+FEW_STEP_SAMPLERS: tuple[dict[str, Any], ...] = (
+    {"sampler": "ddim", "eta": 0.0},
+    {"sampler": "ddim", "eta": 1.0},
+    {"sampler": "dpm-solver++"},
+    {"sampler": "heun"},
+)
 Inputs = Callable[[np.random.Generator], Mapping[str, Array]]
 
 
@@ -153,7 +164,10 @@ class Training:
 
 
 class Sampling:
-    """A side's reverse chain as a stepper: the state is x_t, step n goes from T - n."""
+    """A side's reverse chain as a stepper: step n goes from the n-th visited timestep from the end.
+
+    The state is x_t and, of a multistep sampler, the x_0 that the step before predicted.
+    """
 
     def __init__(self, framework: str, config: RunConfig, precision: Precision) -> None:
         self.config = config
@@ -167,7 +181,10 @@ class Sampling:
         self.model = self.trainer.model.eval()
         self.sampler = sampler(framework, self.trainer.diffusion, config.sample)
         self.diffusion = self.sampler.diffusion
+        self.timesteps = config.sample.timesteps(config.diffusion.T)
         self.x = self._draw(config.diffusion.T)
+        if config.sample.sampler == "dpm-solver++":
+            self.sampler.earlier = self.trainer.tensor(np.zeros_like(self.x))
 
     def _shape(self) -> tuple[int, int, int]:
         unet = self.config.unet
@@ -177,21 +194,29 @@ class Sampling:
         return streams.sampler_noise(range(2), self._shape(), seed=0, timestep=timestep)
 
     def state(self) -> dict[str, Array]:
-        """Copy x_t out, (N, C, H, W)."""
-        return {"x": self.x}
+        """Copy x_t and the x_0 before it out, each (N, C, H, W)."""
+        if not hasattr(self.sampler, "earlier"):
+            return {"x": self.x}
+        return {"x": self.x, "earlier": _array(self.sampler.earlier)}
 
     def load(self, state: Mapping[str, Array]) -> None:
         """Continue from an x_t."""
         self.x = state["x"]
+        if "earlier" in state:
+            self.sampler.earlier = self.trainer.tensor(state["earlier"])
 
     def step(self, number: int) -> dict[str, Array]:
-        """Go from t = T - number to the one before; return the new x."""
-        t = self.config.diffusion.T - 1 - number
-        noise = self._draw(t) if t > 0 else np.zeros_like(self.x)
+        """Go from a visited timestep to the one before; return the new x."""
+        position = len(self.timesteps) - 1 - number
+        adds_noise = position > 0 and self.sampler.adds_noise
+        noise = self._draw(self.timesteps[position]) if adds_noise else np.zeros_like(self.x)
         tensor = self.trainer.tensor
-        x = self.sampler.step(self.model, tensor(self.x), t, tensor(noise))
-        self.x = np.array((x.detach() if hasattr(x, "detach") else x).numpy())
+        self.x = _array(self.sampler.step(self.model, tensor(self.x), position, tensor(noise)))
         return {"x": self.x}
+
+
+def _array(tensor: Any) -> Array:
+    return np.array((tensor.detach() if hasattr(tensor, "detach") else tensor).numpy())
 
 
 def _sampling_weights(config: RunConfig, precision: Precision) -> dict[str, Array]:
@@ -208,6 +233,19 @@ def chain_gain(config: RunConfig) -> float:
     """Return the reverse chain's linear gain, the product of 1 / sqrt(alpha_t) over all steps."""
     beta = np.linspace(config.diffusion.beta_start, config.diffusion.beta_end, config.diffusion.T)
     return float(np.prod(1 / np.sqrt(1 - beta)))
+
+
+def _few_steps(options: dict[str, Any]) -> Trajectory:
+    config = SAMPLING.with_(sample={"steps": 10, "spacing": "trailing", **options})
+    return Trajectory(
+        name="sampling, tiny, " + " ".join(map(str, options.values())),
+        phase="sampling",
+        reference=partial(Sampling, "torch", config),
+        candidate=partial(Sampling, "jittor", config),
+        steps=10,
+        free=10,
+        gain=chain_gain(config),
+    )
 
 
 def _at_learning_rate(lr: float) -> Trajectory:
@@ -242,6 +280,7 @@ def trajectories() -> list[Trajectory]:
             free=SAMPLING.diffusion.T,
             gain=chain_gain(SAMPLING),
         ),
+        *map(_few_steps, FEW_STEP_SAMPLERS),
     ]
 
 
@@ -282,9 +321,34 @@ def read_tables(built: Any) -> dict[str, Array]:
     return {name: np.asarray(getattr(built, name)) for name in TABLES}
 
 
+def sampler_tables(name: str, config: DiffusionConfig, sample: SampleConfig) -> Tables:
+    """Return the coefficients of DDIM and DPM-Solver++ of both sides, with their exact values."""
+
+    def read(framework: str) -> dict[str, Array]:
+        diffusion = module(framework, "diffusion").GaussianDiffusion(config)
+        built = sampler(framework, diffusion, sample).tables
+        return {name: np.asarray(getattr(built, name)) for name in SAMPLER_TABLES}
+
+    return Tables(
+        name=name,
+        reference=partial(read, "torch"),
+        candidate=partial(read, "jittor"),
+        exact=partial(exact_sampler_tables_and_limits, config, sample),
+    )
+
+
 def tables() -> list[Tables]:
-    """Return the tables of every schedule that a configuration can name."""
-    return [
+    """Return the tables of every schedule that a configuration can name, and of samplers."""
+    of_samplers = [
+        sampler_tables(
+            f"sampler, {form}, {steps or 'all'} steps, eta {eta:g}",
+            DiffusionConfig(schedule=form),
+            SampleConfig(sampler="ddim", steps=steps, spacing="trailing", eta=eta),
+        )
+        for form in SCHEDULES
+        for steps, eta in ((None, 1.0), (50, 0.0), (10, 0.5))
+    ]
+    return of_samplers + [
         schedule_tables(
             f"schedule, {form}, {variance}", DiffusionConfig(schedule=form, variance=variance)
         )

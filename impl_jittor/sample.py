@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 
 import jittor as jt
 import numpy as np
@@ -33,10 +34,11 @@ def p_sample_loop(
     """Run the reverse chain for the samples of the given numbers (algorithm 2).
 
     Yields:
-        (t, x_t) with x_t (N, C, H, W), for t = T, where x_T is pure noise, then after each step; t
-        falls to 0, where x_0 are the images. With all T timesteps visited: T, T-1, …, 0.
+        (t, x_t) with x_t (N, C, H, W), at first of pure noise, then after each step; t falls from
+        the last visited timestep + 1 to 0, where x_0 are the images. With all visited: T, …, 0.
     """
     config, weight = model.config, model.conv_in.weight
+    sampler = copy(sampler)  # what a chain remembers of its last step is its own
     shape = (config.image_channels, config.image_size, config.image_size)
     reached = (0, *(timestep + 1 for timestep in sampler.timesteps))
 
@@ -44,9 +46,11 @@ def p_sample_loop(
         noise = streams.sampler_noise(samples, shape, seed=seed, timestep=timestep)
         return jt.array(noise).cast(weight.dtype)
 
-    x = draw(reached[-1])
+    x = draw(sampler.diffusion.config.T)
     yield reached[-1], x.numpy()
     for i, timestep in reversed(list(enumerate(sampler.timesteps))):
+        fresh = i > 0 and sampler.adds_noise
         with jt.no_grad():
-            x = sampler.step(model, x, i, draw(timestep) if i > 0 else jt.zeros_like(x))
+            noise = draw(timestep) if fresh else jt.zeros_like(x)
+            x = sampler.step(model, x, i, noise)
         yield reached[i], x.numpy()

@@ -53,6 +53,33 @@ class Schedule:
         self.sigma[0] = 0
 
 
+class SamplerTables:
+    """The coefficients of DDIM and DPM-Solver++, each float64 (S,), a row for each timestep.
+
+    Args:
+        schedule: over the visited timesteps.
+        eta: 0 for no fresh noise, 1 for the posterior's variance.
+
+    Attributes:
+        signal, direction: the coefficients of x_0 and of the noise (Song et al. 2021, eq. 12).
+        sigma: the standard deviation of fresh noise (eq. 16); 0 in the first row.
+        extrapolation: 1 / (2 r) of DPM-Solver++(2M), where r is the log-SNR's step before over this
+            one (Lu et al. 2022, algorithm 2); 0 in the first and last rows, of first order.
+    """
+
+    def __init__(self, schedule: Schedule, eta: float) -> None:
+        alpha, beta = schedule.alpha, schedule.beta
+        beta_bar, beta_bar_previous = 1 - schedule.alpha_bar, 1 - schedule.alpha_bar_previous
+        self.signal = np.sqrt(schedule.alpha_bar_previous)
+        self.sigma = eta * np.sqrt(schedule.posterior_variance)
+        # 1 - alpha_bar_previous - sigma^2 as a sum: the difference loses digits where eta is near 1
+        kept = alpha * beta_bar_previous + (1 - eta**2) * beta
+        self.direction = np.sqrt(beta_bar_previous / beta_bar * kept)
+        step = np.log1p(beta[1:] / (alpha[1:] * beta_bar_previous[1:])) / 2
+        self.extrapolation = np.zeros_like(beta)
+        self.extrapolation[1:-1] = step[:-1] / step[1:] / 2
+
+
 def linear_beta(config: DiffusionConfig) -> np.ndarray:
     """Return T evenly spaced values from beta_start to beta_end, float64 (T,) (section 4)."""
     return np.linspace(config.beta_start, config.beta_end, config.T, dtype=np.float64)

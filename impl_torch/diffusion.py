@@ -44,15 +44,20 @@ class GaussianDiffusion:
         spread = extract(self.schedule.sqrt_one_minus_alpha_bar, timestep, x_t)
         return (x_t - spread * noise) / signal
 
-    def p_mean(self, x_t: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
-        """Return the mean of p_theta(x_{t-1} | x_t) for the predicted noise (eq. 7 at that x_0).
+    def implied_noise(self, x_t: Tensor, timestep: Tensor, x_0: Tensor) -> Tensor:
+        """Return the noise that x_t and its x_0 imply (eq. 4 solved for the noise)."""
+        signal = extract(self.schedule.sqrt_alpha_bar, timestep, x_t)
+        spread = extract(self.schedule.sqrt_one_minus_alpha_bar, timestep, x_t)
+        return (x_t - signal * x_0) / spread
 
-        The x_0 that x_t and the noise imply is clipped to [-1, 1] if so configured.
-        """
+    def p_x0(self, x_t: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
+        """Return the x_0 of the predicted noise, clipped to [-1, 1] if so configured."""
         x_0 = self.predict_x0(x_t, timestep, noise)
-        if self.config.clip:
-            x_0 = x_0.clamp(-1, 1)
-        return self.q_posterior_mean(x_0, x_t, timestep)
+        return x_0.clamp(-1, 1) if self.config.clip else x_0
+
+    def p_mean(self, x_t: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
+        """Return the mean of p_theta(x_{t-1} | x_t) for the predicted noise (eq. 7 at that x_0)."""
+        return self.q_posterior_mean(self.p_x0(x_t, timestep, noise), x_t, timestep)
 
     def loss(self, model: NoisePredictor, x_0: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
         """Return L_simple, the mean squared error of the predicted noise (eq. 14)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 
 import numpy as np
 import torch
@@ -29,10 +30,11 @@ def p_sample_loop(
     """Run the reverse chain for the samples of the given numbers (algorithm 2).
 
     Yields:
-        (t, x_t) with x_t (N, C, H, W), for t = T, where x_T is pure noise, then after each step; t
-        falls to 0, where x_0 are the images. With all T timesteps visited: T, T-1, …, 0.
+        (t, x_t) with x_t (N, C, H, W), at first of pure noise, then after each step; t falls from
+        the last visited timestep + 1 to 0, where x_0 are the images. With all visited: T, …, 0.
     """
     config, weight = model.config, model.conv_in.weight
+    sampler = copy(sampler)  # what a chain remembers of its last step is its own
     shape = (config.image_channels, config.image_size, config.image_size)
     reached = (0, *(timestep + 1 for timestep in sampler.timesteps))
 
@@ -40,9 +42,11 @@ def p_sample_loop(
         noise = streams.sampler_noise(samples, shape, seed=seed, timestep=timestep)
         return torch.from_numpy(noise).to(weight)
 
-    x = draw(reached[-1])
+    x = draw(sampler.diffusion.config.T)
     yield reached[-1], x.cpu().numpy()
     for i, timestep in reversed(list(enumerate(sampler.timesteps))):
+        fresh = i > 0 and sampler.adds_noise
         with torch.inference_mode():
-            x = sampler.step(model, x, i, draw(timestep) if i > 0 else torch.zeros_like(x))
+            noise = draw(timestep) if fresh else torch.zeros_like(x)
+            x = sampler.step(model, x, i, noise)
         yield reached[i], x.cpu().numpy()

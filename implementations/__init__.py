@@ -81,7 +81,7 @@ def schedule(framework: str, config: DiffusionConfig) -> Any:
 
 def sampler(framework: str, diffusion: Any, config: SampleConfig) -> Any:
     """Return a sampler for the framework's `GaussianDiffusion`."""
-    return module(framework, "samplers").Sampler(diffusion, config)
+    return module(framework, "samplers").make_sampler(diffusion, config)
 
 
 def trainer(

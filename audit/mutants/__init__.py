@@ -19,6 +19,7 @@ from audit.mutants import (
     optimizer,
     precision,
     random,
+    sampler,
     schedule,
     state,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "optimizer",
     "precision",
     "random",
+    "sampler",
     "schedule",
     "state",
 ]

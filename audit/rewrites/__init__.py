@@ -10,6 +10,7 @@ from audit.rewrites import (
     layout,
     linear,
     normalisation,
+    sampler,
     training,
 )
 
@@ -20,5 +21,6 @@ __all__ = [
     "layout",
     "linear",
     "normalisation",
+    "sampler",
     "training",
 ]

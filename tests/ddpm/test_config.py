@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import math
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -53,6 +54,8 @@ BAD = {
     ("sample", "steps"): st.sampled_from(["3", True, 0.5, [1]])
     | st.integers(max_value=0)
     | st.just(101),
+    ("sample", "eta"): st.sampled_from([-0.1, 1.1, math.nan, "1", True, [1], 0.5]),  # ddpm has none
+    ("sample", "spacing"): st.sampled_from(["uniform", None, 3]),
 }
 
 
@@ -172,10 +175,41 @@ def test_fewer_timesteps_are_evenly_spaced_from_the_last(T, data):
     assert list(visited) == sorted(set(visited))
 
 
+@given(T=st.integers(1, 1000), data=st.data())
+def test_leading_timesteps_start_at_the_first_and_trailing_ones_end_at_the_last(T, data):
+    steps = data.draw(st.integers(1, T))
+    leading, trailing = (
+        SampleConfig(steps=steps, spacing=spacing).timesteps(T)
+        for spacing in ("leading", "trailing")
+    )
+    assert leading == tuple(range(0, T // steps * steps, T // steps))
+    assert trailing[-1] == T - 1
+    assert len(trailing) == steps
+    exact = [Fraction(T * (i + 1), steps) - 1 for i in range(steps)]
+    assert all(abs(t - e) <= Fraction(1, 2) for t, e in zip(trailing, exact, strict=True))
+    assert trailing[0] >= 0
+    assert list(trailing) == sorted(set(trailing))
+
+
+@pytest.mark.parametrize("eta", [-0.01, 1.01, math.inf, math.nan, True, "0.5"])
+def test_eta_is_from_0_to_1(refuses, eta):
+    with refuses("eta", "in [0, 1]"):
+        SampleConfig(sampler="ddim", eta=eta)
+    assert SampleConfig(sampler="ddim", eta=1).eta == 1
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "dpm-solver++", "heun"])
+def test_a_sampler_without_eta_refuses_any(refuses, sampler):
+    for eta in (0.0, 0.5):
+        with refuses("eta", f"left out for {sampler}"):
+            SampleConfig(sampler=sampler, eta=eta)
+
+
 def test_a_configuration_from_before_samplers_reads_as_ddpm_over_all_timesteps():
     config = preset("tiny")
     values = config.to_dict()
-    del values["sample"]["sampler"], values["sample"]["steps"]
+    for option in ("sampler", "steps", "eta", "spacing"):
+        del values["sample"][option]
     assert RunConfig.from_dict(values) == config
 
 

@@ -251,6 +251,12 @@ def test_wrong_usage_gets_one_line(words, line):
         (("--num-samples", 0), "num_samples = 0 cannot be used"),
         (("--steps", 6), "steps = 6 cannot be used: it must be at most the T = 5 training"),
         (("--steps", 0), "steps = 0 cannot be used"),
+        (("--eta", 0.5), "eta = 0.5 cannot be used: it must be left out for ddpm"),
+        (
+            ("--eta", 0, "--sampler", "heun"),
+            "eta = 0.0 cannot be used: it must be left out for heun",
+        ),
+        (("--eta", 1.5, "--sampler", "ddim"), "eta = 1.5 cannot be used: it must be in [0, 1]"),
         (("--size", 32), "--size 32, but the checkpoint was trained on 28"),
         (("--ckpt", "none.safetensors"), "none.safetensors does not exist"),
     ],

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from ddpm import sampling
 from ddpm.data.image_set import ImageSet
@@ -46,6 +47,7 @@ def test_a_stopped_sampling_run_is_continued_by_the_same_command(trained, monkey
         "sample_1.png",
     ]
     others = [("--seed", 1), ("--weights", "raw"), ("--steps", 2), ("--precision", "bfloat16")]
+    others += [("--sampler", "heun"), ("--spacing", "leading")]
     others += [("--num-samples", 6), ("--batch-size", 3)]
     others += [("--ckpt", "checkpoints/ddpm_mnist_epoch2.safetensors")]
     for other in others:
@@ -57,3 +59,30 @@ def test_a_stopped_sampling_run_is_continued_by_the_same_command(trained, monkey
     for name in ("fid/sample_4.png", "samples/sample_grid.png", "samples/denoising_strip.png"):
         assert (trained / name).read_bytes() == (trained / "unbroken" / name).read_bytes()
     assert not (trained / ".sampling").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ddim", "--spacing", "trailing"),
+        ("ddim", "--eta", 0.5, "--spacing", "leading"),
+        ("dpm-solver++",),
+        ("heun",),
+    ],
+    ids=lambda words: " ".join(map(str, words)),
+)
+def test_every_sampler_draws_other_images_and_the_same_in_both_frameworks(trained, words):
+    common = ("sample", "--ckpt", "checkpoints/ddpm_mnist_epoch2.safetensors", "--num-samples", 1)
+    runs = {
+        "torch": ("--sampler", *words, "--steps", 3, "--framework", "torch"),
+        "jittor": ("--sampler", *words, "--steps", 3, "--framework", "jittor"),
+        "ddpm": ("--steps", 3, "--framework", "torch"),
+    }
+    pictures = {}
+    for name, options in runs.items():
+        run = ddpm(*common, *options, "--out", name)
+        assert run.exit_code == 0, run.output
+        with Image.open(trained / name / "fid" / "sample_0.png") as image:
+            pictures[name] = np.asarray(image).astype(int)
+    assert np.abs(pictures["torch"] - pictures["jittor"]).max() <= 1
+    assert (pictures["torch"] != pictures["ddpm"]).any()

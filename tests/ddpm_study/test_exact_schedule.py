@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from ddpm.config import DiffusionConfig
-from ddpm_study.exact_schedule import conditioning, exact_tables
+from ddpm.config import DiffusionConfig, SampleConfig
+from ddpm_study.exact_schedule import (
+    conditioning,
+    exact_sampler_tables,
+    exact_sampler_tables_and_limits,
+    exact_tables,
+)
+from ddpm_study.pairs import sampler_tables
+from parity.pair_check import compare
 
 
 def test_a_schedule_of_one_step_has_beta_start() -> None:
@@ -41,3 +48,41 @@ def test_a_steep_schedule_in_float64_is_within_what_is_allowed() -> None:
             for f, e in zip(1 - beta, exact["alpha"], strict=True)
         ]
     assert 8 < max(gaps) < conditioning(exact, "alpha", config.schedule)
+
+
+def test_a_sampler_of_all_timesteps_with_eta_1_has_the_posteriors_variance() -> None:
+    config = DiffusionConfig(T=20, beta_start=0.01, beta_end=0.3, variance="fixed_small")
+    with mpmath.workdps(50):
+        tables = exact_sampler_tables(config, SampleConfig(sampler="ddim", eta=1.0))
+        pairs = zip(tables["sigma"], exact_tables(config)["sigma"], strict=True)
+        assert all(abs(one - other) < mpf("1e-45") for one, other in pairs)
+
+
+def test_extrapolation_is_half_of_the_ratio_of_steps_of_the_log_snr() -> None:
+    config = DiffusionConfig(T=3, beta_start=0.1, beta_end=0.4)
+    tables = exact_sampler_tables(config, SampleConfig(sampler="dpm-solver++"))
+    bar = [0.9, 0.9 * 0.75, 0.9 * 0.75 * 0.6]
+    snr = [np.log(a / (1 - a)) / 2 for a in bar]
+    expected = (snr[0] - snr[1]) / (snr[1] - snr[2]) / 2
+    assert float(tables["extrapolation"][1]) == pytest.approx(expected, rel=1e-12)
+    assert tables["extrapolation"][0] == tables["extrapolation"][2] == 0
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10, None])
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_both_sides_tables_are_exact_up_to_rounding(steps: int | None, schedule: str) -> None:
+    config = DiffusionConfig(T=50, schedule=schedule)  # type: ignore[arg-type]
+    for eta in (0.0, 0.5, 1.0):
+        sample = SampleConfig(sampler="ddim", steps=steps, eta=eta, spacing="trailing")
+        report = compare(sampler_tables("sampler", config, sample))
+        assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", ["signal", "direction", "sigma", "extrapolation"])
+def test_a_sampler_table_of_float32_is_seen(name: str) -> None:
+    config, sample = DiffusionConfig(), SampleConfig(sampler="ddim", steps=50, eta=0.5)
+    with mpmath.workdps(50):
+        exact, limit = exact_sampler_tables_and_limits(config, sample)[name]
+        rounded = [float(np.float32(value)) for value in exact]
+        gaps = [abs(f - e) / mpf(float(np.spacing(f))) for f, e in zip(rounded, exact, strict=True)]
+    assert max(gaps) > 10 * limit

@@ -9,7 +9,7 @@ import torch
 from impl_torch.acceleration import accelerate
 from impl_torch.diffusion import GaussianDiffusion
 from impl_torch.sample import p_sample_loop
-from impl_torch.samplers import Sampler
+from impl_torch.samplers import make_sampler
 from impl_torch.train import Trainer
 from impl_torch.unet import UNet
 from tests.implementations import oracles
@@ -55,7 +55,7 @@ def test_bfloat16_keeps_weights_and_loses_digits_alone():
 
 
 def test_a_chain_in_bfloat16_stays_near_and_in_float32():
-    sampler = Sampler(GaussianDiffusion(CONFIG.diffusion), CONFIG.sample)
+    sampler = make_sampler(GaussianDiffusion(CONFIG.diffusion), CONFIG.sample)
     ends = []
     for options in ({}, {"bfloat16": True}):
         model = trainer(**options).model.eval()

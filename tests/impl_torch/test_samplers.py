@@ -7,7 +7,7 @@ import torch
 
 from ddpm.config import SampleConfig
 from impl_torch.diffusion import GaussianDiffusion
-from impl_torch.samplers import Sampler
+from impl_torch.samplers import make_sampler
 from tests.impl_torch.diffusers_scheduler import scheduler
 from tests.implementations import oracles
 from tests.implementations.oracles import DIFFUSIONS, error
@@ -25,7 +25,7 @@ def some_timesteps(T):
 
 
 def step(config, t, x_t, predicted, noise, steps=None):
-    sampler = Sampler(GaussianDiffusion(config), SampleConfig(steps=steps))
+    sampler = make_sampler(GaussianDiffusion(config), SampleConfig(steps=steps))
     position = list(sampler.timesteps).index(t)
     return sampler.step(lambda x, timestep: predicted, x_t, position, noise).numpy()
 

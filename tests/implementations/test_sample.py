@@ -38,7 +38,7 @@ def chain(
 ):
     model = implementation.sample.load_model(checkpoint(implementation), dtype)
     process = implementation.diffusion.GaussianDiffusion(diffusion)
-    sampler = implementation.samplers.Sampler(process, sample)
+    sampler = implementation.samplers.make_sampler(process, sample)
     return list(implementation.sample.p_sample_loop(model, sampler, samples, seed=seed))
 
 
@@ -127,15 +127,22 @@ def test_each_state_follows_from_the_one_before_by_the_closed_form(implementatio
         assert error(states[reached[i]], expected) < 1e-12, t
 
 
-def toy(diffusion, x_t, timestep, predicted, noise):
+def toy(implementation):
     """A toy sampler: a small step against the predicted noise, and some fresh noise."""
-    return x_t - predicted / 8 + noise / 4
+
+    class Toy(implementation.samplers.Sampler):
+        adds_noise = True
+
+        def step(self, model, x_t, position, noise):
+            return x_t - self.predict_noise(model, x_t, position) / 8 + noise / 4
+
+    return Toy
 
 
 @pytest.mark.parametrize("steps", [None, 3], ids=["all", "three"])
-def test_a_second_sampler_runs_the_whole_chain(implementation, steps, monkeypatch):
+def test_another_sampler_runs_the_whole_chain(implementation, steps, monkeypatch):
     monkeypatch.setattr(config_module, "SAMPLERS", (*SAMPLERS, "toy"))
-    monkeypatch.setitem(implementation.samplers.STEPS, "toy", toy)
+    monkeypatch.setitem(implementation.samplers.CLASSES, "toy", toy(implementation))
     sample = SampleConfig(sampler="toy", steps=steps)
     states = chain(implementation, [4, 9], dtype="float64", sample=sample)
     visited = sample.timesteps(T)

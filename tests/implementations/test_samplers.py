@@ -1,4 +1,4 @@
-"""Samplers on both sides: one step against closed forms, the timesteps, and a second sampler."""
+"""Samplers on both sides: one step against closed forms, the timesteps, and a further sampler."""
 
 import dataclasses
 
@@ -25,10 +25,9 @@ def some_timesteps(T):
 
 def ancestral_step(implementation, config, t, x_t, predicted, noise):
     process = implementation.diffusion.GaussianDiffusion(config)
-    x_t, t, predicted, noise = map(
-        implementation.tensor, (x_t, np.full(len(x_t), t), predicted, noise)
-    )
-    x = implementation.samplers.ddpm(process, x_t, t, predicted, noise)
+    sampler = implementation.samplers.make_sampler(process, SampleConfig())
+    x_t, predicted, noise = map(implementation.tensor, (x_t, predicted, noise))
+    x = sampler.step(lambda x, timestep: predicted, x_t, t, noise)
     assert implementation.dtype(x) == "float64"
     return implementation.numpy(x)
 
@@ -89,7 +88,7 @@ def step_of(implementation, sampler, position, x_t, predicted, noise):
 
 def test_by_default_a_sampler_visits_all_timesteps_by_the_processs_own_tables(implementation):
     process = implementation.diffusion.GaussianDiffusion(DiffusionConfig(**SOME))
-    sampler = implementation.samplers.Sampler(process, SampleConfig())
+    sampler = implementation.samplers.make_sampler(process, SampleConfig())
     assert list(sampler.timesteps) == list(range(10))
     assert sampler.diffusion is process
 
@@ -102,7 +101,7 @@ def test_a_sampler_steps_by_the_closed_form_over_its_timesteps(
 ):
     config = DiffusionConfig(**SOME, variance=variance, clip=clip)
     process = implementation.diffusion.GaussianDiffusion(config)
-    sampler = implementation.samplers.Sampler(process, SampleConfig(steps=steps))
+    sampler = implementation.samplers.make_sampler(process, SampleConfig(steps=steps))
     visited = {None: tuple(range(10)), 4: (0, 3, 6, 9), 1: (9,)}[steps]
     assert tuple(sampler.timesteps) == visited
     given = arrays(3)
@@ -112,19 +111,26 @@ def test_a_sampler_steps_by_the_closed_form_over_its_timesteps(
         assert error(x, closed_form_step(config, position, *given, visited)) < 1e-11, position
 
 
-def towards(diffusion, x_t, timestep, predicted, noise):
+def towards(implementation):
     """A toy sampler: half the way from x_t to the predicted x_0; the noise is not used."""
-    return (x_t + diffusion.predict_x0(x_t, timestep, predicted)) / 2
+
+    class Towards(implementation.samplers.Sampler):
+        def step(self, model, x_t, position, noise):
+            predicted = self.predict_noise(model, x_t, position)
+            timestep = implementation.samplers.full(position, x_t)
+            return (x_t + self.diffusion.predict_x0(x_t, timestep, predicted)) / 2
+
+    return Towards
 
 
 @pytest.mark.parametrize("steps", [None, 4])
-def test_a_second_sampler_is_one_function_and_one_name(implementation, steps, monkeypatch):
+def test_another_sampler_is_one_class_and_one_name(implementation, steps, monkeypatch):
     monkeypatch.setattr(under_test, "SAMPLERS", (*SAMPLERS, "towards"))
-    monkeypatch.setitem(implementation.samplers.STEPS, "towards", towards)
+    monkeypatch.setitem(implementation.samplers.CLASSES, "towards", towards(implementation))
     config = DiffusionConfig(**SOME)
     process = implementation.diffusion.GaussianDiffusion(config)
     chosen = SampleConfig(sampler="towards", steps=steps)
-    sampler = implementation.samplers.Sampler(process, chosen)
+    sampler = implementation.samplers.make_sampler(process, chosen)
     x_t, predicted, noise = arrays(3)
     for position, timestep in enumerate(sampler.timesteps):
         x, asked = step_of(implementation, sampler, position, x_t, predicted, noise)
@@ -135,4 +141,4 @@ def test_a_second_sampler_is_one_function_and_one_name(implementation, steps, mo
 
 
 def test_every_sampler_that_can_be_configured_is_there(implementation):
-    assert tuple(implementation.samplers.STEPS) == SAMPLERS
+    assert tuple(implementation.samplers.CLASSES) == SAMPLERS

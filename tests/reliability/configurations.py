@@ -66,8 +66,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "num_samples": _COUNT,
         "batch_size": _COUNT,
         "seed": _SEED,
-        "sampler": ("ddpm",),
+        "sampler": ("ddpm", "ddim", "dpm-solver++", "heun"),
         "steps": (None,),
+        "eta": (None,),
+        "spacing": ("linspace", "leading", "trailing"),
     },
 }
 _HUGE = 10**9  # a count that no machine holds

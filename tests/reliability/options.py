@@ -61,6 +61,8 @@ _VALUES: dict[str, dict[str, tuple[str, ...]]] = {
         "--seed": NO_INTEGER,
         "--framework": NO_CHOICE,
         "--sampler": NO_CHOICE,
+        "--spacing": NO_CHOICE,
+        "--eta": (*_NO_NUMBER, "0.5"),  # ddpm has none
         "--weights": NO_CHOICE,
         "--device": NO_CHOICE,
         "--precision": NO_CHOICE,
