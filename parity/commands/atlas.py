@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from parity.commands.check import AGREE
-from parity.errors import CannotCompare, MissingPackage
+from parity.errors import CannotCompare, MissingPackage, NoPair
 from parity.pair import Pair
 from safe_files import make_folder
 
@@ -72,7 +72,10 @@ def _pair(options: argparse.Namespace) -> Pair:
     name: str = options.model
     if options.input:
         return named_pair(name, None, options.input, rename=(), training=options.training)
-    pairs: list[Any] = [value for value in load_pairs(name) if isinstance(value, Pair)]
+    try:
+        pairs: list[Any] = [value for value in load_pairs(name) if isinstance(value, Pair)]
+    except NoPair as error:
+        raise CannotCompare(f"{error}; of a builder of a model say --input too") from None
     if len(pairs) != 1:
         raise CannotCompare(
             f"--for {name}: name one pair, {name.partition(':')[0]}:PAIR; or a builder of a model, "

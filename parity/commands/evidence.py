@@ -68,9 +68,30 @@ def write_evidence(options: argparse.Namespace) -> int:
     from safe_files.reading import show
 
     require_writable(options.md)
+    _require_own(options)
     evidence = read_evidence(options.files)
     write(evidence, options.md, LANGUAGES[options.language])
     differ = sum(not report.passed for report in evidence.reports)
     count = len(evidence.reports)
     print(f"{show(options.md)}: {count} comparison{'s' * (count != 1)}, {differ} that differ")
     return 1 if differ else 0
+
+
+def _require_own(options: argparse.Namespace) -> None:
+    """Refuse to replace a file that this command has not written.
+
+    Raises:
+        CannotCompare: the page is one of the files, or another file.
+    """
+    from parity.errors import CannotCompare
+    from safe_files.reading import show
+
+    page = options.md
+    if not page.exists():
+        return
+    if any(path.exists() and path.samefile(page) for path in options.files):
+        raise CannotCompare(f"--md {show(page)} is one of the files that it is made from")
+    if "`parity evidence`" not in page.read_text(encoding="utf-8", errors="replace"):
+        raise CannotCompare(
+            f"{show(page)} is there, and `parity evidence` has not written it: name another file"
+        )

@@ -19,6 +19,7 @@ from parity.verdict import Verdict
 from safe_files import write_text
 
 # Facts of a side that a reader of a README asks for.
+MOST = 1000  # times its limit from which a difference is only said to be beyond
 FACTS = ("framework", "version", "device", "threads")
 
 
@@ -210,8 +211,12 @@ def _counts(findings: Sequence[Finding]) -> list[str]:
     return [
         *map(str, counts),
         f"{median(errors):.1e}" if errors else "–",
-        f"{max(shares):.0%}" if shares else "–",
+        _percent(max(shares)) if shares else "–",
     ]
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share < MOST else f"over {MOST} times"
 
 
 def _share(finding: Finding) -> float | None:

@@ -72,7 +72,10 @@ def read_evidence(paths: Sequence[Path]) -> Evidence:
     pictures: list[Path] = []
     digests: dict[str, str] = {}
     for path in paths:
-        digests[_unique(path.name, digests)] = _digest(path)
+        digest = _digest(path)
+        if digest in digests.values():
+            raise CannotCompare(f"{show(path)} is given twice")
+        digests[_unique(path.name, digests)] = digest
         if path.suffix.lower() in PICTURES:
             pictures.append(path)
             continue

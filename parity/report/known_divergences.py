@@ -91,12 +91,6 @@ DIVERGENCES = {
         "accept it if no value below -30 matters; or write 1 / (1 + exp(-x))",
         _everywhere("sigmoid") | _functional("sigmoid", "silu", "logsigmoid"),
     ),
-    "jittor.softmax": KnownDivergence(
-        "Jittor's softmax, log_softmax and logsumexp treat infinity, large numbers or integers "
-        "otherwise",
-        "subtract the largest value first; mask with a large finite number",
-        _everywhere("softmax", "log_softmax", "logsumexp") | _functional("softmax", "log_softmax"),
-    ),
     "jittor.loss": KnownDivergence(
         "a loss of Jittor averages, weights or ignores rows otherwise",
         "write the mean over the rows that count by hand",

@@ -115,6 +115,7 @@ def test_more_processes_than_images_in_a_batch_get_one_line(tmp_path):
     lines = [line for line in text.splitlines() if "ddpm: " in line]
     assert lines == [
         "ddpm: 2 processes cannot share a batch of 1; start fewer, or give --batch-size 2 or more"
+        "  [bad-input]"
     ], text
     assert not (tmp_path / "logs").exists()
 

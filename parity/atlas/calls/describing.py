@@ -53,6 +53,11 @@ class Describer:
             Unwritable: an argument has no form as source.
         """
         names = self._names()
+        if is_in_place(name) and isinstance(args[0], self._torch.Tensor) and args[0]._is_view():
+            raise Unwritable(
+                "it changes a view of another tensor; in Jittor a slice is a copy, so assign to "
+                "the slice instead: y[:, 0] = …"
+            )
         positional, keywords = self._templates(names, args, kwargs)
         keywords, defaults = _split(keywords, function)
         if name == "torch.Tensor.to":

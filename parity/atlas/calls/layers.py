@@ -14,6 +14,8 @@ CONTAINERS = {
     "Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict",
 }  # fmt: skip
 # Arguments of constructors that say where a tensor lies, or which PyTorch keeps under another name.
+# Names of what `torch.nn.utils.weight_norm` and `spectral_norm` keep in place of a weight.
+REPARAMETRISED = {"weight_g", "weight_v", "weight_u", "weight_orig"}
 # `inplace` changes no result.
 NOT_KEPT = {"device", "dtype", "_weight", "_freeze", "inplace"}
 
@@ -39,6 +41,8 @@ def as_layer(module: Any, state: Mapping[str, Any]) -> tuple[Layer, dict[str, An
     Returns:
         (layer, tensors by input name); or why it cannot be built again.
     """
+    if REPARAMETRISED & {path.rpartition(".")[2] for path in state}:
+        return "weight_norm or spectral_norm makes its weight; Jittor has neither: write it by hand"
     required: dict[str, Any] = {}
     optional: dict[str, Any] = {}
     for name, parameter in _arguments(type(module)).items():

@@ -101,10 +101,15 @@ def judge_use(
     """
     findings: list[Finding] = []
     instead = None
-    other_defaults = False
+    other_defaults, plain = False, ""
     others = [*sources.ways[1:], *sources.replacements]
     if sources.ways:
-        found = _judge(worker, use, sources.ways[0], cases)
+        plain = sources.ways[0]
+        found = _judge(worker, use, plain, cases)
+        if sources.short and any(f.cause is AtlasCause.EXCEPTION for f in found):
+            # PyTorch's default is none that Jittor takes, such as `p="fro"` of a norm.
+            plain, sources = sources.short, sources._replace(short="")
+            found = _judge(worker, use, plain, cases)
         refused = next((f for f in found if _is_refused(f)), None)
         if refused is not None:
             return f"cannot be run again: {refused.reference[:80]}"
@@ -120,7 +125,7 @@ def judge_use(
         name=use.short_name, kind="layer" if use.layer or use.unbuilt else "operator",
         call=written(use), shapes=use.shapes(), places=use.places, lines=use.lines, calls=use.calls,
         torch="" if use.unbuilt else torch_source(use),
-        jittor=sources.ways[0] if sources.ways else "", cases=list(cases), findings=findings,
+        jittor=plain, cases=list(cases), findings=findings,
         random=use.random, other_defaults=other_defaults, instead=instead,
         notes=notes_on(use.name) if findings or other_defaults or not sources.ways else {},
     )  # fmt: skip

@@ -42,14 +42,25 @@ def summary(atlas: ModelAtlas) -> str:
         for impact, uses in _by_impact(atlas)
         if impact is not Impact.NONE
     ]
-    same = [use.name for use in atlas.uses if use.impact is Impact.NONE]
+    same = [use for use in atlas.uses if use.impact is Impact.NONE]
     if same:
-        names = ", ".join(dict.fromkeys(same))
-        sections.append(f"{TITLES[Impact.NONE]} ({len(same)}): {names}")
+        names = ", ".join(dict.fromkeys(map(_name_in_jittor, same)))
+        title = f"{TITLES[Impact.NONE]} with these arguments and values ({len(same)})"
+        sections.append(f"{title}: {names}")
     if atlas.unjudged:
         lines = [f"  {name}: {reason}" for name, reason in atlas.unjudged.items()]
         sections.append("\n".join([f"Not judged ({len(lines)})", *lines]))
     return "\n\n".join([*sections, f"{atlas.pair}: {counts(atlas)}"])
+
+
+def _name_in_jittor(use: UseResult) -> str:
+    """Return a use's name, with Jittor's where it is not the one to expect."""
+    called = use.jittor.replace("m = ", "").partition("(")[0]
+    if not called.startswith("jt."):
+        return use.name
+    first, _, rest = use.name.partition(".")
+    expected = {"F": "jt.nn", "nn": "jt.nn", "torch": "jt"}.get(first, first)
+    return use.name if called == f"{expected}.{rest}" else f"{use.name} ({called})"
 
 
 def counts(atlas: ModelAtlas) -> str:
@@ -129,7 +140,7 @@ def effect(measured: Effect) -> str:
     if max(measured.outputs, measured.gradients) < NOTHING:
         return "in the model: neither outputs nor gradients change"
     changes = [
-        f"{name} change by {change:.2g} of their largest value"
+        f"{name} change by {change:.2g} times their largest value"
         if change >= NOTHING
         else f"{name} do not change"
         for name, change in (("outputs", measured.outputs), ("gradients", measured.gradients))

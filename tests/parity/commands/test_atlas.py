@@ -47,6 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--for", "nets.py:net", "--training"], "--training belongs to --input"),
         (["--for", "nets.py:Net", "--input", "x=a"], "--input x=a: write [NAME=]"),
         (["--for", "none.py:net"], "none.py"),
+        (["--for", "nets.py:Net"], "of a builder of a model say --input too"),
     ],
 )
 def test_bad_input_is_2_and_one_line(

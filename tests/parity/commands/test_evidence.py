@@ -22,6 +22,20 @@ def test_a_page_is_written_and_the_status_is_that_of_the_comparisons(
     assert "移植" in text
 
 
+def test_only_a_page_of_its_own_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(EXAMPLE, "parity.json")
+    Path("README.md").write_text("mine")
+    assert main(["evidence", "parity.json", "--md", "README.md"]) == 2
+    assert "has not written it: name another file" in capsys.readouterr().err
+    assert Path("README.md").read_text() == "mine"
+    assert main(["evidence", "parity.json", "--md", "parity.json"]) == 2
+    assert "is one of the files that it is made from" in capsys.readouterr().err
+    assert [main(["evidence", "parity.json", "--md", "E.md"]) for _ in range(2)] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -28,9 +28,14 @@ def test_each_file_is_known_by_its_content(folder: Path) -> None:
 def test_two_files_of_one_name_are_both_listed(folder: Path) -> None:
     (folder / "again").mkdir()
     again = folder / "again" / "right.json"
-    again.write_bytes((folder / "right.json").read_bytes())
+    again.write_bytes((folder / "right.json").read_bytes() + b"\n")
     evidence = read_evidence([folder / "right.json", again])
     assert list(evidence.digests) == ["right.json", "right.json (2)"]
+
+
+def test_a_file_given_twice_is_refused(folder: Path) -> None:
+    with pytest.raises(CannotCompare, match="is given twice"):
+        read_evidence([folder / "right.json", folder / "right.json"])
 
 
 @pytest.mark.parametrize(

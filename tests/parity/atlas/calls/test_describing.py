@@ -51,6 +51,12 @@ def test_a_move_to_a_device_computes_nothing() -> None:
     assert use.positional == (Ref("x"), Dtype("float64"))
 
 
+def test_a_view_that_is_changed_cannot_be_written() -> None:
+    with pytest.raises(Unwritable, match="it changes a view of another tensor"):
+        describer().function("torch.Tensor.mul_", None, (torch.zeros(3)[1:], 2), {})
+    describer().function("torch.Tensor.mul_", None, (torch.zeros(3), 2), {})
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("torch.Tensor.add_", True), ("torch.Tensor.__setitem__", True), ("torch.Tensor.add", False),

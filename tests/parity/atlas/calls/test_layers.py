@@ -74,6 +74,12 @@ def _tensors(value: Any) -> list[torch.Tensor]:
     return [t for item in value or () for t in _tensors(item)]
 
 
+@pytest.mark.parametrize("change", [nn.utils.weight_norm, nn.utils.spectral_norm])
+def test_a_layer_whose_weight_is_made_of_others_says_so(change: Any) -> None:
+    use = Describer({}).layer(change(nn.Linear(4, 3)), (X2,), {}).use
+    assert use.unbuilt.startswith("weight_norm or spectral_norm makes its weight")
+
+
 def test_only_what_differs_from_the_defaults_is_written() -> None:
     use = Describer({}).layer(nn.Conv2d(4, 8, 3, bias=False), (X4,), {}).use
     written = constructor(use)

@@ -113,6 +113,14 @@ def test_what_pytorch_refuses_on_the_models_own_values_is_not_judged() -> None:
     assert answer == "cannot be run again: ValueError: no"
 
 
+def test_the_short_call_counts_where_a_spelled_out_default_raises() -> None:
+    def answer(source: str, case: str) -> AtlasCause:
+        return AtlasCause.EXCEPTION if source == "spelled" else AtlasCause.AGREEMENT
+
+    result = of(judged(answer, "spelled", short="short"))
+    assert (result.impact, result.jittor) == (Impact.NONE, "short")
+
+
 def test_defaults_that_are_others_are_found() -> None:
     def answer(source: str, case: str) -> AtlasCause:
         return AtlasCause.VALUES if source == "short" else AtlasCause.AGREEMENT

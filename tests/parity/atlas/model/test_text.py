@@ -26,8 +26,8 @@ ATLAS = ModelAtlas(
 def test_the_summary_has_every_use_the_worst_first() -> None:
     text = summary(ATLAS)
     order = [
-        "Jittor has none (1)", "Jittor raises an exception (1)", "Other values", "The same (1)",
-        "Not judged (1)",
+        "Jittor has none (1)", "Jittor raises an exception (1)", "Other values",
+        "The same with these arguments and values (1)", "Not judged (1)",
     ]  # fmt: skip
     positions = [text.index(title) for title in order]
     assert positions == sorted(positions)
@@ -52,7 +52,7 @@ def test_effects_are_sentences() -> None:
         "in the model: neither outputs nor gradients change"
     )
     assert effect(Effect(outputs=0.25, gradients=0.0)) == (
-        "in the model: outputs change by 0.25 of their largest value, gradients do not change"
+        "in the model: outputs change by 0.25 times their largest value, gradients do not change"
     )
 
 
