@@ -164,7 +164,7 @@ class _Names:
             return Dtype(str(value).removeprefix("torch."))
         if isinstance(value, list):
             return [self.template(item) for item in value]
-        if isinstance(value, tuple):  # `torch.Size` too
+        if type(value) in (tuple, torch.Size):
             return tuple(self.template(item) for item in value)
         if isinstance(value, slice):
             return slice(*(self.template(v) for v in (value.start, value.stop, value.step)))

@@ -107,6 +107,6 @@ def with_effects(atlas: ModelAtlas, reference: Reference) -> ModelAtlas:
     if not wanted:
         return atlas
     meter = EffectMeter(reference, jittor_backend())
-    bar = tqdm(wanted, unit="use", desc="effect on the model", file=sys.stderr)
+    bar = tqdm(wanted, unit="use", desc="effect on the model", file=sys.stderr, disable=None)
     effects = {use.torch: meter.measure({use.torch: use.jittor}) for use in bar}
     return replace(atlas, uses=[replace(use, effect=effects.get(use.torch)) for use in atlas.uses])

@@ -222,7 +222,7 @@ class Recorder:
         if use.random:
             return ""
         same = len(first) >= len(expected) and all(map(_same, first, expected))
-        return "" if same else "depends on more than its arguments"
+        return "" if same else "depends on more than its arguments, or on their low precision"
 
     def _again(self, use: Use) -> list[Array]:
         tensors = {name: self._adapter.constant(a.copy()) for name, a in use.inputs.items()}

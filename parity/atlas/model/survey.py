@@ -69,7 +69,7 @@ def survey(name: str, recorded: Recorded, *, quick: bool = False) -> ModelAtlas:
         free: queue.SimpleQueue[TaskWorker] = queue.SimpleQueue()
         for worker in workers:
             free.put(worker)
-        bar = stack.enter_context(tqdm(total=len(uses), unit="use", file=sys.stderr))
+        bar = stack.enter_context(tqdm(total=len(uses), unit="use", file=sys.stderr, disable=None))
 
         def judge_one(use: Use) -> UseResult | str:
             worker = free.get()

@@ -44,6 +44,13 @@ def test_an_object_among_the_arguments_cannot_be_written() -> None:
         describer().function("f", None, (X, object()), {})
 
 
+def test_a_tuple_with_names_is_no_plain_one() -> None:
+    packed = torch.nn.utils.rnn.pack_sequence([X, X])
+    with pytest.raises(Unwritable, match="an argument is of type PackedSequence"):
+        describer().function("f", None, (packed,), {})
+    assert describer().function("f", None, (X, (1, 2)), {}).use.positional == (Ref("x"), (1, 2))
+
+
 def test_a_move_to_a_device_computes_nothing() -> None:
     with pytest.raises(Unwritable, match=r"^$"):
         describer().function("torch.Tensor.to", None, (X, "cpu"), {})

@@ -102,7 +102,9 @@ def test_what_depends_on_more_than_its_arguments_is_not_judged() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.as_strided(x.permute(3, 0, 1, 2), (2,), (1,)) + x.sum()
 
-    assert recorded(Layout).unjudged == {"torch.as_strided": "depends on more than its arguments"}
+    assert recorded(Layout).unjudged == {
+        "torch.as_strided": "depends on more than its arguments, or on their low precision"
+    }
 
 
 def test_a_layer_that_cannot_be_built_again_is_recorded_with_its_parts() -> None:
