@@ -75,7 +75,12 @@ def difference_of(expected: Array, actual: Array, limit: float) -> Difference | 
         expected: the reference's.
         actual: the candidate's, of the same size.
         limit: the largest absolute difference that does not count.
+
+    Returns:
+        Where they differ; None too for texts, which have no size of a difference.
     """
+    if not {expected.dtype.kind, actual.dtype.kind} <= set("biufc"):
+        return None
     actual = actual.reshape(expected.shape)
     wide = np.complex128 if "c" in (expected.dtype.kind, actual.dtype.kind) else np.float64
     with np.errstate(invalid="ignore", over="ignore"):

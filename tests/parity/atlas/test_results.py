@@ -64,7 +64,8 @@ def test_a_survey_of_one_group_replaces_that_group_and_keeps_the_others(
     survey_of(SURVEYED, monkeypatch)
     page = tmp_path / "a.md"
     monkeypatch.setattr(
-        "parity.atlas.output.document.to_markdown", lambda atlas: str(len(atlas.entries))
+        "parity.atlas.output.document.pages",
+        lambda atlas, name: {name: str(len(atlas.entries))},
     )
     assert run(tmp_path / "a.json", "--only", "b", "--markdown", str(page)) == [
         ("a", "one", "IDENTICAL"),

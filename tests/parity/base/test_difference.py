@@ -188,3 +188,7 @@ def test_profiles_hold_all_that_differs(shape: list[int], seed: int, share: floa
 def test_the_description_of_a_large_tensor_is_small(change: Callable[[Array], Array]) -> None:
     difference = found(x := drawn(64, 512), change(x))
     assert all(len(axis.profile) == PARTS for axis in difference.axes)
+
+
+def test_texts_have_no_size_of_a_difference() -> None:
+    assert difference_of(np.array("a"), np.array("b"), 0.0) is None
