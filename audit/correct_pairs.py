@@ -10,8 +10,17 @@ from typing import Any
 import numpy as np
 
 from audit.case import Edit, Framework
-from ddpm.config import DiffusionConfig, RunConfig, preset
-from ddpm_study.pairs import Sampling, Training, pairs, read_tables, schedule_tables
+from ddpm.config import DiffusionConfig, RunConfig, SampleConfig, preset
+from ddpm_study.pairs import (
+    Sampling,
+    Training,
+    built_sampler_tables,
+    pairs,
+    read_sampler_tables,
+    read_tables,
+    sampler_tables,
+    schedule_tables,
+)
 from implementations import schedule
 from parity.base.numerics import Array, Precision
 from parity.compare.tables import Tables
@@ -98,6 +107,32 @@ class ScheduleBase:
         build = partial(build_edited, partial(schedule, side, self.config), edit)
         role = "reference" if side == "torch" else "candidate"
         changes: dict[str, Any] = {role: lambda: read_tables(build())}
+        return replace(tables, **changes)
+
+    def check(
+        self, side: Framework | None = None, edit: Edit | None = None, *, seed: int = 0
+    ) -> Report:
+        """Compare the tables of both sides, one of them edited; nothing in it is random."""
+        return compare(self.edited(side, edit), seed=seed)
+
+
+@dataclass(frozen=True)
+class SamplerTablesBase:
+    """Every table of a sampler against exact values; an edit is given the object that has them."""
+
+    name: str
+    config: DiffusionConfig
+    sample: SampleConfig
+
+    def edited(self, side: Framework | None = None, edit: Edit | None = None) -> Tables:
+        """Return both sides' tables, those of one side edited."""
+        tables = sampler_tables(self.name, self.config, self.sample)
+        if edit is None or side is None:
+            return tables
+        build = partial(built_sampler_tables, side, self.config, self.sample)
+        edited = partial(build_edited, build, edit)
+        role = "reference" if side == "torch" else "candidate"
+        changes: dict[str, Any] = {role: lambda: read_sampler_tables(edited())}
         return replace(tables, **changes)
 
     def check(

@@ -325,9 +325,7 @@ def sampler_tables(name: str, config: DiffusionConfig, sample: SampleConfig) -> 
     """Return the coefficients of DDIM and DPM-Solver++ of both sides, with their exact values."""
 
     def read(framework: str) -> dict[str, Array]:
-        diffusion = module(framework, "diffusion").GaussianDiffusion(config)
-        built = sampler(framework, diffusion, sample).tables
-        return {name: np.asarray(getattr(built, name)) for name in SAMPLER_TABLES}
+        return read_sampler_tables(built_sampler_tables(framework, config, sample))
 
     return Tables(
         name=name,
@@ -337,16 +335,33 @@ def sampler_tables(name: str, config: DiffusionConfig, sample: SampleConfig) -> 
     )
 
 
-def tables() -> list[Tables]:
-    """Return the tables of every schedule that a configuration can name, and of samplers."""
-    of_samplers = [
-        sampler_tables(
-            f"sampler, {form}, {steps or 'all'} steps, eta {eta:g}",
+def built_sampler_tables(framework: str, config: DiffusionConfig, sample: SampleConfig) -> Any:
+    """Return the tables of a sampler of one framework."""
+    diffusion = module(framework, "diffusion").GaussianDiffusion(config)
+    return sampler(framework, diffusion, sample).tables
+
+
+def read_sampler_tables(built: Any) -> dict[str, Array]:
+    """Return a sampler's tables by name, float64 (S,)."""
+    return {name: np.asarray(getattr(built, name)) for name in SAMPLER_TABLES}
+
+
+def settings_of_sampler_tables() -> dict[str, tuple[DiffusionConfig, SampleConfig]]:
+    """Return the settings of the sampler tables that are compared, by name."""
+    return {
+        f"sampler, {form}, {steps or 'all'} steps, eta {eta:g}": (
             DiffusionConfig(schedule=form),
             SampleConfig(sampler="ddim", steps=steps, spacing="trailing", eta=eta),
         )
         for form in SCHEDULES
         for steps, eta in ((None, 1.0), (50, 0.0), (10, 0.5))
+    }
+
+
+def tables() -> list[Tables]:
+    """Return the tables of every schedule that a configuration can name, and of samplers."""
+    of_samplers = [
+        sampler_tables(name, *settings) for name, settings in settings_of_sampler_tables().items()
     ]
     return of_samplers + [
         schedule_tables(

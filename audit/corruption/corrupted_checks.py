@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from audit.case import Base
-from audit.correct_pairs import PairBase, ScheduleBase, TrajectoryBase
+from audit.correct_pairs import PairBase, SamplerTablesBase, ScheduleBase, TrajectoryBase
 from audit.corruption import exhaustive
 from audit.corruption.corrupted_candidates import (
     Injection,
@@ -31,8 +31,14 @@ from audit.corruption.corrupted_candidates import (
 from audit.corruption.corruptions import CORRUPTIONS
 from audit.results.journal import Job
 from ddpm.config import DiffusionConfig
-from ddpm_study.exact_schedule import TABLES
-from ddpm_study.pairs import SCHEDULES, VARIANCES, pairs, trajectories
+from ddpm_study.exact_schedule import SAMPLER_TABLES, TABLES
+from ddpm_study.pairs import (
+    SCHEDULES,
+    VARIANCES,
+    pairs,
+    settings_of_sampler_tables,
+    trajectories,
+)
 from parity.compare.comparison import Judge, judge_comparison
 from parity.errors import CannotCompare, one_line
 from parity.pair import Pair
@@ -107,6 +113,11 @@ def checks() -> Iterator[Check]:
             config = DiffusionConfig(schedule=schedule, variance=variance)
             base = ScheduleBase(f"schedule, {schedule}, {variance}", config)
             yield Check(base, {name: table(name) for name in TABLES})
+    for name, settings in settings_of_sampler_tables().items():
+        # Without fresh noise its deviation is 0 throughout, and a factor changes nothing.
+        varying = [name for name in SAMPLER_TABLES if name != "sigma" or settings[1].eta]
+        of_sampler = SamplerTablesBase(name, *settings)
+        yield Check(of_sampler, {name: table(name) for name in varying})
 
 
 def of_pair(pair: Pair) -> Check:
