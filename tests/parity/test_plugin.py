@@ -279,6 +279,8 @@ def outcome(result: pytest.RunResult, folder: Path) -> tuple[dict[str, int], lis
     for path in folder.iterdir():
         reports[path.name] = json.loads(re.sub("0x[0-9a-f]+", "", path.read_text()))
         del reports[path.name]["seconds"]
+        command = reports[path.name]["environment"]["process"].pop("command")
+        assert command.startswith("pytest ")
     return result.parseoutcomes(), [re.sub(r"in \S+ s", "", line) for line in summary], reports
 
 
