@@ -42,11 +42,7 @@ def name_operators(sited: Sited, runner: PairRunner) -> list[tuple[TensorSite, F
     sides = [side.adapter.framework for side in (runner.reference, runner.candidate)]
     if sides != ["torch", "jittor"] or runner.runs or not find_spec("parity.atlas"):
         return named
-    runs = dict.fromkeys(
-        END_TO_END if site.is_end_to_end else finding.stress_input or "plain"
-        for site, finding in named
-        if _is_open(finding)
-    )
+    runs = dict.fromkeys(_run_of(site, finding) for site, finding in named if _is_open(finding))
     for run in runs:
         _name_in_run(named, run, runner)
     return named
@@ -56,14 +52,18 @@ def _is_open(finding: Finding) -> bool:
     return finding.is_fault and finding.known is None
 
 
+def _run_of(site: TensorSite, finding: Finding) -> str:
+    """Return the stress input of the run that a finding is of, or `END_TO_END`."""
+    return END_TO_END if site.is_end_to_end else finding.stress_input or "plain"
+
+
 def _name_in_run(named: list[tuple[TensorSite, Finding]], run: str, runner: PairRunner) -> None:
     """Name the findings of one run: with all rules at first, then with each that was met."""
     experiment = _Experiment(runner, run)
     group = {
         number: (site, finding)
         for number, (site, finding) in enumerate(named)
-        if _is_open(finding)
-        and (END_TO_END if site.is_end_to_end else finding.stress_input or "plain") == run
+        if _is_open(finding) and _run_of(site, finding) == run
     }
     explained, met = experiment.explained(group, RULES)
     if not explained:

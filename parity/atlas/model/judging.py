@@ -25,7 +25,7 @@ from parity.atlas.entry import Entry
 from parity.atlas.finding import VALUE, AtlasCause, ComparedTensor, Finding
 from parity.atlas.judge import judge_numeric
 from parity.atlas.judge_values import judge_exception, judge_samples
-from parity.atlas.tasks import versions
+from parity.atlas.tasks import VersionsTask, versions
 from parity.base.numerics import Array, Precision, rounded
 from parity.verdict import Verdict
 
@@ -36,11 +36,6 @@ INDEPENDENT = {
     "dropout", "rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "bernoulli",
     "normal", "uniform", "poisson", "exponential",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class VersionsTask:
-    """Asks for the versions and settings that the results hold for."""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from parity.atlas.cases import ORDINARY, REAL_CASES
 from parity.atlas.catalogue import GROUPS
 from parity.atlas.entry import Entry, split_source
 from parity.atlas.finding import OUTPUT, AtlasCause, Finding
-from parity.atlas.model.judging import JudgeTask, SourcesTask, VersionsTask
+from parity.atlas.model.judging import JudgeTask, SourcesTask
 from parity.atlas.model.recording import Recorded
 from parity.atlas.model.results import Instead, ModelAtlas, UseResult
+from parity.atlas.tasks import VersionsTask
 from parity.atlas.worker import WORKERS, TaskWorker
 from parity.base.worker import RequestFailed, WorkerDied
 from parity.errors import CannotCompare

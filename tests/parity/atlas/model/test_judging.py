@@ -12,11 +12,11 @@ from parity.atlas.model.judging import (
     JudgeTask,
     LiftingDtypes,
     SourcesTask,
-    VersionsTask,
     inputs_of,
     judge_use,
     perform,
 )
+from parity.atlas.tasks import VersionsTask
 from parity.verdict import Verdict
 
 X = np.random.default_rng(0).standard_normal((4, 3, 2, 2)).astype(np.float32)
